@@ -1,0 +1,115 @@
+"""Settings of one server: from the environment, or from keywords in tests and programs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fieldpost.errors import Code, DefinitionError, problem
+
+KIB = 1024
+MIB = 1024 * KIB
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an administrator can set; each field is the variable ``FIELDPOST_<NAME>``.
+
+    Attributes:
+        app: where the author's `App` is: ``package.module:attribute``.
+        data: folder for the SQLite database, attachments and demo data.
+        database: SQLAlchemy URL; empty means a SQLite file in `data`.
+        host: address to listen on.
+        port: TCP port to listen on; the variable is ``PORT``.
+        origin: public address such as ``https://field.example.com`` when a proxy changes the
+            Host header; empty means that the Host header is right.
+        seats: how many users may have the role ``Offline``.
+        session_idle_hours: a session unused for so long ends.
+        session_hours: a session ends after so long in any case.
+        demo: show the demo accounts on the sign-in page.
+        max_body_bytes: largest body of a form or an API call.
+        max_push_bytes: largest body of a push, after unpacking.
+        max_envelope_bytes: largest envelope.
+        max_attachment_bytes: largest attachment.
+        max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
+        keep_changes_days: changes older than this may be forgotten; a device that was away
+            longer gets a full download.
+        stalled_after_s: health warns when the oldest running transaction is older, in seconds.
+    """
+
+    app: str = ""
+    data: Path = field(default_factory=lambda: Path("fieldpost-data"))
+    database: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    origin: str = ""
+    seats: int = 100
+    session_idle_hours: int = 14 * 24
+    session_hours: int = 90 * 24
+    demo: bool = False
+    max_body_bytes: int = 16 * MIB
+    max_push_bytes: int = 64 * MIB
+    max_envelope_bytes: int = 5 * MIB
+    max_attachment_bytes: int = 100 * MIB
+    max_pull_keys: int = 5_000
+    keep_changes_days: int = 90
+    stalled_after_s: int = 300
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL with its driver."""
+        if not self.database:
+            return f"sqlite:///{(self.data / 'fieldpost.sqlite3').absolute()}"
+        for prefix in ("postgres://", "postgresql://"):
+            if self.database.startswith(prefix):
+                return "postgresql+psycopg://" + self.database.removeprefix(prefix)
+        return self.database
+
+    @property
+    def attachments(self) -> Path:
+        """Return the folder of the attachments."""
+        return self.data / "attachments"
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **overrides: Any
+    ) -> "Settings":
+        """Read the variables; an override that is not None wins.
+
+        Raises:
+            DefinitionError: a variable cannot be read as what it should be.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for name, kind in _KINDS.items():
+            variable = "PORT" if name == "port" else f"FIELDPOST_{name.upper()}"
+            if environment.get(variable):
+                values[name] = _read(variable, environment[variable], kind)
+        values.update({k: v for k, v in overrides.items() if v is not None})
+        return cls(**values)
+
+
+_KINDS: Mapping[str, type] = {
+    name: kind if isinstance(kind, type) else str
+    for name, kind in Settings.__annotations__.items()
+}
+_YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def _read(variable: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() in _YES_NO:
+            return _YES_NO[text.lower()]
+        raise _unreadable(variable, text, "yes or no")
+    if kind is int:
+        if text.isascii() and text.isdigit():
+            return int(text)
+        raise _unreadable(variable, text, "a whole number")
+    return kind(text)
+
+
+def _unreadable(variable: str, text: str, wanted: str) -> DefinitionError:
+    words = f"The variable {variable} is {text!r}; it must be {wanted}. Correct it and start again."
+    return DefinitionError([problem(Code.DEFINITION, variable, text=words)])
