@@ -1,0 +1,88 @@
+"""Column types that keep their promise on SQLite: exact decimals and aware moments.
+
+SQLite knows neither; SQLAlchemy's plain types store floats (with a warning) and drop the offset.
+`adapt` puts types that read and write the same on SQLite and PostgreSQL in the place of the plain
+ones, without changing the tables that PostgreSQL has.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+EXACT_DIGITS = 15
+"""Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
+
+
+class _SqliteNumeric(sa.types.UserDefinedType[Any]):
+    """NUMERIC as SQLite stores it, without SQLAlchemy's conversion through float."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "NUMERIC"
+
+
+class ExactDecimal(sa.types.TypeDecorator[Decimal]):
+    """A decimal with fixed scale, exact to 15 digits on SQLite and to its precision elsewhere."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Store as SQLite's own NUMERIC there."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(_SqliteNumeric())
+        return super().load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Hand SQLite the digits as text; its NUMERIC affinity makes them a number."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return str(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+        """Read the shortest decimal and give it the column's scale."""
+        if value is None:
+            return None
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        scale = self.impl_instance.scale
+        return number if scale is None else number.quantize(Decimal(1).scaleb(-scale))
+
+
+class AwareDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment, kept in UTC; naive values are refused because nobody knows when they are."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Store the moment in UTC.
+
+        Raises:
+            ValueError: the value has no offset.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Give back an aware moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def adapt(table: sa.Table) -> None:
+    """Put the exact types in the place of SQLAlchemy's plain ones in `table`."""
+    for column in table.columns:
+        kind = column.type
+        # type() and not isinstance: Float is a Numeric, and authors' own types stay theirs
+        if type(kind) in (sa.Numeric, sa.NUMERIC, sa.DECIMAL) and kind.asdecimal:
+            column.type = ExactDecimal(precision=kind.precision, scale=kind.scale)
+        elif type(kind) in (sa.DateTime, sa.TIMESTAMP) and kind.timezone:
+            column.type = AwareDateTime()

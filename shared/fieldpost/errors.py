@@ -1,0 +1,270 @@
+"""The catalogue of everything that can go wrong: what happened, where, what to do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Code(StrEnum):
+    """Names of the catalogue's entries; clients and logs may depend on them."""
+
+    # a value in a form or an envelope
+    REQUIRED = "required"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_A_WHOLE_NUMBER = "not_a_whole_number"
+    NOT_A_DATE = "not_a_date"
+    NOT_A_TIME = "not_a_time"
+    NOT_A_MOMENT = "not_a_moment"
+    NOT_A_YES_OR_NO = "not_a_yes_or_no"
+    NOT_A_CHOICE = "not_a_choice"
+    NOT_TEXT = "not_text"
+    NOT_AN_ID = "not_an_id"
+    NOT_AN_ATTACHMENT = "not_an_attachment"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NOT_A_MULTIPLE = "not_a_multiple"
+    TOO_MANY_DIGITS = "too_many_digits"
+    NOT_ALLOWED = "not_allowed"
+    NO_SUCH_ROW = "no_such_row"
+    NOT_UNIQUE = "not_unique"
+    RULE = "rule"
+    RULE_FAILED = "rule_failed"
+    STILL_REFERRED_TO = "still_referred_to"
+    # an envelope
+    MALFORMED = "malformed"
+    TOO_BIG = "too_big"
+    TOO_DEEP = "too_deep"
+    UNKNOWN_FORMAT = "unknown_format"
+    WRONG_DIGEST = "wrong_digest"
+    WRONG_DEVICE = "wrong_device"
+    WRONG_USER = "wrong_user"
+    WRONG_APP = "wrong_app"
+    BROKEN_CHAIN = "broken_chain"
+    NUMBER_TAKEN = "number_taken"
+    OTHER_CONTENT = "other_content"
+    UNKNOWN_PAGE = "unknown_page"
+    UNKNOWN_MODEL = "unknown_model"
+    UNKNOWN_FIELD = "unknown_field"
+    PAGE_FORBIDDEN = "page_forbidden"
+    OPERATION_FORBIDDEN = "operation_forbidden"
+    FIELD_FORBIDDEN = "field_forbidden"
+    ROW_FORBIDDEN = "row_forbidden"
+    CHANGED_BY_OTHERS = "changed_by_others"
+    DELETED_BY_OTHERS = "deleted_by_others"
+    PREDECESSOR_MISSING = "predecessor_missing"
+    ATTACHMENT_MISSING = "attachment_missing"
+    REPLAY_FAILED = "replay_failed"
+    # sign-in, seats, sync
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_IN_THROTTLED = "sign_in_throttled"
+    SIGNED_OUT = "signed_out"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    FOREIGN_ORIGIN = "foreign_origin"
+    NO_SEAT_LEFT = "no_seat_left"
+    NO_SUCH_USER = "no_such_user"
+    NO_SUCH_ROLE = "no_such_role"
+    USER_EXISTS = "user_exists"
+    PASSWORD_TOO_SHORT = "password_too_short"
+    DEVICE_REVOKED = "device_revoked"
+    DEVICE_OF_ANOTHER = "device_of_another"
+    BAD_CURSOR = "bad_cursor"
+    UNKNOWN_PROTOCOL = "unknown_protocol"
+    UPLOAD_OFFSET = "upload_offset"
+    UPLOAD_HASH = "upload_hash"
+    NOT_A_PICTURE = "not_a_picture"
+    SERVER_TROUBLE = "server_trouble"
+    # the device
+    STORAGE_FULL = "storage_full"
+    STORAGE_FAILED = "storage_failed"
+    UNREACHABLE = "unreachable"
+    UNEXPECTED = "unexpected"
+    # an app's definition
+    DEFINITION = "definition"
+
+
+MESSAGES: Mapping[Code, str] = {
+    Code.REQUIRED: "Fill in {label}.",
+    Code.NOT_A_NUMBER: "{label} must be a number, such as 12.5. Correct it.",
+    Code.NOT_A_WHOLE_NUMBER: "{label} must be a whole number, such as 12. Correct it.",
+    Code.NOT_A_DATE: "{label} must be a date, such as 2026-11-23. Correct it.",
+    Code.NOT_A_TIME: "{label} must be a time, such as 14:30. Correct it.",
+    Code.NOT_A_MOMENT: "{label} must be a date and time, such as 2026-11-23 14:30. Correct it.",
+    Code.NOT_A_YES_OR_NO: "{label} must be yes or no. Choose one.",
+    Code.NOT_A_CHOICE: "{label} is not one of the choices. Choose one of the list.",
+    Code.NOT_TEXT: "{label} must be text without control characters. Correct it.",
+    Code.NOT_AN_ID: "{label} must be an identifier (UUID). Correct it.",
+    Code.NOT_AN_ATTACHMENT: "{label} could not be read as a picture or file. Choose it again.",
+    Code.TOO_SMALL: "{label} must be {limit} or more. Correct it.",
+    Code.TOO_LARGE: "{label} must be {limit} or less. Correct it.",
+    Code.TOO_SHORT: "{label} needs at least {limit}. Add to it.",
+    Code.TOO_LONG: "{label} may have at most {limit}. Shorten it.",
+    Code.NOT_A_MULTIPLE: "{label} must be a multiple of {limit}. Correct it.",
+    Code.TOO_MANY_DIGITS: "{label} has too many digits: at most {limit}. Shorten it.",
+    Code.NOT_ALLOWED: "{label} has a value that is not allowed. Correct it.",
+    Code.NO_SUCH_ROW: "{label}: the chosen entry does not exist any more. Choose another.",
+    Code.NOT_UNIQUE: "Another record already has this {label}. Choose a different one.",
+    Code.RULE: "{text}",
+    Code.RULE_FAILED: (
+        "The rule '{rule}' could not be checked ({cause}). Tell your office; the app needs a repair."
+    ),
+    Code.STILL_REFERRED_TO: (
+        "This cannot be deleted: {count} of {label} still refer to it. Change or delete them first."
+    ),
+    Code.MALFORMED: "The envelope cannot be read: {reason}. Nothing of it was applied.",
+    Code.TOO_BIG: "{what} is larger than {limit}. Nothing of it was applied; make it smaller.",
+    Code.TOO_DEEP: "The envelope is nested too deeply. Nothing of it was applied.",
+    Code.UNKNOWN_FORMAT: (
+        "The envelope has format {format}; this server knows {known}. Update the server."
+    ),
+    Code.WRONG_DIGEST: (
+        "The envelope's content does not fit its digest: it was damaged or changed on the way. "
+        "Send it again."
+    ),
+    Code.WRONG_DEVICE: "The envelope belongs to another device. Send it from the device it names.",
+    Code.WRONG_USER: "The envelope was saved by {user}. Sign in as {user} to send it.",
+    Code.WRONG_APP: "The envelope belongs to the app '{app}', which is not served here.",
+    Code.BROKEN_CHAIN: (
+        "The envelope does not follow the one before it: this device's history was changed. "
+        "Export the envelope and ask your office."
+    ),
+    Code.NUMBER_TAKEN: (
+        "Number {number} of this device was used by another envelope. "
+        "Export the envelope and ask your office."
+    ),
+    Code.OTHER_CONTENT: (
+        "An envelope with this id but other content was received before. "
+        "This one was refused; export it and ask your office."
+    ),
+    Code.UNKNOWN_PAGE: "There is no page '{page}'. Sync to get the current pages.",
+    Code.UNKNOWN_MODEL: "'{model}' is not part of the page '{page}'. Nothing was applied.",
+    Code.UNKNOWN_FIELD: "'{model}' has no field '{field}'. Nothing was applied; sync and try again.",
+    Code.PAGE_FORBIDDEN: "You may not open '{page}'. Ask your administrator for access.",
+    Code.OPERATION_FORBIDDEN: "You may not {do} {label} on this page. Ask your administrator.",
+    Code.FIELD_FORBIDDEN: "You may not change {label} on this page. Nothing was applied.",
+    Code.ROW_FORBIDDEN: "This record is not one of yours. Nothing was applied.",
+    Code.CHANGED_BY_OTHERS: (
+        "{label} was changed by somebody else meanwhile: it is now {theirs}, yours is {mine}. "
+        "Decide which one holds."
+    ),
+    Code.DELETED_BY_OTHERS: "This record was deleted by somebody else meanwhile.",
+    Code.PREDECESSOR_MISSING: "This waits for an earlier entry that has not arrived yet.",
+    Code.ATTACHMENT_MISSING: "This waits for {count} of its pictures or files to arrive.",
+    Code.REPLAY_FAILED: "The office could not apply this: {cause}. Nothing of it was applied.",
+    Code.SIGN_IN_FAILED: "User name or password is wrong. Check both and try again.",
+    Code.SIGN_IN_THROTTLED: "Too many attempts. Wait {seconds} seconds, then try again.",
+    Code.SIGNED_OUT: "You are signed out. Sign in and try again; your work is kept.",
+    Code.FORBIDDEN: "You may not open this. Ask your administrator for access.",
+    Code.NOT_FOUND: "There is nothing here. It may have been deleted; go back to the list.",
+    Code.METHOD_NOT_ALLOWED: "This address cannot be used in that way.",
+    Code.FOREIGN_ORIGIN: "The request came from another site and was refused.",
+    Code.NO_SEAT_LEFT: (
+        "All {seats} field-worker seats are taken. Take the role from somebody else, "
+        "or raise the number of seats."
+    ),
+    Code.NO_SUCH_USER: "There is no user '{user}'. Check the name.",
+    Code.NO_SUCH_ROLE: "There is no role '{role}'. Choose one of: {known}.",
+    Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
+    Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
+    Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
+    Code.DEVICE_OF_ANOTHER: "This device belongs to another user. Sign out and in again.",
+    Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
+    Code.UNKNOWN_PROTOCOL: "This device speaks protocol {protocol}; the server knows {known}. Update.",
+    Code.UPLOAD_OFFSET: "The upload continues at byte {offset}. Send from there.",
+    Code.UPLOAD_HASH: "The file arrived damaged and was thrown away. Send it again.",
+    Code.NOT_A_PICTURE: "The file is not a picture of type {type}. Choose another.",
+    Code.SERVER_TROUBLE: "The office has trouble of its own. Nothing is lost; try again later.",
+    Code.STORAGE_FULL: (
+        "This device has no space left, so this was not saved. Your entries are still here: "
+        "free some space, then save again."
+    ),
+    Code.STORAGE_FAILED: (
+        "This device could not store it ({cause}), so this was not saved. "
+        "Your entries are still here: try again."
+    ),
+    Code.UNREACHABLE: "The office cannot be reached. Nothing is lost; try again with a connection.",
+    Code.UNEXPECTED: "Something unexpected went wrong ({cause}). Nothing was saved; try again.",
+    Code.DEFINITION: "{text}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        code: the catalogue's entry.
+        path: where, as in a form: ``score``, ``findings[1].note``; empty for the whole.
+        message: the words for a person.
+        detail: plain JSON data for programs, such as the three values of a conflict.
+    """
+
+    code: Code
+    path: str
+    message: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the problem as plain data."""
+        data: dict[str, Any] = {"code": str(self.code), "path": self.path, "message": self.message}
+        if self.detail:
+            data["detail"] = dict(self.detail)
+        return data
+
+    def under(self, place: str) -> "Problem":
+        """Return the same problem with its path inside `place`."""
+        return Problem(self.code, join_path(place, self.path), self.message, self.detail)
+
+
+def problem_from_json(data: Mapping[str, Any]) -> Problem:
+    """Read back what `Problem.to_json` wrote; an unknown code becomes `UNEXPECTED`."""
+    known = data.get("code") in set(Code)
+    code = Code(data["code"]) if known else Code.UNEXPECTED
+    return Problem(code, data.get("path", ""), data.get("message", ""), data.get("detail", {}))
+
+
+def join_path(*parts: str) -> str:
+    """Join parts of a path with dots, leaving out empty ones."""
+    return ".".join(part for part in parts if part)
+
+
+def problem(
+    code: Code, path: str = "", *, detail: Mapping[str, Any] | None = None, **words: Any
+) -> Problem:
+    """Make a problem with the catalogue's words, filled in with `words`."""
+    return Problem(code, path, MESSAGES[code].format(**words), detail or {})
+
+
+class FieldpostError(Exception):
+    """Something is wrong; `problems` says all of it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{p.path}: {p.message}" if p.path else p.message
+                                   for p in self.problems))
+
+
+class DefinitionError(FieldpostError):
+    """An app is described in a way that cannot work."""
+
+
+class InputError(FieldpostError):
+    """Something that came from outside cannot be accepted."""
+
+
+class Forbidden(FieldpostError):
+    """The user may not do that."""
+
+
+class NotFound(FieldpostError):
+    """There is no such thing, or this user may not know of it."""
+
+
+def error_body(problems: Iterable[Problem]) -> dict[str, Any]:
+    """Return the one shape of every error body of the HTTP API: the first problem, and all."""
+    every = [p.to_json() for p in problems]
+    return {"error": {**every[0], "problems": every}}
