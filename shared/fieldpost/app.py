@@ -1,0 +1,95 @@
+"""An app: models, pages and rules under one name."""
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy.orm import DeclarativeBase, configure_mappers
+
+from fieldpost.errors import Code, DefinitionError, NotFound, problem
+from fieldpost.models import Model, models_of
+from fieldpost.pages import FormBuilder, Page
+from fieldpost.users import ADMIN, OFFLINE, User
+
+LIST_FIELDS = 4
+"""Fields of a list whose page names none."""
+
+
+class App:
+    """What an author describes.
+
+    Attributes:
+        title: the words for it.
+        name: its name in envelopes.
+        base: the declarative base of its models.
+        models: all its models by table name.
+        pages: its pages by name, in the author's order.
+        roles: the roles that can be given: `Offline`, `Admin` and the app's own.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        base: type[DeclarativeBase],
+        pages: Sequence[Page],
+        *,
+        name: str = "",
+        roles: Sequence[str] = (),
+    ) -> None:
+        """Check the description and resolve it.
+
+        Raises:
+            DefinitionError: something of it cannot work; all faults at once.
+        """
+        configure_mappers()
+        self.title = title
+        self.name = name or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        self.base = base
+        self.models: dict[str, Model] = models_of(base)
+        self.roles = tuple(dict.fromkeys((OFFLINE, ADMIN, *roles)))
+        self.pages: dict[str, Page] = {}
+        faults: list[str] = []
+        for page in pages:
+            faults += self._add(page)
+        if faults:
+            raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
+
+    def page(self, name: str) -> Page:
+        """Return a page by name; raises `NotFound`."""
+        try:
+            return self.pages[name]
+        except KeyError:
+            raise NotFound([problem(Code.UNKNOWN_PAGE, page=name)]) from None
+
+    def pages_for(self, user: User) -> list[Page]:
+        """Return the pages that the user may open."""
+        return [page for page in self.pages.values() if page.may_open(user)]
+
+    def page_of(self, model: str) -> Page | None:
+        """Return the first page over a model."""
+        return next((p for p in self.pages.values() if p.spec.name == model), None)
+
+    def model_of(self, cls: type) -> Model:
+        """Return the description of a mapped class."""
+        return self.models[cls.__table__.name]  # type: ignore[attr-defined]  # mapped by contract
+
+    def _add(self, page: Page) -> list[str]:
+        table = str(page.model.__tablename__)
+        if table not in self.models:
+            return [f"{page.model.__name__} does not belong to the app's declarative base."]
+        if page.name in self.pages:
+            return [f"Two pages have the name '{page.name}'. Give one of them a name of its own."]
+        page.spec = self.models[table]
+        if not page.spec.key:
+            return [f"{page.model.__name__} has no primary key."]
+        builder = FormBuilder(self.models)
+        page.layout = builder.build(page.spec, page.form)
+        wanted = page.list or [n for n in page.layout.order if n in page.layout.fields][:LIST_FIELDS]
+        found = (builder.field(page.spec, name) for name in wanted)
+        page.columns = tuple(f for f in found if f is not None)
+        for name in page.sort:
+            builder.field(page.spec, name.removeprefix("-"))
+        unknown = set(page.roles or ()) - set(self.roles)
+        builder.faults += [f"The page '{page.name}' names the role '{role}', which the app does "
+                           "not have. Add it to the app's roles." for role in sorted(unknown)]
+        self.pages[page.name] = page
+        return builder.faults

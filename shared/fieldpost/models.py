@@ -1,0 +1,225 @@
+"""Models as Fieldpost sees them: fields, keys, child lists and lookups of a mapped class."""
+
+import sys
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import UnionType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, MANYTOONE, ONETOMANY
+
+from fieldpost.columns import adapt
+from fieldpost.errors import Code, DefinitionError, problem
+from fieldpost.fields import Field, field_of, words
+
+Key = tuple[Any, ...]
+"""The values of a primary key, typed, in the order of the table's key columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a child row points to its parent: the child's attributes and the parent's, in pairs."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """A list of child rows: a one-to-many relationship whose rows belong to their parent."""
+
+    name: str
+    label: str
+    model: str
+    link: Link
+    owned: bool
+
+
+class Model:
+    """One mapped class.
+
+    Attributes:
+        cls: the class.
+        name: its table's name, which is its name in envelopes.
+        mapper, table: SQLAlchemy's.
+        key: the attributes of the primary key.
+        fields: by form name, in the order of the class.
+        by_attribute: the same fields by stored attribute.
+        children: its one-to-many relationships by name.
+        references: foreign-key attribute to the name of the table it points to.
+    """
+
+    def __init__(self, cls: type[DeclarativeBase]) -> None:
+        self.cls = cls
+        self.mapper: Mapper[Any] = sa.inspect(cls)
+        table = self.mapper.local_table
+        assert isinstance(table, sa.Table)
+        self.table = table
+        self.name = table.name
+        self.key = tuple(self.mapper.get_property_by_column(c).key for c in table.primary_key)
+        marks = dict(_marks(cls))
+        lookups = _lookups(self.mapper)
+        self.references = {
+            p.key: next(iter(c.foreign_keys)).column.table.name
+            for p in self.mapper.column_attrs
+            for c in p.columns
+            if c.foreign_keys
+        }
+        every = (
+            field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key))
+            for p in self.mapper.column_attrs
+        )
+        self.fields: Mapping[str, Field] = {f.name: f for f in every if f is not None}
+        self.by_attribute = {f.attribute: f for f in self.fields.values()}
+        self.children = {c.name: c for c in _children(self.mapper)}
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r})"
+
+    @cached_property
+    def label(self) -> str:
+        """The word for one row."""
+        return str(self.table.info.get("label") or words(self.cls.__name__))
+
+    @cached_property
+    def generated_key(self) -> str | None:
+        """The attribute of an integer key that the database counts up, if there is one."""
+        column = self.table.autoincrement_column
+        if column is None or column.foreign_keys:
+            return None
+        return str(self.mapper.get_property_by_column(column).key)
+
+    def key_of(self, row: Any) -> Key:
+        """Return the key of a mapped object."""
+        return tuple(getattr(row, name) for name in self.key)
+
+    def key_to_json(self, key: Key) -> list[Any]:
+        """Return a key as JSON data."""
+        return [self.by_attribute[a].codec.encode(v) for a, v in zip(self.key, key, strict=True)]
+
+    def key_from_json(self, data: Any) -> Key:
+        """Read a key; raises ValueError where `data` is none of this model."""
+        if not isinstance(data, list) or len(data) != len(self.key):
+            raise ValueError(f"a key of {self.name} has {len(self.key)} parts")
+        parts = tuple(
+            self.by_attribute[a].codec.decode(v) for a, v in zip(self.key, data, strict=True)
+        )
+        if None in parts:
+            raise ValueError("a key has no empty parts")
+        return parts
+
+    def title_of(self, row: Any) -> str:
+        """Return the words for one row: `str(row)` where the class says how, else its first text."""
+        if type(row).__str__ is not object.__str__:
+            return str(row)
+        named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
+        attribute = named or self._first_text or self.key[0]
+        value = getattr(row, attribute)
+        return "" if value is None else str(value)
+
+    @cached_property
+    def _first_text(self) -> str | None:
+        texts = (f.attribute for f in self.fields.values()
+                 if isinstance(f.column.type, sa.String) and not isinstance(f.column.type, sa.Enum)
+                 and not f.private and f.target is None)
+        return next(texts, None)
+
+
+def _column(prop: Any) -> sa.Column[Any]:
+    column = prop.columns[0]
+    assert isinstance(column, sa.Column)
+    return column
+
+
+def _marks(cls: type[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield each mapped column's `Annotated` metadata, also inside ``… | None``."""
+    for base in reversed(cls.__mro__):
+        module = sys.modules.get(base.__module__)
+        for name, hint in _annotations(base).items():
+            if isinstance(hint, str):
+                hint = _resolve(hint, module)
+            if typing.get_origin(hint) is Mapped:
+                yield name, tuple(_metadata(typing.get_args(hint)[0]))
+
+
+def _annotations(cls: type[Any]) -> dict[str, Any]:
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return dict(cls.__dict__.get("__annotations__", {}))
+
+
+def _resolve(hint: str, module: Any) -> Any:
+    try:
+        return eval(hint, vars(module) if module else {})  # noqa: S307 - the author's own source
+    except NameError:
+        return None  # a relationship to a class of another module; columns need no such names
+
+
+def _metadata(hint: Any) -> Iterator[Any]:
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        base, *marks = typing.get_args(hint)
+        yield from _metadata(base)
+        yield from marks
+    elif origin in (typing.Union, UnionType):
+        for part in typing.get_args(hint):
+            yield from _metadata(part)
+
+
+def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
+    """Return for each foreign-key attribute its lookup's name and target table."""
+    found: dict[str, tuple[str, str]] = {}
+    for relation in mapper.relationships:
+        if relation.direction is MANYTOONE and len(relation.local_columns) == 1:
+            column = next(iter(relation.local_columns))
+            attribute = mapper.get_property_by_column(column).key
+            found[attribute] = (relation.key, relation.mapper.local_table.name)
+    for prop in mapper.column_attrs:
+        column = prop.columns[0]
+        if column.foreign_keys and prop.key not in found:
+            target = next(iter(column.foreign_keys)).column.table.name
+            found[prop.key] = (prop.key, target)
+    return found
+
+
+def _children(mapper: Mapper[Any]) -> Iterator[Children]:
+    for relation in mapper.relationships:
+        if relation.direction is not ONETOMANY:
+            continue
+        child = relation.mapper
+        pairs = tuple(
+            (child.get_property_by_column(remote).key, mapper.get_property_by_column(local).key)
+            for local, remote in relation.local_remote_pairs
+        )
+        yield Children(
+            name=relation.key,
+            label=str(relation.info.get("label") or words(child.class_.__name__)),
+            model=child.local_table.name,
+            link=Link(pairs),
+            owned=relation.cascade.delete_orphan,
+        )
+
+
+def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
+    """Describe all mapped classes of `base` by table name.
+
+    Raises:
+        DefinitionError: a class has no key, or shares its table with another.
+    """
+    found: dict[str, Model] = {}
+    problems = []
+    for mapper in sorted(base.registry.mappers, key=lambda m: m.class_.__name__):
+        if mapper.inherits is not None or not isinstance(mapper.local_table, sa.Table):
+            text = (f"{mapper.class_.__name__} uses mapped inheritance, which cannot be taken "
+                    "apart into single operations. Give it a table of its own.")
+            problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
+            continue
+        adapt(mapper.local_table)
+        found[mapper.local_table.name] = Model(mapper.class_)
+    if problems:
+        raise DefinitionError(problems)
+    return found

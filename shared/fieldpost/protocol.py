@@ -1,0 +1,24 @@
+"""Versions and limits that device and server agree on.
+
+History of the protocol:
+    1: first edition.
+"""
+
+PROTOCOL = 1
+OLDEST_PROTOCOL = 1
+
+FORMAT = 1
+"""Version of the envelope's form; `envelope.py` knows how to read each one."""
+
+MAX_ENVELOPE_BYTES = 2 << 20
+MAX_OPERATIONS = 5_000
+MAX_DEPTH = 24
+MAX_TEXT_CHARACTERS = 1_000_000
+MAX_ATTACHMENTS = 500
+MAX_ATTACHMENT_BYTES = 200 << 20
+
+DEVICE_HEADER = "fieldpost-device"
+PROTOCOL_HEADER = "fieldpost-protocol"
+SHELL_HEADER = "fieldpost-shell"
+ELSEWHERE_HEADER = "fieldpost-elsewhere"
+DRAFT_HEADER = "fieldpost-draft"
