@@ -1,0 +1,1 @@
+"""Fieldpost, the part that runs in the browser only."""
