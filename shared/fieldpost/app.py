@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
 
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
+from fieldpost.fields import Kind
 from fieldpost.models import Model, models_of
-from fieldpost.pages import FormBuilder, Page
+from fieldpost.pages import Form, FormBuilder, Page
 from fieldpost.users import ADMIN, OFFLINE, User
+from fieldpost.validation import has_default
 
 LIST_FIELDS = 4
 """Fields of a list whose page names none."""
@@ -88,8 +90,28 @@ class App:
         page.columns = tuple(f for f in found if f is not None)
         for name in page.sort:
             builder.field(page.spec, name.removeprefix("-"))
+        if page.create:
+            builder.faults += [text for form in page.layout.forms() for text in _unfilled(form)]
         unknown = set(page.roles or ()) - set(self.roles)
         builder.faults += [f"The page '{page.name}' names the role '{role}', which the app does "
                            "not have. Add it to the app's roles." for role in sorted(unknown)]
         self.pages[page.name] = page
         return builder.faults
+
+
+def _unfilled(form: Form) -> list[str]:
+    """Name the columns that nothing would fill in when a row is added through the form."""
+    model = form.model
+    shown = {f.attribute for f in form.fields.values() if not f.read_only}
+    faults = []
+    for field in model.fields.values():
+        attribute = field.attribute
+        by_itself = has_default(field) or attribute in (model.generated_key, *form.linked)
+        is_id = attribute in model.key and field.kind is Kind.ID
+        if field.required and attribute not in shown and not by_itself and not is_id:
+            faults.append(
+                f"{model.cls.__name__}.{attribute} must have a value, but the form does not show "
+                "it and it has no default. Add it to the form, give it a default, or set "
+                "create=False."
+            )
+    return faults

@@ -28,9 +28,9 @@ class Operation:
         model: table name.
         key: the row's key as JSON data; negative integers are temporary.
         set: attribute to new value, as JSON data.
-        was: attribute to the value that the worker saw, for updates.
+        was: attribute to the value that the worker saw, for updates and deletes: every field that
+            the form showed, so that a merge knows what somebody else changed meanwhile.
         at: the row's place in the form, such as ``findings[1]``; empty for the top.
-        seen: digest of all values of the row that the form showed, for updates and deletes.
     """
 
     do: str
@@ -39,16 +39,16 @@ class Operation:
     set: Mapping[str, Any] = field(default_factory=dict)
     was: Mapping[str, Any] = field(default_factory=dict)
     at: str = ""
-    seen: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the operation as plain data; empty parts are left out."""
         data: dict[str, Any] = {"do": self.do, "model": self.model, "key": list(self.key)}
         if self.do != "delete":
             data["set"] = dict(self.set)
-        for name in ("was", "at", "seen"):
-            if value := getattr(self, name):
-                data[name] = dict(value) if name == "was" else value
+        if self.was:
+            data["was"] = dict(self.was)
+        if self.at:
+            data["at"] = self.at
         return data
 
 
@@ -199,7 +199,7 @@ def _operations_faults(entries: Any) -> list[Problem]:
 def _operation_fault(entry: Any) -> str:
     if not isinstance(entry, dict) or entry.get("do") not in DOINGS:
         return "an operation must insert, update or delete"
-    if unknown := entry.keys() - {"do", "model", "key", "set", "was", "at", "seen"}:
+    if unknown := entry.keys() - {"do", "model", "key", "set", "was", "at"}:
         return f"'{min(unknown)}' is unknown"
     if not isinstance(entry.get("model"), str):
         return "'model' is missing"
@@ -210,11 +210,10 @@ def _operation_fault(entry: Any) -> str:
         return "'set' belongs to inserts and updates"
     if not isinstance(entry.get("was", {}), dict):
         return "'was' must be an object"
-    if entry["do"] == "update" and set(entry.get("was", {})) != set(entry["set"]):
-        return "'was' must name the same fields as 'set'"
-    if not all(isinstance(entry.get(n, ""), str) and len(entry.get(n, "")) < 500
-               for n in ("at", "seen")):
-        return "'at' and 'seen' must be short text"
+    if entry["do"] == "update" and not set(entry["set"]) <= set(entry.get("was", {})):
+        return "'was' must name every field of 'set'"
+    if not isinstance(entry.get("at", ""), str) or len(entry.get("at", "")) > 500:
+        return "'at' must be short text"
     return ""
 
 
@@ -226,4 +225,4 @@ def _is_key_part(part: Any) -> bool:
 
 def _operation(entry: dict[str, Any]) -> Operation:
     return Operation(entry["do"], entry["model"], tuple(entry["key"]), entry.get("set", {}),
-                     entry.get("was", {}), entry.get("at", ""), entry.get("seen", ""))
+                     entry.get("was", {}), entry.get("at", ""))

@@ -51,12 +51,14 @@ class Form:
         order: names of fields and lists as they are shown.
         fields: by name.
         lists: by name.
+        linked: attributes that the list fills in, because they point to the parent row.
     """
 
     model: Model
     order: tuple[str, ...]
     fields: dict[str, Field]
     lists: dict[str, FormList]
+    linked: frozenset[str] = frozenset()
 
     def forms(self) -> Iterator["Form"]:
         """Yield this form and those of all its child lists, outermost first."""
@@ -142,7 +144,8 @@ class FormBuilder:
         """Return the form over `model`; `above` holds the models around it."""
         hidden = set() if not above else self._links_to(model, above[-1])
         entries = wanted or self._everything(model, (*above, model.name), hidden)
-        form = Form(model, tuple(e if isinstance(e, str) else e.name for e in entries), {}, {})
+        linked = frozenset(hidden)
+        form = Form(model, tuple(e if isinstance(e, str) else e.name for e in entries), {}, {}, linked)
         for entry in entries:
             name = entry if isinstance(entry, str) else entry.name
             if name in model.children:
@@ -151,7 +154,7 @@ class FormBuilder:
                 form.fields[found.name] = found
         order = tuple(n for n in map(self._canonical(model), form.order)
                       if n in form.fields or n in form.lists)
-        return Form(model, order, form.fields, form.lists)
+        return Form(model, order, form.fields, form.lists, linked)
 
     def field(self, model: Model, name: str) -> Field | None:
         """Find a field by its name or its attribute, and note it where there is none."""

@@ -1,0 +1,134 @@
+"""Homes: what differs between the device and the server, and nothing else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.envelope import Operation
+from fieldpost.pages import Page
+from fieldpost.receipts import Receipt
+from fieldpost.types import Attachment
+from fieldpost.users import User
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a saved form changes, before its home makes an envelope of it.
+
+    Attributes:
+        page: the page's name.
+        operations: in the order in which they are to be applied.
+        attachments: SHA-256 of everything that the operations refer to.
+        base: the cursor that the form was opened on.
+        draft: the draft that this replaces: the form's address.
+        title: words for the record, for lists of envelopes.
+    """
+
+    page: str
+    operations: tuple[Operation, ...]
+    attachments: tuple[str, ...] = ()
+    base: str = ""
+    draft: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a browser without JavaScript sent within a form."""
+
+    name: str
+    type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SyncEntry:
+    """One envelope as the sync page lists it.
+
+    Attributes:
+        envelope: its id.
+        page: the page's title.
+        title: words for the record.
+        url: where the record is, or empty.
+        saved_at: ISO 8601 moment.
+        state: 'waiting', 'attention' or 'done'.
+        words: what happened, or what it waits for.
+        problems: messages of its problems.
+    """
+
+    envelope: str
+    page: str
+    title: str
+    url: str
+    saved_at: str
+    state: str
+    words: str
+    problems: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOverview:
+    """What the sync page shows: the envelopes, and facts on the last sync as label and words."""
+
+    entries: Sequence[SyncEntry]
+    facts: Sequence[tuple[str, str]]
+
+
+class Home(Protocol):
+    """Where the web layer runs.
+
+    Guarantees: `commit` applies a submission whole or not at all. On the server its effect is
+    committed when it returns; on the device when the `run` around it has returned, which raises
+    `InputError` and undoes everything where the device could not store it.
+    """
+
+    kind: str
+    app: App
+
+    def session(self) -> AbstractContextManager[Session]:
+        """Open a session to read with."""
+
+    def commit(self, user: User, submission: Submission) -> Receipt:
+        """Make the envelope, replay it, keep it."""
+
+    def temporary_key(self) -> int:
+        """Return the next temporary key: negative, never used before by this device."""
+
+    def new_id(self) -> str:
+        """Return a new UUID as text."""
+
+    def base(self) -> str:
+        """Return the cursor of the data that is shown."""
+
+    def is_here(self, page: Page, user: User) -> bool:
+        """Say whether this home can show the page."""
+
+    def is_offline(self, page: Page) -> bool:
+        """Say whether the page is marked offline."""
+
+    def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:
+        """Return the keys (as JSON data) of the page's records that are not yet synchronised."""
+
+    def real_key(self, model: str, temporary: int) -> int | None:
+        """Return the real key that a temporary one became."""
+
+    def keep_upload(self, upload: Upload, user: User) -> Attachment:
+        """Keep a file that came within a form; raises `InputError`."""
+
+    def sync_overview(self, user: User) -> SyncOverview:
+        """Return what the sync page shows."""
+
+    def asset(self, name: str) -> str:
+        """Return the address of a static file of the shell."""
+
+    def context(self, user: User) -> Mapping[str, Any]:
+        """Return more for the templates: ``demo``, ``sync`` (the button's state and words)."""
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run a handler: in a thread on the server, directly on the device."""

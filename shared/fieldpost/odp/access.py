@@ -1,0 +1,119 @@
+"""What an envelope may touch: its page's models, operations and fields, and the user's rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.envelope import Envelope, Operation
+from fieldpost.errors import Code, Problem, join_path, problem
+from fieldpost.models import Key, Model
+from fieldpost.pages import Form, Page
+from fieldpost.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model stands in a page's form: its form, and the form around it."""
+
+    form: Form
+    parent: "Place | None"
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+def places_of(page: Page) -> dict[str, Place]:
+    """Return the places of a page's form by model."""
+    found: dict[str, Place] = {}
+
+    def add(form: Form, parent: Place | None, pairs: tuple[tuple[str, str], ...]) -> None:
+        place = Place(form, parent, pairs)
+        found.setdefault(form.model.name, place)
+        for child in form.lists.values():
+            add(child.form, place, child.link.pairs)
+
+    add(page.layout, None, ())
+    return found
+
+
+def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
+    """Yield everything in an envelope that its user may not do, whatever the rows are."""
+    page = app.pages.get(envelope.page)
+    if page is None:
+        yield problem(Code.UNKNOWN_PAGE, page=envelope.page)
+        return
+    if not page.may_open(user):
+        yield problem(Code.PAGE_FORBIDDEN, page=page.title)
+        return
+    places = places_of(page)
+    for operation in envelope.operations:
+        place = places.get(operation.model)
+        if place is None:
+            yield problem(Code.UNKNOWN_MODEL, operation.at, model=operation.model,
+                          page=envelope.page)
+            continue
+        if not _may(page, place, operation):
+            words = {"insert": "add", "update": "change", "delete": "delete"}[operation.do]
+            yield problem(Code.OPERATION_FORBIDDEN, operation.at, do=words,
+                          label=place.form.model.label)
+        yield from _field_denials(place, operation)
+
+
+def _may(page: Page, place: Place, operation: Operation) -> bool:
+    if place.parent is None:
+        return page.may(operation.do)
+    return page.edit or page.create
+
+
+def _field_denials(place: Place, operation: Operation) -> Iterator[Problem]:
+    model = place.form.model
+    allowed = {f.attribute for f in place.form.fields.values() if not f.read_only}
+    if operation.do == "insert":
+        allowed |= {child for child, _ in place.pairs} | set(model.key)
+    else:
+        allowed -= set(model.key)
+    for attribute in operation.set:
+        if attribute in allowed:
+            continue
+        field = model.by_attribute.get(attribute)
+        if field is None:
+            yield problem(Code.UNKNOWN_FIELD, join_path(operation.at, attribute),
+                          model=model.name, field=attribute)
+        else:
+            yield problem(Code.FIELD_FORBIDDEN, join_path(operation.at, field.name),
+                          label=field.label)
+
+
+def is_in_scope(session: Session, page: Page, user: User, key: Key) -> bool:
+    """Say whether the user may see the record with this key on this page."""
+    condition = page.condition(user)
+    if condition is None:
+        return True
+    query = sa.select(sa.literal(1)).select_from(page.model).where(
+        condition, key_condition(page.spec, key)
+    )
+    return session.execute(query).first() is not None
+
+
+def key_condition(model: Model, key: Key) -> sa.ColumnElement[bool]:
+    """Return the SQL condition that a row has this key."""
+    pairs = zip(model.key, key, strict=True)
+    return sa.and_(*(getattr(model.cls, attribute) == value for attribute, value in pairs))
+
+
+def top_of(session: Session, models: dict[str, Model], place: Place, row: Any) -> Any:
+    """Return the top record that a child row belongs to; None where there is none."""
+    while place.parent is not None and row is not None:
+        parent = place.parent.form.model
+        by_parent = {theirs: getattr(row, ours) for ours, theirs in place.pairs}
+        if None in by_parent.values():
+            return None
+        if set(by_parent) == set(parent.key):
+            row = session.get(parent.cls, tuple(by_parent[a] for a in parent.key))
+        else:
+            query = sa.select(parent.cls).filter_by(**by_parent)
+            row = session.scalars(query).first()
+        place = place.parent
+    return row

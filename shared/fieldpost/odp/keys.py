@@ -1,0 +1,83 @@
+"""Key books: what temporary keys stand for."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fieldpost.models import Key, Model
+from fieldpost.receipts import NewKey
+
+
+class KeyBook(Protocol):
+    """Knows the real keys that one device's temporary keys became."""
+
+    def real(self, model: str, temporary: int) -> int | None:
+        """Return the real key, or None where it is not known (yet)."""
+
+    def chosen(self, model: str, temporary: int) -> int | None:
+        """Return the key that a new row is to have; None lets the database count."""
+
+    def remember(self, key: NewKey) -> None:
+        """Keep a real key for good."""
+
+
+class DeviceKeys:
+    """The device's book: rows keep their temporary keys until a newer replica has the real ones.
+
+    Args:
+        known: (model, temporary) to real key, from receipts.
+    """
+
+    def __init__(self, known: dict[tuple[str, int], int]) -> None:
+        self.known = known
+
+    def real(self, model: str, temporary: int) -> int | None:
+        """Return the real key once a receipt has told it, before that the temporary key itself."""
+        return self.known.get((model, temporary), temporary)
+
+    def chosen(self, model: str, temporary: int) -> int | None:
+        """Let the row have its temporary key."""
+        return temporary
+
+    def remember(self, key: NewKey) -> None:
+        """Do nothing: real keys come from receipts only."""
+
+
+class UnknownKey(LookupError):
+    """A temporary key stands for a row that has not arrived."""
+
+
+def is_temporary(value: object) -> bool:
+    """Say whether a key part is temporary."""
+    return isinstance(value, int) and not isinstance(value, bool) and value < 0
+
+
+def resolved(model: Model, key: Key, models: dict[str, Model], real: Callable[[str, int], int | None]
+             ) -> Key:
+    """Return a key with the real values of its temporary parts.
+
+    Raises:
+        UnknownKey: one of them is not known.
+    """
+    return tuple(
+        resolved_part(model, attribute, value, models, real)
+        for attribute, value in zip(model.key, key, strict=True)
+    )
+
+
+def resolved_part(
+    model: Model,
+    attribute: str,
+    value: object,
+    models: dict[str, Model],
+    real: Callable[[str, int], int | None],
+) -> object:
+    """Return the real value of one key or foreign-key attribute; raises `UnknownKey`."""
+    if not is_temporary(value):
+        return value
+    owner = model.name if attribute == model.generated_key else model.references.get(attribute)
+    if owner is None or owner not in models or models[owner].generated_key is None:
+        return value
+    found = real(owner, value)  # type: ignore[arg-type]  # is_temporary has checked it
+    if found is None:
+        raise UnknownKey(owner, value)
+    return found

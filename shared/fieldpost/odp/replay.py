@@ -1,0 +1,302 @@
+"""Replay: one envelope applied to a session, the same on the server and on the device.
+
+The caller owns the transaction: it commits where the result is applied and rolls back otherwise.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.envelope import Envelope, Operation
+from fieldpost.errors import Code, Problem, join_path, problem
+from fieldpost.models import Key, Model
+from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
+from fieldpost.odp.integrity import integrity_problems, rows_that_refer
+from fieldpost.odp.keys import KeyBook, UnknownKey, resolved, resolved_part
+from fieldpost.odp.merge import Merge
+from fieldpost.odp.verdicts import rule_problems
+from fieldpost.receipts import NewKey, Outcome
+from fieldpost.users import User, acting_as
+from fieldpost.validation import read_json, value_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a replay came to.
+
+    Attributes:
+        outcome: `ACCEPTED`, `MERGED`, `CONFLICT`, `INVALID`, `FORBIDDEN` or `WAITING`.
+        problems: all that stands in its way.
+        keys: real keys of new rows.
+        record: key of the top record, as JSON data; empty where it was deleted.
+    """
+
+    outcome: Outcome
+    problems: tuple[Problem, ...] = ()
+    keys: tuple[NewKey, ...] = ()
+    record: tuple[Any, ...] = ()
+
+
+def replay(envelope: Envelope, session: Session, app: App, user: User, keys: KeyBook) -> Result:
+    """Apply an envelope within the session's transaction.
+
+    The steps are those of `docs/protocol.md`, "Replay": authorise, decode, resolve keys, load,
+    compare, apply, flush, check rules and scope.
+    """
+    if refused := tuple(denials(app, envelope, user)):
+        return Result(Outcome.FORBIDDEN, refused)
+    with acting_as(user):
+        work = _Replay(envelope, session, app, user, keys)
+        try:
+            return work.run()
+        except UnknownKey:
+            return Result(Outcome.WAITING, (problem(Code.PREDECESSOR_MISSING),))
+        except IntegrityError as error:
+            found = integrity_problems(error, app, envelope)
+            return Result(Outcome.INVALID, tuple(found))
+
+
+@dataclass
+class _Replay:
+    envelope: Envelope
+    session: Session
+    app: App
+    user: User
+    keys: KeyBook
+    rows: dict[int, tuple[Any, Operation, Place]] = field(default_factory=dict)
+    unflushed: dict[tuple[str, int], Any] = field(default_factory=dict)
+    fresh: dict[tuple[str, int], int] = field(default_factory=dict)
+    tops: dict[int, Any] = field(default_factory=dict)
+    invalid: list[Problem] = field(default_factory=list)
+    conflicts: list[Problem] = field(default_factory=list)
+    forbidden: list[Problem] = field(default_factory=list)
+    merged: bool = False
+
+    def __post_init__(self) -> None:
+        self.page = self.app.pages[self.envelope.page]
+        self.places = places_of(self.page)
+        # a row that another transaction is changing is waited for: compare and write see one state
+        self.locking = self.session.get_bind().dialect.name != "sqlite"
+
+    def run(self) -> Result:
+        decoded = [self._decoded(operation) for operation in self.envelope.operations]
+        if self.invalid:
+            return Result(Outcome.INVALID, tuple(self.invalid))
+        with self.session.no_autoflush:
+            for operation, values in zip(self.envelope.operations, decoded, strict=True):
+                self._apply(operation, values)
+        if problems := self._in_the_way():
+            return problems
+        self._flush()
+        self._check()
+        if problems := self._in_the_way():
+            return problems
+        outcome = Outcome.MERGED if self.merged else Outcome.ACCEPTED
+        return Result(outcome, (), tuple(self._new_keys()), self._record())
+
+    def _in_the_way(self) -> Result | None:
+        every = tuple(self.forbidden + self.conflicts + self.invalid)
+        for found, outcome in (
+            (self.forbidden, Outcome.FORBIDDEN),
+            (self.conflicts, Outcome.CONFLICT),
+            (self.invalid, Outcome.INVALID),
+        ):
+            if found:
+                return Result(outcome, every)
+        return None
+
+    # decode and check single values
+
+    def _decoded(self, operation: Operation) -> dict[str, Any]:
+        place = self.places[operation.model]
+        model = place.form.model
+        values: dict[str, Any] = {}
+        for attribute, data in operation.set.items():
+            each = model.by_attribute[attribute]
+            path = join_path(operation.at, each.name)
+            value, fault = read_json(each, data, path)
+            values[attribute] = value
+            faults = [fault] if fault else value_problems(each, value, path)
+            # a child's link is filled in from its parent, and a counted key by the database
+            if attribute != model.generated_key:
+                self.invalid += faults
+        if operation.do == "insert":
+            self.invalid += self._absent(operation, place)
+        return values
+
+    def _absent(self, operation: Operation, place: Place) -> Iterator[Problem]:
+        for each in place.form.fields.values():
+            if each.attribute not in operation.set and not each.read_only:
+                path = join_path(operation.at, each.name)
+                yield from value_problems(each, None, path, absent=True)
+
+    # apply one operation
+
+    def _apply(self, operation: Operation, values: dict[str, Any]) -> None:
+        place = self.places[operation.model]
+        if operation.do == "insert":
+            self._insert(operation, place, values)
+            return
+        row = self._load(operation, place.form.model)
+        if row is None:
+            if operation.do == "update":
+                self.conflicts.append(problem(Code.DELETED_BY_OTHERS, operation.at))
+            return
+        top = top_of(self.session, self.app.models, place, row)
+        if not self._may_touch(top):
+            self.forbidden.append(problem(Code.ROW_FORBIDDEN, operation.at))
+            return
+        if operation.do == "update":
+            self._update(operation, place, row, values)
+        else:
+            self._delete(operation, place, row)
+
+    def _insert(self, operation: Operation, place: Place, values: dict[str, Any]) -> None:
+        model = place.form.model
+        row = model.mapper.class_manager.new_instance()
+        for attribute, value in values.items():
+            if attribute == model.generated_key:
+                continue
+            real = self._resolve(model, attribute, value)
+            self._check_reference(operation, model, attribute, real)
+            setattr(row, attribute, real)
+        self._give_key(operation, model, row)
+        self.session.add(row)
+        self.rows[id(row)] = (row, operation, place)
+
+    def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
+        """Fill in the parts of the key that 'set' does not hold."""
+        for attribute, data in zip(model.key, operation.key, strict=False):
+            if attribute == model.generated_key and isinstance(data, int) and data < 0:
+                self.unflushed[model.name, data] = row
+                if (chosen := self.keys.chosen(model.name, data)) is not None:
+                    setattr(row, attribute, chosen)
+            elif attribute not in operation.set:
+                value = model.by_attribute[attribute].codec.decode(data)
+                setattr(row, attribute, self._resolve(model, attribute, value))
+
+    def _update(
+        self, operation: Operation, place: Place, row: Any, values: dict[str, Any]
+    ) -> None:
+        model = place.form.model
+        new = self._resolved_json(model, operation.set)
+        was = self._resolved_json(model, operation.was)
+        merge = Merge(place.form, row, new, was, operation.at)
+        self.merged |= merge.changed_by_others
+        self.conflicts += merge.conflicts
+        for attribute in merge.takes:
+            real = self._resolve(model, attribute, values[attribute])
+            self._check_reference(operation, model, attribute, real)
+            setattr(row, attribute, real)
+        self.rows[id(row)] = (row, operation, place)
+
+    def _delete(self, operation: Operation, place: Place, row: Any) -> None:
+        model = place.form.model
+        was = self._resolved_json(model, operation.was)
+        merge = Merge(place.form, row, {}, was, operation.at)
+        if merge.changed_by_others:
+            label = model.title_of(row) or model.label
+            self.conflicts.append(
+                problem(Code.CHANGED_BY_OTHERS, operation.at, label=f"'{label}'",
+                        mine="deleted", theirs="changed")
+            )
+            return
+        self.invalid += rows_that_refer(self.session, self.app, model, row, operation.at)
+        self.session.delete(row)
+
+    # keys and rows
+
+    def _load(self, operation: Operation, model: Model) -> Any:
+        try:
+            key = model.key_from_json(list(operation.key))
+        except ValueError:
+            return None
+        real: Key = resolved(model, key, self.app.models, self._real)
+        return self.session.get(model.cls, real, with_for_update=True if self.locking else None)
+
+    def _real(self, model: str, temporary: int) -> int | None:
+        if (model, temporary) in self.unflushed:
+            self._flush()
+        if (known := self.fresh.get((model, temporary))) is not None:
+            return known
+        return self.keys.real(model, temporary)
+
+    def _resolve(self, model: Model, attribute: str, value: Any) -> Any:
+        return resolved_part(model, attribute, value, self.app.models, self._real)
+
+    def _resolved_json(self, model: Model, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {a: self._resolve(model, a, value) for a, value in data.items()}
+
+    def _flush(self) -> None:
+        self.session.flush()
+        for (model, temporary), row in self.unflushed.items():
+            spec = self.app.models[model]
+            assert spec.generated_key is not None
+            self.fresh[model, temporary] = getattr(row, spec.generated_key)
+        self.unflushed.clear()
+
+    def _check_reference(
+        self, operation: Operation, model: Model, attribute: str, value: Any
+    ) -> None:
+        """Say in words that a chosen row is gone, before the database does it in its own."""
+        target = self.app.models.get(model.references.get(attribute, ""))
+        if value is None or target is None or len(target.key) != 1:
+            return
+        if (target.name, value) in self._fresh_rows:
+            return
+        if self.session.get(target.cls, (value,)) is None:
+            each = model.by_attribute[attribute]
+            self.invalid.append(
+                problem(Code.NO_SUCH_ROW, join_path(operation.at, each.name), label=each.label)
+            )
+
+    @property
+    def _fresh_rows(self) -> set[tuple[str, int]]:
+        return {(model, real) for (model, _), real in self.fresh.items()}
+
+    # checks on the whole
+
+    def _may_touch(self, top: Any) -> bool:
+        if top is None:
+            return False
+        if id(top) not in self.tops:
+            self.tops[id(top)] = top
+            if sa.inspect(top).persistent:
+                with self.session.no_autoflush:
+                    key = self.page.spec.key_of(top)
+                    return is_in_scope(self.session, self.page, self.user, key)
+        return True
+
+    def _check(self) -> None:
+        places = {}
+        for row, operation, place in self.rows.values():
+            top = top_of(self.session, self.app.models, place, row)
+            if top is None:
+                self.forbidden.append(problem(Code.ROW_FORBIDDEN, operation.at))
+                continue
+            self.tops[id(top)] = top
+            places[id(row)] = (row, operation.at, place.form)
+        for top in self.tops.values():
+            if sa.inspect(top).deleted or sa.inspect(top).was_deleted:
+                continue
+            places.setdefault(id(top), (top, "", self.page.layout))
+            if not is_in_scope(self.session, self.page, self.user, self.page.spec.key_of(top)):
+                self.forbidden.append(problem(Code.ROW_FORBIDDEN))
+        self.invalid += rule_problems(places)
+
+    def _new_keys(self) -> Iterator[NewKey]:
+        for (model, temporary), real in self.fresh.items():
+            if real != temporary:
+                new = NewKey(model, temporary, real)
+                self.keys.remember(new)
+                yield new
+
+    def _record(self) -> tuple[Any, ...]:
+        tops = [t for t in self.tops.values() if sa.inspect(t).persistent]
+        spec = self.page.spec
+        return tuple(spec.key_to_json(spec.key_of(tops[0]))) if tops else ()

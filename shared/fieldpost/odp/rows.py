@@ -1,0 +1,180 @@
+"""Rows of a form as they are filled in: text by field, with their child lists."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldpost.errors import Code, InputError, join_path, problem
+from fieldpost.fields import Field
+from fieldpost.models import Model
+from fieldpost.pages import Form
+from fieldpost.protocol import MAX_OPERATIONS
+
+Opened = Mapping[str, Any]
+"""What a form was opened on: ``{"key", "values": {attribute: JSON}, "children": {list: [...]}}``."""
+
+MAX_ROW_INDEX = MAX_OPERATIONS
+
+
+@dataclass
+class Row:
+    """One row of a form.
+
+    Attributes:
+        at: its place: empty for the top, ``findings[0]`` for a child row.
+        key: its key as JSON data; None for a new row.
+        texts: field name to what its input holds; a field that was not posted is not in it.
+        lists: child rows by list.
+        deleted: the row is to go.
+    """
+
+    at: str
+    key: list[Any] | None
+    texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list["Row"]] = field(default_factory=dict)
+    deleted: bool = False
+
+    def every(self) -> Iterator["Row"]:
+        """Yield this row and all below it."""
+        yield self
+        for rows in self.lists.values():
+            for row in rows:
+                yield from row.every()
+
+
+def row_from_post(form: Form, pairs: Iterable[tuple[str, str]]) -> Row:
+    """Read posted names and values into rows; the last value of a name counts.
+
+    Raises:
+        InputError: a child list is too long, or a key cannot be read.
+    """
+    return _PostedForm(dict(pairs)).row(form, "")
+
+
+class _PostedForm:
+    def __init__(self, posted: Mapping[str, str]) -> None:
+        self.posted = posted
+        self.indexes: dict[str, set[int]] = {}
+        for name in posted:
+            for match in re.finditer(r"\[(\d{1,6})\]", name):
+                self.indexes.setdefault(name[: match.start()], set()).add(int(match[1]))
+
+    def row(self, form: Form, at: str) -> Row:
+        row = Row(at, self._key(at), deleted=bool(self.posted.get(join_path(at, "_delete"))))
+        for name, each in form.fields.items():
+            if not each.read_only and (text := self.posted.get(join_path(at, name))) is not None:
+                row.texts[name] = text
+        for name, child in form.lists.items():
+            place = join_path(at, name)
+            row.lists[name] = [self.row(child.form, f"{place}[{i}]") for i in self._rows(place)]
+        return row
+
+    def _rows(self, place: str) -> list[int]:
+        indexes = sorted(self.indexes.get(place, ()))
+        if len(indexes) > MAX_OPERATIONS:
+            limit = f"{MAX_OPERATIONS} rows"
+            raise InputError([problem(Code.TOO_BIG, place, what="The list", limit=limit)])
+        return indexes
+
+    def _key(self, at: str) -> list[Any] | None:
+        if not at or not (text := self.posted.get(join_path(at, "_key"))):
+            return None
+        try:
+            key = json.loads(text)
+        except (ValueError, RecursionError):
+            key = None
+        if not isinstance(key, list):
+            raise InputError([problem(Code.MALFORMED, at, reason="a row's key cannot be read")])
+        return key
+
+
+def opened_from(form: Form, record: Any, base: str = "") -> dict[str, Any]:
+    """Describe a mapped object as what a form opens on."""
+    model = form.model
+    opened: dict[str, Any] = {
+        "key": model.key_to_json(model.key_of(record)),
+        "values": shown_values(form, record),
+        "children": {
+            name: [opened_from(child.form, row) for row in getattr(record, name)]
+            for name, child in form.lists.items()
+        },
+    }
+    return {**opened, "base": base} if base else opened
+
+
+def shown_values(form: Form, record: Any) -> dict[str, Any]:
+    """Return what the form shows of an object, by attribute, as JSON data."""
+    return {
+        f.attribute: f.codec.encode(getattr(record, f.attribute)) for f in form.fields.values()
+    }
+
+
+def row_from_opened(form: Form, opened: Opened, at: str = "") -> Row:
+    """Return the row that shows what the form was opened on."""
+    row = Row(at, opened["key"])
+    for name, each in form.fields.items():
+        row.texts[name] = text_of(each, opened["values"].get(each.attribute))
+    for name, child in form.lists.items():
+        entries = opened["children"].get(name, ())
+        row.lists[name] = [
+            row_from_opened(child.form, entry, f"{join_path(at, name)}[{index}]")
+            for index, entry in enumerate(entries)
+        ]
+    return row
+
+
+def text_of(field: Field, data: Any) -> str:
+    """Return JSON data of a field as its input's text."""
+    value = field.codec.decode(data)
+    return "" if value is None else field.codec.to_text(value)
+
+
+def new_row(form: Form, at: str = "") -> Row:
+    """Return an empty row with the columns' defaults filled in."""
+    row = Row(at, None, lists={name: [] for name in form.lists})
+    for name, each in form.fields.items():
+        value = initial_value(each)
+        row.texts[name] = "" if value is None else each.codec.to_text(value)
+    return row
+
+
+def initial_value(field: Field) -> Any:
+    """Return a column's default where Python knows it."""
+    default: Any = field.column.default
+    if default is None or default.is_sequence or default.is_clause_element:
+        return None
+    return default.arg(None) if default.is_callable else default.arg
+
+
+def opened_from_text(form: Form, text: str | None) -> dict[str, Any] | None:
+    """Read the hidden ``_opened``; None for a new record.
+
+    Raises:
+        InputError: it is there but cannot be read.
+    """
+    if not text:
+        return None
+    try:
+        opened = json.loads(text)
+        _check_opened(form, opened)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = "what the form was opened on cannot be read"
+        raise InputError([problem(Code.MALFORMED, reason=reason)]) from error
+    return dict(opened)
+
+
+def _check_opened(form: Form, opened: Any) -> None:
+    _check_key(form.model, opened["key"])
+    known = {f.attribute: f for f in form.fields.values()}
+    for attribute, data in opened["values"].items():
+        if attribute in known:
+            known[attribute].codec.decode(data)
+    for name, child in form.lists.items():
+        for entry in opened["children"].get(name, ()):
+            _check_opened(child.form, entry)
+
+
+def _check_key(model: Model, key: Any) -> None:
+    model.key_from_json(key)
