@@ -1,11 +1,12 @@
 """Fields: what a form shows and checks, derived from a model's columns and lookups."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
+import annotated_types as at
 import sqlalchemy as sa
 
 from fieldpost.columns import AwareDateTime
@@ -117,13 +118,22 @@ def field_of(
         codec=codec,
         column=column,
         required=_is_required(column),
-        constraints=tuple(m for m in marks if not isinstance(m, Label | Hint)),
+        constraints=tuple(_constraints(marks)),
         choices=_choices(column.type),
         target=lookup[1] if lookup else None,
         read_only=READ_ONLY in marks or column.computed is not None,
         private=is_private(column, marks),
         hint=next((m.text for m in marks if isinstance(m, Hint)), ""),
     )
+
+
+def _constraints(marks: tuple[Any, ...]) -> Iterator[Any]:
+    """Yield single constraints: groups such as `Interval` and `Len` are taken apart once, here."""
+    for mark in marks:
+        if isinstance(mark, at.GroupedMetadata):
+            yield from _constraints(tuple(mark))
+        elif isinstance(mark, at.BaseMetadata):
+            yield mark
 
 
 def _is_required(column: sa.Column[Any]) -> bool:

@@ -114,17 +114,17 @@ class Model:
         """Return the words for one row: `str(row)` where the class says how, else its first text."""
         if type(row).__str__ is not object.__str__:
             return str(row)
-        named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
-        attribute = named or self._first_text or self.key[0]
-        value = getattr(row, attribute)
+        value = getattr(row, self.title_attribute)
         return "" if value is None else str(value)
 
     @cached_property
-    def _first_text(self) -> str | None:
+    def title_attribute(self) -> str:
+        """The attribute that names a row best: to search, to sort and to choose by."""
+        named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
         texts = (f.attribute for f in self.fields.values()
                  if isinstance(f.column.type, sa.String) and not isinstance(f.column.type, sa.Enum)
                  and not f.private and f.target is None)
-        return next(texts, None)
+        return named or next(texts, None) or self.key[0]
 
 
 def _column(prop: Any) -> sa.Column[Any]:

@@ -97,10 +97,7 @@ def _decimal_problems(field: Field, value: Decimal, path: str) -> Iterator[Probl
 def _constraint_problems(
     field: Field, constraint: Any, value: Any, path: str
 ) -> Iterator[Problem]:
-    if isinstance(constraint, at.GroupedMetadata):
-        for single in constraint:
-            yield from _constraint_problems(field, single, value, path)
-    elif (code_and_limit := _broken(constraint, value, field.kind)) is not None:
+    if (code_and_limit := _broken(constraint, value, field.kind)) is not None:
         code, limit = code_and_limit
         yield problem(code, path, label=field.label, limit=limit)
 

@@ -100,14 +100,13 @@ class _Replay:
         return Result(outcome, (), tuple(self._new_keys()), self._record())
 
     def _in_the_way(self) -> Result | None:
-        every = tuple(self.forbidden + self.conflicts + self.invalid)
-        for found, outcome in (
-            (self.forbidden, Outcome.FORBIDDEN),
-            (self.conflicts, Outcome.CONFLICT),
-            (self.invalid, Outcome.INVALID),
-        ):
-            if found:
-                return Result(outcome, every)
+        if self.forbidden:
+            # nothing about rows that are not the user's: not even what stands in them
+            return Result(Outcome.FORBIDDEN, tuple(self.forbidden))
+        if self.conflicts:
+            return Result(Outcome.CONFLICT, tuple(self.conflicts + self.invalid))
+        if self.invalid:
+            return Result(Outcome.INVALID, tuple(self.invalid))
         return None
 
     # decode and check single values
@@ -264,12 +263,12 @@ class _Replay:
     def _may_touch(self, top: Any) -> bool:
         if top is None:
             return False
-        if id(top) not in self.tops:
+        if id(top) in self.tops or not sa.inspect(top).persistent:
             self.tops[id(top)] = top
-            if sa.inspect(top).persistent:
-                with self.session.no_autoflush:
-                    key = self.page.spec.key_of(top)
-                    return is_in_scope(self.session, self.page, self.user, key)
+            return True
+        if not is_in_scope(self.session, self.page, self.user, self.page.spec.key_of(top)):
+            return False
+        self.tops[id(top)] = top
         return True
 
     def _check(self) -> None:

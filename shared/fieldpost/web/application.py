@@ -1,0 +1,47 @@
+"""The routes that both homes share."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fieldpost.home import Home
+from fieldpost.web.listing import list_page, menu
+from fieldpost.web.records import (
+    delete_record,
+    edit_record,
+    new_record,
+    show_again,
+    view_record,
+)
+from fieldpost.web.requests import PageRequest, endpoint, http_error
+
+BOTH = ["GET", "POST"]
+
+
+def sync_page(asked: PageRequest) -> Response:
+    """Show what waits and what was sent."""
+    return asked.page("sync.html", overview=asked.home.sync_overview(asked.user))
+
+
+def web_routes(home: Home) -> list[Route]:
+    """Return the routes of menu, lists, forms and the sync page."""
+    record = "/pages/{page}/records/{key}"
+    return [
+        Route("/", endpoint(home, menu)),
+        Route("/sync", endpoint(home, sync_page)),
+        Route("/pages/{page}", endpoint(home, list_page)),
+        Route("/pages/{page}/new", endpoint(home, new_record, show_again), methods=BOTH),
+        Route(record, endpoint(home, view_record)),
+        Route(f"{record}/edit", endpoint(home, edit_record, show_again), methods=BOTH),
+        Route(f"{record}/delete", endpoint(home, delete_record), methods=BOTH),
+    ]
+
+
+def web_app(home: Home) -> Starlette:
+    """Return the shared routes as an application of their own, as the device runs it."""
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        return await http_error(home, request, error)  # type: ignore[arg-type]  # by registration
+
+    return Starlette(routes=web_routes(home), exception_handlers={404: not_found, 405: not_found})

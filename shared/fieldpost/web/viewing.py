@@ -1,0 +1,58 @@
+"""What the view of a record shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fieldpost.fields import ATTACHMENT_KINDS, Field
+from fieldpost.pages import Form
+from fieldpost.types import Attachment
+from fieldpost.web.listing import cell_words
+from fieldpost.web.requests import PageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One field, in words or as attachments."""
+
+    label: str
+    kind: str
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownList:
+    """One child list."""
+
+    label: str
+    title: str
+    rows: tuple["RecordView", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """One row with its child lists."""
+
+    fields: tuple[Shown, ...]
+    lists: tuple[ShownList, ...]
+
+
+def record_view(asked: PageRequest, form: Form, record: Any) -> RecordView:
+    """Describe a record as its view shows it."""
+    fields = tuple(_shown(asked, f, record) for f in form.fields.values())
+    return RecordView(fields, tuple(_lists(asked, form, record)))
+
+
+def _lists(asked: PageRequest, form: Form, record: Any) -> Iterator[ShownList]:
+    for name, child in form.lists.items():
+        rows = tuple(record_view(asked, child.form, row) for row in getattr(record, name))
+        yield ShownList(child.label, child.title, rows)
+
+
+def _shown(asked: PageRequest, field: Field, record: Any) -> Shown:
+    if field.kind not in ATTACHMENT_KINDS:
+        return Shown(field.label, str(field.kind), cell_words(asked, field, record))
+    value = getattr(record, field.attribute)
+    held = tuple(value) if isinstance(value, list) else (value,) if value else ()
+    return Shown(field.label, str(field.kind), attachments=held)
