@@ -30,6 +30,12 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
     impl = sa.Numeric
     cache_ok = True
 
+    def __init__(self, precision: int | None = None, scale: int | None = None) -> None:
+        super().__init__(precision=precision, scale=scale)
+        # kept here as well: what stands in for `impl` on SQLite has neither
+        self.precision = precision
+        self.scale = scale
+
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """Store as SQLite's own NUMERIC there."""
         if dialect.name == "sqlite":
@@ -47,8 +53,9 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
         if value is None:
             return None
         number = value if isinstance(value, Decimal) else Decimal(str(value))
-        scale = self.impl_instance.scale
-        return number if scale is None else number.quantize(Decimal(1).scaleb(-scale))
+        if self.scale is None:
+            return number
+        return number.quantize(Decimal(1).scaleb(-self.scale))
 
 
 class AwareDateTime(sa.types.TypeDecorator[datetime]):

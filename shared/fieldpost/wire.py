@@ -54,28 +54,15 @@ def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _to_wire(column: sa.Column[Any], value: Any) -> Any:
     """Return one value as JSON data: the same text for the same value, whatever the database."""
-    if value is None or type(value) in _PLAIN:
+    kind = column.type
+    if value is None or type(value) in _PLAIN or isinstance(kind, sa.JSON):
         return value
-    if isinstance(column.type, AttachmentType):
-        entries = value if isinstance(value, list) else [value]
-        plain = [entry.to_json() for entry in entries]
-        return plain if isinstance(value, list) else plain[0]
-    if isinstance(column.type, sa.JSON):
-        return value
-    if isinstance(value, Decimal):
-        return _decimal_text(value)
-    if isinstance(value, float):
-        # SQLite keeps NaN as NULL, and JSON has no infinity
-        return None if math.isnan(value) else value if math.isfinite(value) else str(value)
-    if isinstance(value, Enum) and isinstance(column.type, sa.Enum):
+    if isinstance(kind, AttachmentType):
+        return [v.to_json() for v in value] if isinstance(value, list) else value.to_json()
+    if isinstance(kind, sa.Enum) and isinstance(value, Enum):
         return value.name
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(bytes(value)).decode("ascii")
-    return _foreign_to_wire(column.type, value)
+    write = next((write for cls, write in _WRITERS if isinstance(value, cls)), None)
+    return _foreign_to_wire(kind, value) if write is None else write(value)
 
 
 def _decimal_text(value: Decimal) -> str:
@@ -84,6 +71,29 @@ def _decimal_text(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _float(value: float) -> Any:
+    # SQLite keeps NaN as NULL, and JSON has no infinity
+    return None if math.isnan(value) else value if math.isfinite(value) else str(value)
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(bytes(value)).decode("ascii")
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat())
+
+
+_WRITERS: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
+    (Decimal, _decimal_text),
+    (float, _float),
+    (date, _iso),
+    (time, _iso),
+    (uuid.UUID, str),
+    (bytes, _base64),
+    (memoryview, _base64),
+)
+
 _SQLITE = sqlite.dialect()
 
 
@@ -91,9 +101,8 @@ def _foreign_to_wire(type_: Any, value: Any) -> Any:
     """Let an author's own type turn its value into what SQLite stores."""
     bind = type_.dialect_impl(_SQLITE).bind_processor(_SQLITE)
     stored = bind(value) if bind else value
-    if isinstance(stored, bytes):
-        return base64.b64encode(stored).decode("ascii")
-    return stored.isoformat() if isinstance(stored, date | time) else stored
+    write = next((write for cls, write in _WRITERS if isinstance(stored, cls)), _same)
+    return write(stored)
 
 
 def _foreign_reader(type_: Any) -> Callable[[Any], Any]:
