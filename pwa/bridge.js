@@ -1,0 +1,235 @@
+// What Python may use of the browser: the store, the network, compression, the clock.
+// Values cross as JSON text, bytes as Uint8Array; blobs never cross.
+
+import * as store from "./store.js";
+
+/** An answer that brings no byte for so long counts as broken off. */
+const SILENCE_MS = 45_000;
+const BLOB_STORES = new Set(["attachments", "staged"]);
+
+/**
+ * Make the object that Python finds as `js.fieldpost`.
+ * @param {IDBDatabase} db
+ * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched the replica's image,
+ *   read while Python starts; used once
+ * @param {(event: object) => void} notify
+ */
+export function makeBridge(db, prefetched, notify) {
+  return {
+    ...storeFunctions(db, prefetched),
+    ...attachmentFunctions(db),
+    fetch: async (
+      /** @type {string} */ method,
+      /** @type {string} */ path,
+      /** @type {string} */ headers,
+      /** @type {Uint8Array<ArrayBuffer> | string | undefined} */ body,
+    ) => whole(await ask(method, path, JSON.parse(headers), body)),
+    fetchLines: async (
+      /** @type {string} */ method,
+      /** @type {string} */ path,
+      /** @type {string} */ headers,
+      /** @type {Uint8Array<ArrayBuffer> | string | undefined} */ body,
+    ) => lines(await expectSuccess(await ask(method, path, JSON.parse(headers), body))),
+    gzip: (/** @type {Uint8Array<ArrayBuffer>} */ data) =>
+      through(data, new CompressionStream("gzip")),
+    gunzip: (/** @type {Uint8Array<ArrayBuffer>} */ data) =>
+      through(data, new DecompressionStream("gzip")).catch((error) => {
+        throw named("Damaged", String(error));
+      }),
+    sha256Pieces: async (/** @type {Uint8Array<ArrayBuffer>} */ data, /** @type {number} */ size) =>
+      JSON.stringify(await hashPieces(data, size)),
+    notify: (/** @type {string} */ event) => notify(JSON.parse(event)),
+    clock: () => JSON.stringify([Date.now(), -new Date().getTimezoneOffset()]),
+  };
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched
+ */
+function storeFunctions(db, prefetched) {
+  return {
+    read: async (/** @type {string} */ name, /** @type {IDBValidKey} */ key) => {
+      const value = await store.read(db, name, key);
+      return value === undefined ? undefined : JSON.stringify(withoutBlob(name, value));
+    },
+    readAll: async (/** @type {string} */ name) => {
+      const pairs = await store.readAll(db, name);
+      return JSON.stringify(pairs.map(([key, value]) => [key, withoutBlob(name, value)]));
+    },
+    keys: async (/** @type {string} */ name) => JSON.stringify(await store.keys(db, name)),
+    readImage: (/** @type {string} */ hashes) => {
+      const wanted = JSON.parse(hashes);
+      const ready = prefetched;
+      prefetched = null;
+      if (ready && ready.pieces.join() === wanted.join()) return ready.image;
+      return store.readImage(db, wanted);
+    },
+    write: (/** @type {string} */ text, /** @type {Uint8Array[]} */ pieces) => {
+      const operations = JSON.parse(text);
+      for (const operation of operations) {
+        if (operation[0] === "put" && operation[1] === "pieces") {
+          operation[3] = pieces[operation[3]];
+        }
+      }
+      return store.write(db, operations);
+    },
+  };
+}
+
+/** @param {IDBDatabase} db */
+function attachmentFunctions(db) {
+  return {
+    sendPiece: async (
+      /** @type {string} */ path,
+      /** @type {string} */ sha256,
+      /** @type {number} */ start,
+      /** @type {number} */ end,
+      /** @type {string} */ headers,
+    ) => {
+      const found =
+        (await store.read(db, "attachments", sha256)) ?? (await store.read(db, "staged", sha256));
+      if (!found) throw named("MissingAttachment", `attachment ${sha256} is missing`);
+      return whole(await ask("PATCH", path, JSON.parse(headers), found.blob.slice(start, end)));
+    },
+    downloadAttachment: async (/** @type {string} */ path, /** @type {string} */ sha256) => {
+      const answer = await expectSuccess(await ask("GET", path, {}, undefined));
+      const type = answer.response.headers.get("content-type") ?? "application/octet-stream";
+      const bytes = await all(answer);
+      if ((await hash(bytes)) !== sha256) throw named("Damaged", `${path} has another hash`);
+      const blob = new Blob([bytes], { type });
+      const value = { blob, type, size: blob.size, name: "", state: "downloaded" };
+      await store.write(db, [["put", "attachments", sha256, value]], { durability: "relaxed" });
+      return blob.size;
+    },
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {any} value
+ */
+function withoutBlob(name, value) {
+  return BLOB_STORES.has(name) ? { ...value, blob: undefined } : value;
+}
+
+/** @typedef {{response: Response, calm: () => void, done: () => void}} Asked */
+
+/**
+ * Ask the own server; give up when it is silent.
+ * @param {string} method
+ * @param {string} path
+ * @param {Record<string, string>} headers
+ * @param {Uint8Array<ArrayBuffer> | Blob | string | undefined} body
+ * @returns {Promise<Asked>}
+ */
+async function ask(method, path, headers, body) {
+  const control = new AbortController();
+  let timer = setTimeout(() => control.abort(), SILENCE_MS);
+  const calm = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => control.abort(), SILENCE_MS);
+  };
+  try {
+    const response = await fetch(path, { method, headers, body, signal: control.signal, cache: "no-store" });
+    calm();
+    return { response, calm, done: () => clearTimeout(timer) };
+  } catch (error) {
+    clearTimeout(timer);
+    throw named("Unreachable", String(error));
+  }
+}
+
+/** @param {Asked} answer */
+async function expectSuccess(answer) {
+  if (answer.response.status === 200) return answer;
+  const text = await answer.response.text().catch(() => "");
+  answer.done();
+  throw named(`Refused:${answer.response.status}`, text);
+}
+
+/** @param {Asked} answer */
+async function whole(answer) {
+  const headers = JSON.stringify(Object.fromEntries(answer.response.headers));
+  return { status: answer.response.status, headers, body: await all(answer) };
+}
+
+/** @param {Asked} answer */
+async function* chunks({ response, calm, done }) {
+  const reader = response.body?.getReader();
+  try {
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+      calm();
+      yield part.value;
+    }
+  } catch (error) {
+    throw named("Unreachable", String(error));
+  } finally {
+    done();
+    reader?.cancel().catch(() => {}); // an answer that broke off has nothing left to cancel
+  }
+}
+
+/** @param {Asked} answer */
+async function all(answer) {
+  const parts = [];
+  for await (const chunk of chunks(answer)) parts.push(chunk);
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+/** @param {Asked} answer */
+function lines(answer) {
+  const source = chunks(answer);
+  const decoder = new TextDecoder();
+  let rest = "";
+  return {
+    /** The next lines as JSON list, undefined at the end. */
+    async next() {
+      for (;;) {
+        const { value, done } = await source.next();
+        if (done) {
+          const last = rest;
+          rest = "";
+          return last ? JSON.stringify([last]) : undefined;
+        }
+        const found = (rest + decoder.decode(value, { stream: true })).split("\n");
+        rest = found.pop() ?? "";
+        const full = found.filter((line) => line.trim());
+        if (full.length) return JSON.stringify(full);
+      }
+    },
+    close: () => void source.return(),
+  };
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} data
+ * @param {CompressionStream | DecompressionStream} stream
+ */
+async function through(data, stream) {
+  const source = new Blob([data]).stream().pipeThrough(stream);
+  return new Uint8Array(await new Response(source).arrayBuffer());
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} data
+ * @param {number} size
+ */
+function hashPieces(data, size) {
+  const starts = Array.from({ length: Math.ceil(data.length / size) }, (_, i) => i * size);
+  return Promise.all(starts.map((start) => hash(data.subarray(start, start + size))));
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes */
+async function hash(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * @param {string} name
+ * @param {string} message
+ */
+function named(name, message) {
+  return new DOMException(message, name);
+}

@@ -1,0 +1,165 @@
+"""What the client needs from where it runs: a durable store, the network, the clock."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+Key = str | int
+"""A key in a store: a name, a hash, a URL path, or an envelope's number."""
+
+Operation = tuple[Any, ...]
+"""``("put", store, key, value)``, ``("delete", store, key)``, ``("clear", store)`` or
+``("adopt", sha256)``, which makes a staged attachment one that waits to be sent."""
+
+
+class PlatformError(Exception):
+    """Something outside of Python did not work."""
+
+
+class Unreachable(PlatformError):
+    """No answer came, or it broke off."""
+
+
+class Refused(PlatformError):
+    """The server answered, but not with what was asked for; `status` is its HTTP status."""
+
+    def __init__(self, status: int, body: bytes = b"") -> None:
+        super().__init__(f"the server answered {status}")
+        self.status = status
+        self.body = body
+
+
+class Damaged(PlatformError):
+    """What arrived has another hash than it should have; nothing of it was kept."""
+
+
+class StoreError(PlatformError):
+    """A transaction did not happen; nothing of it was stored.
+
+    Attributes:
+        name: ``QuotaExceededError`` (no space), ``MissingAttachment`` (an adopted attachment is
+            nowhere), ``NotFoundError`` (a piece of an image is missing), or another name that the
+            browser gave.
+    """
+
+    def __init__(self, name: str, message: str = "") -> None:
+        super().__init__(f"{name}: {message}" if message else name)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Store(Protocol):
+    """The durable data of the device: named stores of key and value.
+
+    Values are plain JSON data, in the store ``pieces`` bytes. The blobs of ``attachments`` and
+    ``staged`` stay outside of Python: what is read there is the rest of the value.
+    """
+
+    async def read(self, store: str, key: Key) -> Any:
+        """Return one value, or None when there is none."""
+
+    async def read_all(self, store: str) -> list[tuple[Key, Any]]:
+        """Return all pairs in the order of their keys."""
+
+    async def keys(self, store: str) -> list[Key]:
+        """Return all keys in order, without reading the values."""
+
+    async def read_image(self, hashes: Sequence[str]) -> bytes:
+        """Return the pieces with these hashes, joined.
+
+        Raises:
+            StoreError: ``NotFoundError`` when one is missing.
+        """
+
+    async def write(self, operations: Sequence[Operation]) -> None:
+        """Do all operations in one transaction, which is on the disk when this returns.
+
+        Raises:
+            StoreError: nothing of it was done.
+        """
+
+
+class Platform(Protocol):
+    """Everything outside of Python that the client uses."""
+
+    @property
+    def store(self) -> Store:
+        """Return the durable store."""
+
+    async def fetch(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+    ) -> Answer:
+        """Ask the app's own server; every answer is returned, whatever its status.
+
+        Raises:
+            Unreachable: no answer came, or it broke off.
+        """
+
+    def fetch_lines(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+    ) -> AsyncIterator[str]:
+        """Yield the lines of the answer as they arrive, without their ends, empty ones left out.
+
+        Raises:
+            Unreachable: no answer came, or it broke off; lines before that were yielded.
+            Refused: the answer's status is not 200.
+        """
+
+    async def send_piece(
+        self, path: str, sha256: str, start: int, end: int, headers: Mapping[str, str]
+    ) -> Answer:
+        """PATCH the bytes `start` (included) to `end` (excluded) of a stored attachment.
+
+        Raises:
+            Unreachable: no answer came.
+            StoreError: ``MissingAttachment`` when it is not stored.
+        """
+
+    async def download_attachment(self, path: str, sha256: str) -> int:
+        """GET an attachment into the store ``attachments`` as downloaded; return its size in bytes.
+
+        Raises:
+            Unreachable: no answer came, or it broke off.
+            Refused: the answer's status is not 200.
+            Damaged: its hash is another.
+            StoreError: it could not be stored.
+        """
+
+    async def gzip(self, data: bytes) -> bytes:
+        """Compress."""
+
+    async def gunzip(self, data: bytes) -> bytes:
+        """Decompress.
+
+        Raises:
+            Damaged: the data is not compressed by gzip, or not whole.
+        """
+
+    async def sha256_pieces(self, data: bytes, size: int) -> list[str]:
+        """Cut `data` into pieces of `size` bytes (the last is shorter); return their hashes, hex."""
+
+    def notify(self, event: Mapping[str, Any]) -> None:
+        """Tell the shell: ``{"event": "status" | "progress", …}`` with plain JSON data."""
+
+    def now(self) -> datetime:
+        """Return the device's time with its offset."""
+
+    def new_id(self) -> str:
+        """Return a fresh UUID as text."""

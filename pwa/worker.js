@@ -1,0 +1,112 @@
+// The module worker in which Python lives. Speaks to the shell in messages of plain data.
+
+import { makeSnapshot, refill, start } from "./boot.js";
+import { makeBridge } from "./bridge.js";
+import * as store from "./store.js";
+
+/**
+ * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {{id: number, do: string, manifest?: Manifest, name?: string, argument?: unknown}} Message
+ */
+
+/** Calls that wait for the network: they run beside the others, which stay quick meanwhile. */
+const BACKGROUND = new Set(["sync", "download"]);
+const REFILL_AFTER_MS = 3_000;
+
+/** @type {Promise<(name: string, text: string) => Promise<string>> | null} */
+let python = null;
+/** @type {Record<"foreground" | "background", Promise<unknown>>} */
+const lanes = { foreground: Promise.resolve(), background: Promise.resolve() };
+
+self.onmessage = async ({ data }) => {
+  /** @type {Message} */
+  const message = data;
+  try {
+    self.postMessage({ id: message.id, ok: true, value: await handle(message) });
+  } catch (error) {
+    self.postMessage({ id: message.id, ok: false, error: asData(error) });
+  }
+};
+
+/** @param {Message} message */
+function handle(message) {
+  if (message.do === "boot" && message.manifest) return boot(message.manifest);
+  if (message.do === "snapshot" && message.manifest) return storeSnapshot(message.manifest);
+  if (message.do === "call" && message.name) return queue(message.name, message.argument);
+  throw new TypeError(`The worker knows no message "${message.do}".`);
+}
+
+/** @param {Manifest} manifest */
+async function boot(manifest) {
+  const begin = performance.now();
+  const started = startPython(manifest);
+  python = started.then(({ call }) => call);
+  const { how } = await started;
+  return { how, ms: Math.round(performance.now() - begin) };
+}
+
+/** @param {Manifest} manifest */
+async function startPython(manifest) {
+  const db = await store.open();
+  const snapshot = readSnapshot(db, manifest.python_version);
+  const replica = await store.read(db, "replica", "current");
+  const image = replica && store.readImage(db, replica.pieces);
+  image?.catch(() => {}); // reported where it is used
+  const report = (/** @type {object} */ note) => self.postMessage({ event: "boot", ...note });
+  const begun = await start(manifest, snapshot, report);
+  const prefetched = replica ? { pieces: replica.pieces, image } : null;
+  // Python sees this as `js.fieldpost`
+  Object.assign(self, {
+    fieldpost: makeBridge(db, prefetched, (event) => self.postMessage(event)),
+  });
+  const main = begun.python.pyimport("fieldpost_client.main");
+  if (begun.how === "snapshot") setTimeout(() => refill(begun.python, manifest), REFILL_AFTER_MS);
+  return { how: begun.how, call: (/** @type {string} */ n, /** @type {string} */ a) => main.call(n, a) };
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {string} version
+ * @returns {Promise<Uint8Array | null>}
+ */
+async function readSnapshot(db, version) {
+  const blob = await store.read(db, "snapshots", version);
+  return blob ? new Uint8Array(await blob.arrayBuffer()) : null;
+}
+
+/** @param {Manifest} manifest */
+async function storeSnapshot(manifest) {
+  const db = await store.open();
+  const key = manifest.python_version;
+  const old = (await store.keys(db, "snapshots")).filter((other) => other !== key);
+  const bytes = await makeSnapshot(manifest);
+  const blob = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)]);
+  await store.write(db, [
+    ...old.map((other) => /** @type {store.Operation} */ (["delete", "snapshots", other])),
+    ["put", "snapshots", key, blob],
+  ]);
+  return { size: blob.size };
+}
+
+/**
+ * Call Python after the calls before it in its lane.
+ * @param {string} name
+ * @param {unknown} argument
+ */
+function queue(name, argument) {
+  const lane = BACKGROUND.has(name) ? "background" : "foreground";
+  const turn = lanes[lane].then(async () => {
+    const call = await python;
+    if (!call) throw new Error("Python was not started.");
+    return JSON.parse(await call(name, JSON.stringify(argument ?? {})));
+  });
+  lanes[lane] = turn.catch(() => {}); // the caller hears of it
+  return turn;
+}
+
+/** @param {unknown} error */
+function asData(error) {
+  const found = error instanceof Error ? error : new Error(String(error));
+  const lines = found.message.trim().split("\n");
+  return { code: found.name, message: lines[lines.length - 1], detail: found.message };
+}
