@@ -1,0 +1,163 @@
+"""The attachments store: files by SHA-256, uploaded in pieces, verified before they count."""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.errors import Code, InputError, NotFound, problem
+from fieldpost.home import Upload
+from fieldpost.types import Attachment
+from fieldpost.users import User
+from fieldpost_server import tables
+from fieldpost_server.database import Database
+
+_PICTURES = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/webp": (b"RIFF",),
+}
+_HEX = frozenset("0123456789abcdef")
+_READ_BYTES = 1 << 20
+
+
+class AttachmentStore:
+    """Attachments in a folder.
+
+    Whole files lie at ``ab/abcdef…``; a file appears there by one rename, so that it is never seen
+    in part. Uploads under way lie in ``uploads/``.
+    """
+
+    def __init__(self, folder: Path, database: Database, max_bytes: int) -> None:
+        self.folder = folder
+        self.database = database
+        self.max_bytes = max_bytes
+        (folder / "uploads").mkdir(parents=True, exist_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Return where an attachment lies; raises `NotFound` for what is no digest."""
+        if len(sha256) != 64 or set(sha256) - _HEX:
+            raise NotFound([problem(Code.NOT_FOUND, "sha256")])
+        return self.folder / sha256[:2] / sha256
+
+    def find(self, session: Session, sha256: str) -> Attachment | None:
+        """Return what is known of an attachment that has arrived whole."""
+        table = tables.attachment
+        query = sa.select(table).where(table.c.sha256 == sha256, table.c.complete)
+        row = session.execute(query).first()
+        return None if row is None else Attachment(row.sha256, row.size, row.type, row.name)
+
+    def has(self, session: Session, sha256: str) -> bool:
+        """Say whether an attachment has arrived whole."""
+        return self.find(session, sha256) is not None
+
+    def offset(self, sha256: str, user: User) -> int:
+        """Return how many bytes of an upload of this user have arrived."""
+        whole, part = self.path(sha256), self._part(sha256, user)
+        if whole.exists():
+            return whole.stat().st_size
+        return part.stat().st_size if part.exists() else 0
+
+    def append(
+        self, sha256: str, user: User, offset: int, size: int, type_: str, piece: bytes
+    ) -> int:
+        """Add a piece and return the new offset; the last piece makes the attachment whole.
+
+        Raises:
+            InputError: the piece does not continue the upload, it is too large, the whole does
+                not have its digest, or is no picture of the type that it claims.
+        """
+        self._check_size(max(size, offset + len(piece)))
+        there = self.offset(sha256, user)
+        if self.path(sha256).exists():
+            self._register(sha256, there, type_, "", user)
+            return there
+        if offset != there or offset + len(piece) > size:
+            detail = {"offset": there}
+            raise InputError([problem(Code.UPLOAD_OFFSET, offset=there, detail=detail)])
+        part = self._part(sha256, user)
+        with part.open("ab") as file:
+            file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if offset + len(piece) == size:
+            self._finish(part, sha256, size, type_, "", user)
+        return offset + len(piece)
+
+    def keep(self, upload: Upload, user: User) -> Attachment:
+        """Keep a whole file; raises `InputError`."""
+        self._check_size(len(upload.content))
+        sha256 = hashlib.sha256(upload.content).hexdigest()
+        type_ = upload.type.partition(";")[0].strip()[:255] or "application/octet-stream"
+        name = Path(upload.name).name[:255] or "file"
+        if not self.path(sha256).exists():
+            part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
+            part.write_bytes(upload.content)
+            self._finish(part, sha256, len(upload.content), type_, name, user)
+        else:
+            self._register(sha256, len(upload.content), type_, name, user)
+        return Attachment(sha256, len(upload.content), type_, name)
+
+    def _check_size(self, size: int) -> None:
+        if size > self.max_bytes:
+            limit = f"{self.max_bytes >> 20} MB"
+            raise InputError([problem(Code.TOO_BIG, what="The file", limit=limit)])
+
+    def _part(self, sha256: str, user: User) -> Path:
+        # one upload for each user: nobody can continue, or spoil, another's
+        owner = hashlib.sha256(user.name.encode()).hexdigest()[:16]
+        return self.folder / "uploads" / f"{sha256}-{owner}"
+
+    def _finish(
+        self, part: Path, sha256: str, size: int, type_: str, name: str, user: User
+    ) -> None:
+        fault = _fault(part, sha256, type_)
+        if fault is not None:
+            part.unlink()
+            raise InputError([problem(fault, type=type_)])
+        whole = self.path(sha256)
+        whole.parent.mkdir(exist_ok=True)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(whole)
+        _sync_folder(whole.parent)
+        self._register(sha256, size, type_, name, user)
+
+    def _register(self, sha256: str, size: int, type_: str, name: str, user: User) -> None:
+        table = tables.attachment
+
+        def work(session: Session) -> None:
+            if not self.has(session, sha256):
+                session.execute(sa.insert(table).values(
+                    sha256=sha256, size=size, type=type_, name=name, complete=True,
+                    created_by=user.name))
+
+        self.database.write(work)
+
+
+def _fault(part: Path, sha256: str, type_: str) -> Code | None:
+    digest = hashlib.sha256()
+    with part.open("rb") as file:
+        head = file.read(16)
+        digest.update(head)
+        while piece := file.read(_READ_BYTES):
+            digest.update(piece)
+    if digest.hexdigest() != sha256:
+        return Code.UPLOAD_HASH
+    known = _PICTURES.get(type_)
+    if known is None:
+        return Code.NOT_A_PICTURE if type_.startswith("image/") else None
+    return None if head.startswith(known) else Code.NOT_A_PICTURE
+
+
+def _sync_folder(folder: Path) -> None:
+    # a rename is durable only when its folder is
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

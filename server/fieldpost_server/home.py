@@ -1,0 +1,110 @@
+"""The server's home: sessions on the database, commits through the inbox."""
+
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from fieldpost.app import App
+from fieldpost.home import Submission, SyncOverview, Upload
+from fieldpost.pages import Page
+from fieldpost.receipts import Receipt
+from fieldpost.types import Attachment
+from fieldpost.users import User
+from fieldpost_server.attachments import AttachmentStore
+from fieldpost_server.changes import current_cursor
+from fieldpost_server.database import Database
+from fieldpost_server.inbox import Inbox
+from fieldpost_server.page_settings import offline_pages
+
+T = TypeVar("T")
+
+
+class ServerHome:
+    """See `fieldpost.home.Home`.
+
+    Args:
+        app: the app.
+        database: its database.
+        inbox: applies what is saved.
+        store: keeps files.
+        asset_url: address of a static file.
+        demo: whether this is the demo, which says its passwords.
+    """
+
+    kind = "server"
+
+    def __init__(
+        self,
+        app: App,
+        database: Database,
+        inbox: Inbox,
+        store: AttachmentStore,
+        asset_url: Callable[[str], str],
+        *,
+        demo: bool = False,
+    ) -> None:
+        self.app = app
+        self.database = database
+        self.inbox = inbox
+        self.store = store
+        self.asset = asset_url
+        self.demo = demo
+
+    def session(self) -> AbstractContextManager[Session]:
+        """Open a snapshot."""
+        return self.database.read_session()
+
+    def commit(self, user: User, submission: Submission) -> Receipt:
+        """Apply a submission in one transaction."""
+        return self.inbox.commit(user, submission, self.new_id())
+
+    def temporary_key(self) -> int:
+        """Return a random one: many processes count for one device, and 52 bits never meet."""
+        return -1 - secrets.randbits(52)
+
+    def new_id(self) -> str:
+        """Return a new UUID."""
+        return str(uuid.uuid4())
+
+    def base(self) -> str:
+        """Return the cursor of now."""
+        with self.database.read_session() as session:
+            return str(current_cursor(session))
+
+    def is_here(self, page: Page, user: User) -> bool:  # noqa: ARG002 - the protocol's
+        """Say yes: the server has every page."""
+        return True
+
+    def is_offline(self, page: Page) -> bool:
+        """Say whether the page is marked offline now."""
+        with self.database.read_session() as session:
+            return page.name in offline_pages(session, self.app)
+
+    def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:  # noqa: ARG002 - the protocol's
+        """Return nothing: what is saved here is synchronised."""
+        return frozenset()
+
+    def real_key(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - protocol
+        """Return nothing: addresses on the server hold real keys."""
+        return None
+
+    def keep_upload(self, upload: Upload, user: User) -> Attachment:
+        """Keep a file that came within a form."""
+        return self.store.keep(upload, user)
+
+    def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
+        """Return nothing: nothing waits here."""
+        return SyncOverview((), ())
+
+    def context(self, user: User) -> Mapping[str, Any]:  # noqa: ARG002 - the protocol's
+        """Say whether this is the demo."""
+        return {"demo": self.demo}
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run a handler in the thread pool: it waits for the database."""
+        return await run_in_threadpool(call)

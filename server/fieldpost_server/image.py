@@ -1,0 +1,45 @@
+"""The first download: a user's rows as a SQLite database."""
+
+import sqlite3
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
+
+from fieldpost.app import App
+from fieldpost.replica_schema import create_replica, replica_metadata
+from fieldpost.wire import public_columns
+from fieldpost_server.replication import Plan
+
+CHUNK_ROWS = 2_000
+
+
+def make_image(session: Session, app: App, plan: Plan) -> tuple[bytes, dict[str, int]]:
+    """Return the image of the session's snapshot, and the number of rows of each table."""
+    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+    counts: dict[str, int] = {}
+    with engine.connect() as image:
+        create_replica(image, app)
+        for entry in plan.values():
+            counts[entry.model.name] = _copy(session, image, app, entry)
+        image.commit()
+        image.exec_driver_sql("ANALYZE")
+        image.commit()
+        driver: Any = image.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        content = driver.serialize()
+    engine.dispose()
+    return content, counts
+
+
+def _copy(session: Session, image: sa.Connection, app: App, entry: Any) -> int:
+    target = replica_metadata(app).tables[entry.model.name]
+    names = [c.name for c in public_columns(entry.model)]
+    insert = sa.insert(target)
+    count = 0
+    found = session.execute(entry.select(), execution_options={"yield_per": CHUNK_ROWS})
+    for rows in found.partitions():
+        image.execute(insert, [dict(zip(names, row, strict=True)) for row in rows])
+        count += len(rows)
+    return count

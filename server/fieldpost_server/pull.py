@@ -1,0 +1,170 @@
+"""What changed on the server since a device's cursor, in terms of that device's rows."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.proof import table_digest
+from fieldpost.wire import public_columns, row_to_wire
+from fieldpost_server.changes import ChangeSet, Cursor, current_cursor, read_changes
+from fieldpost_server.replication import Plan, TablePlan
+
+CHUNK_KEYS = 400
+"""Keys in one query; SQLite allows 32,766 variables and a key may have several parts."""
+
+Key = tuple[Any, ...]
+
+
+@dataclass
+class Delta:
+    """What a device has to do to be equal to the snapshot.
+
+    Attributes:
+        put: rows as they travel, by table.
+        remove: keys as they travel, by table.
+        replace: tables whose rows in `put` are all there are.
+        reset: the device needs a new image.
+    """
+
+    cursor: str
+    put: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    remove: dict[str, list[list[Any]]] = field(default_factory=dict)
+    replace: list[str] = field(default_factory=list)
+    reset: bool = False
+
+
+def cursor_now(session: Session, plan_id: str) -> str:
+    """Return the snapshot's cursor for a reader with this plan."""
+    return str(replace(current_cursor(session), plan=plan_id))
+
+
+def read_delta(
+    session: Session,
+    app: App,
+    plan: Plan,
+    plan_id: str,
+    cursor: Cursor,
+    *,
+    whole: Iterable[str] = (),
+    max_keys: int = 5_000,
+) -> Delta:
+    """Return what changed since `cursor`.
+
+    Args:
+        session: a snapshot; everything is read in it.
+        app: whose data it is.
+        plan: what the device has.
+        plan_id: identity of the plan; where the cursor has another, every table is sent whole.
+        cursor: how far the device is.
+        whole: tables that the device wants whole.
+        max_keys: with more changed keys than this a table is sent whole.
+    """
+    changes = read_changes(session, cursor, [model.table for model in app.models.values()])
+    now = str(replace(changes.cursor, plan=plan_id))
+    if changes.reset:
+        return Delta(now, reset=True)
+    delta = Delta(now)
+    every = set(plan) if cursor.plan != plan_id else set(whole) & set(plan)
+    candidates = _candidates(session, app, plan, changes)
+    for name, entry in plan.items():
+        touched = {*changes.changed, *changes.whole}
+        watched = entry.watches & touched
+        if name in every or name in changes.whole or watched or len(candidates[name]) > max_keys:
+            delta.replace.append(name)
+            delta.put[name] = [_wire(entry, row) for row in session.execute(entry.select())]
+        elif candidates[name]:
+            _read_keys(session, entry, candidates[name], delta)
+    if cursor.plan != plan_id:
+        # what is in no table of the plan any more goes
+        delta.replace += [name for name in app.models if name not in plan]
+    return delta
+
+
+def _candidates(
+    session: Session, app: App, plan: Plan, changes: ChangeSet
+) -> dict[str, set[Key]]:
+    """Return the keys that changed, and those of the child rows of records that changed.
+
+    A record that enters the scope brings its children although they did not change themselves.
+    """
+    found: dict[str, set[Key]] = {}
+    for name, entry in plan.items():
+        keys = set(changes.changed.get(name, ()))
+        for parent, pairs in entry.parents:
+            if parent in found and found[parent]:
+                keys |= _children(session, app, entry, parent, pairs, found[parent])
+        found[name] = keys
+    return found
+
+
+def _children(
+    session: Session,
+    app: App,
+    entry: TablePlan,
+    parent: str,
+    pairs: tuple[tuple[str, str], ...],
+    parents: set[Key],
+) -> set[Key]:
+    model = app.models[parent]
+    links = [(getattr(entry.model.cls, theirs), ours) for theirs, ours in pairs]
+    if len(links) != 1 or model.key != (links[0][1],):
+        joined = [getattr(entry.model.cls, theirs) == getattr(model.cls, ours)
+                  for theirs, ours in pairs]
+        query = sa.select(*entry.key_columns).join(model.table, sa.and_(*joined))
+        columns = list(model.table.primary_key.columns)
+        return {tuple(row) for chunk in _chunks(parents)
+                for row in session.execute(query.where(_is_one_of(columns, chunk)))}
+    column = links[0][0]
+    return {tuple(row) for chunk in _chunks(parents)
+            for row in session.execute(
+                sa.select(*entry.key_columns).where(column.in_([key[0] for key in chunk])))}
+
+
+def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta) -> None:
+    name, columns = entry.model.name, entry.key_columns
+    rows: list[dict[str, Any]] = []
+    for chunk in _chunks(keys):
+        query = entry.select(_is_one_of(columns, chunk))
+        rows += [_wire(entry, row) for row in session.execute(query)]
+    there = {tuple(row[c.name] for c in columns) for row in rows}
+    gone = [list(row_to_wire(entry.model.table, dict(zip((c.name for c in columns), key,
+                                                         strict=True))).values())
+            for key in sorted(keys, key=repr)]
+    if rows:
+        delta.put[name] = rows
+    if missing := [key for key in gone if tuple(key) not in there]:
+        delta.remove[name] = missing
+
+
+def _wire(entry: TablePlan, row: sa.Row[Any]) -> dict[str, Any]:
+    names = [c.name for c in public_columns(entry.model)]
+    return row_to_wire(entry.model.table, dict(zip(names, row, strict=True)))
+
+
+def _is_one_of(columns: list[sa.Column[Any]], keys: list[Key]) -> sa.ColumnElement[bool]:
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return sa.or_(*(sa.and_(*(c == v for c, v in zip(columns, key, strict=True)))
+                    for key in keys))
+
+
+def _chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    left = iter(keys)
+    while chunk := list(islice(left, CHUNK_KEYS)):
+        yield chunk
+
+
+def digests(session: Session, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return count and sum of every table, as the device must have them after the pull."""
+    return {
+        name: table_digest(
+            _wire(entry, row)
+            for row in session.execute(entry.select(), execution_options={"yield_per": 2_000})
+        )
+        for name, entry in plan.items()
+    }

@@ -1,0 +1,115 @@
+"""Which rows a user's device has: one condition for each table."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+
+from fieldpost.app import App
+from fieldpost.models import Model
+from fieldpost.pages import Page
+from fieldpost.users import User
+from fieldpost.wire import public_columns
+
+Condition = sa.ColumnElement[bool]
+
+
+@dataclass
+class TablePlan:
+    """The part of one table that a device has.
+
+    Attributes:
+        model: whose table it is.
+        conditions: a row is there if one of them holds.
+        parents: models whose child rows it holds, with the pairs (child, parent attribute).
+        watches: other tables that decide which rows are there.
+    """
+
+    model: Model
+    conditions: list[Condition] = field(default_factory=list)
+    parents: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
+    watches: set[str] = field(default_factory=set)
+
+    @property
+    def condition(self) -> Condition:
+        """Return the condition as one."""
+        return sa.or_(*self.conditions)
+
+    def select(self, *more: Condition) -> sa.Select[Any]:
+        """Return the query for the columns that may leave the server."""
+        columns = public_columns(self.model)
+        return sa.select(*columns).where(self.condition, *more)
+
+    @property
+    def key_columns(self) -> list[sa.Column[Any]]:
+        """The columns of the primary key."""
+        return list(self.model.table.primary_key.columns)
+
+
+Plan = dict[str, TablePlan]
+"""By table name; parents stand before their children."""
+
+
+def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
+    """Return what a user's device has, given her offline pages.
+
+    Offline pages bring the rows of their scope, those bring their child rows at any depth, and all
+    of them what their lookups point to (R8).
+    """
+    plan: Plan = {}
+    for page in offline:
+        scope = page.condition(user)
+        entry = plan.setdefault(page.spec.name, TablePlan(page.spec))
+        entry.conditions.append(sa.true() if scope is None else scope)
+        entry.watches |= _tables_in(scope) - {page.spec.name}
+        _add_children(app, plan, page.spec, (page.spec.name,))
+    for name in list(plan):
+        _add_lookups(app, plan, plan[name].model, user, {name})
+    return plan
+
+
+def _add_children(app: App, plan: Plan, parent: Model, above: tuple[str, ...]) -> None:
+    for children in parent.children.values():
+        if not children.owned or children.model in above:
+            continue
+        child = app.models[children.model]
+        entry = plan.setdefault(child.name, TablePlan(child))
+        inside = plan[parent.name]
+        entry.conditions.append(_exists(child, parent, children.link.pairs, inside.condition))
+        entry.parents.append((parent.name, children.link.pairs))
+        entry.watches |= inside.watches
+        _add_children(app, plan, child, (*above, child.name))
+
+
+def _exists(
+    child: Model, parent: Model, pairs: tuple[tuple[str, str], ...], condition: Condition
+) -> Condition:
+    linked = [getattr(child.cls, theirs) == getattr(parent.cls, ours) for theirs, ours in pairs]
+    query = sa.select(sa.literal(1)).select_from(parent.table).where(*linked, condition)
+    return query.correlate(child.table).exists()
+
+
+def _add_lookups(app: App, plan: Plan, model: Model, user: User, seen: set[str]) -> None:
+    for target_name in sorted(set(model.references.values()) - seen):
+        target = app.models.get(target_name)
+        if target is None or any(name == target_name for name, _ in _parents(plan, model)):
+            continue
+        page = app.page_of(target_name)
+        scope = page.condition(user) if page is not None else None
+        entry = plan.setdefault(target_name, TablePlan(target))
+        entry.conditions.append(sa.true() if scope is None else scope)
+        entry.watches |= _tables_in(scope) - {target_name}
+        _add_lookups(app, plan, target, user, seen | {target_name})
+
+
+def _parents(plan: Plan, model: Model) -> Iterator[tuple[str, Any]]:
+    entry = plan.get(model.name)
+    return iter(entry.parents if entry else ())
+
+
+def _tables_in(condition: Condition | None) -> set[str]:
+    if condition is None:
+        return set()
+    return {element.name for element in visitors.iterate(condition) if isinstance(element, sa.Table)}
