@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fieldpost_server import wheels
+from fieldpost_server.security import HEADERS
 
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
@@ -140,6 +141,7 @@ class Assets:
         runtime = [asset.entry for asset in self._pyodide.values()]
         wheel_list = [asset.entry for asset in self._wheels.values()]
         shell = [asset.entry for asset in self._shell.values()]
+        html = self.shell_html()
         python = {
             "app": app,
             "app_version": self.app_version,
@@ -148,17 +150,17 @@ class Assets:
             "wheels": wheel_list,
         }
         return {
-            "version": _hash(json.dumps([python, shell, self._templates()]).encode()),
+            "version": _hash(json.dumps([python, shell, html]).encode()),
             # the key of memory snapshots: they hold Python and the app, not the shell
             "python_version": _hash(json.dumps(python).encode()),
             **python,
             "shell": shell,
             "urls": {name: asset.url for name, asset in self._shell.items()},
+            # the page itself, so that page and files are of one version whatever happens between
+            "html": html,
+            "headers": {**HEADERS, "Content-Type": TYPES[".html"]},
             "total_bytes": sum(e["size"] for e in (*runtime, *wheel_list, *shell)),
         }
-
-    def _templates(self) -> list[str]:
-        return [self.name, *((self._pwa_dir / n).read_text("utf-8") for n in ("index.html", "sw.js"))]
 
     def _web_manifest(self) -> dict[str, Any]:
         icon = {"type": "image/png", "purpose": "any"}

@@ -1,0 +1,38 @@
+"""Answers of the HTTP API: one shape for every error."""
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+from fieldpost.errors import Code, FieldpostError, Forbidden, NotFound, error_body, problem
+
+_STATUS: Mapping[Code, int] = {
+    Code.SIGNED_OUT: 401,
+    Code.TOO_BIG: 413,
+    Code.UPLOAD_OFFSET: 409,
+    Code.UPLOAD_HASH: 422,
+    Code.NOT_A_PICTURE: 415,
+    Code.FOREIGN_ORIGIN: 403,
+    Code.SIGN_IN_THROTTLED: 429,
+    Code.NO_SEAT_LEFT: 409,
+    Code.SERVER_TROUBLE: 503,
+}
+
+
+def status_of(error: FieldpostError) -> int:
+    """Return the HTTP status that fits an error."""
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, Forbidden):
+        return 403
+    return _STATUS.get(error.problems[0].code, 400)
+
+
+def error_answer(error: FieldpostError) -> JSONResponse:
+    """Return an error as JSON."""
+    return JSONResponse(error_body(error.problems), status_of(error))
+
+
+def signed_out() -> JSONResponse:
+    """Return the answer to an API call without a valid session."""
+    return JSONResponse(error_body([problem(Code.SIGNED_OUT)]), 401)

@@ -1,0 +1,218 @@
+"""The change feed: what changed since a cursor, with nothing ever skipped (R45).
+
+On PostgreSQL transactions commit in another order than they begin, so a counter alone skips the
+late ones. A cursor's position is the oldest transaction that was still running in its snapshot:
+all below it was finished and seen. The next reading takes everything from there on that its own
+snapshot sees, which may be something for a second time and is never something too little. On
+SQLite there is one writer, and a counter is the order of commits.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.errors import Code, InputError, problem
+from fieldpost_server import tables as own
+from fieldpost_server.triggers import HISTORY, PRUNED
+
+Key = tuple[Any, ...]
+"""A primary key: one value for each of its columns, as the column's type gives it."""
+
+MAX_CURSOR_CHARACTERS = 8_000
+
+_CURSOR = re.compile(r"f1\.([0-9a-f]{32})\.([0-9]{1,19})(?:\.([A-Za-z0-9_-]*))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A point in the order of commits of one database; opaque to everybody else.
+
+    Attributes:
+        history: id of the database's history.
+        position: PostgreSQL: the first transaction not known to be finished; SQLite: the number
+            of the last change seen.
+        plan: what the reader selected when it had the cursor made; see `replication.py`.
+    """
+
+    history: str
+    position: int
+    plan: str = ""
+
+    def __str__(self) -> str:
+        return f"f1.{self.history}.{self.position}.{self.plan}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read a cursor.
+
+        Raises:
+            InputError: it is none.
+        """
+        match = _CURSOR.fullmatch(text) if len(text) <= MAX_CURSOR_CHARACTERS else None
+        if match is None or int(match[2]) >= 2**63:
+            raise InputError([problem(Code.BAD_CURSOR, "cursor")])
+        return cls(match[1], int(match[2]), match[3] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What changed between a cursor and a snapshot.
+
+    Attributes:
+        cursor: continues after this change set.
+        changed: keys by table that were inserted, changed or deleted; the rows tell which.
+        whole: tables of which anything may have changed.
+        reset: the cursor says nothing here (another history, or too old): read everything.
+    """
+
+    cursor: Cursor
+    changed: dict[str, set[Key]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    reset: bool = False
+
+
+def current_cursor(session: Session) -> Cursor:
+    """Return the cursor of the session's snapshot."""
+    return Cursor(_meta(session, HISTORY) or "", _position(session))
+
+
+def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -> ChangeSet:
+    """Return the changes that the session's snapshot sees since `cursor`.
+
+    Rows read in the same snapshot and put in the place of the old ones make the reader equal to
+    the snapshot. Tables that are not among `tables` are left out.
+    """
+    now = current_cursor(session)
+    if cursor.history != now.history or not _is_kept(session, cursor.position):
+        return ChangeSet(now, reset=True)
+    by_name = {table.key: table for table in tables}
+    column = own.change.c.transaction if _is_postgresql(session) else own.change.c.seq
+    since = cursor.position if _is_postgresql(session) else cursor.position + 1
+    query = sa.select(own.change.c.table_name, own.change.c.key).distinct().where(column >= since)
+    changes = ChangeSet(replace(now, plan=cursor.plan))
+    for name, key in session.execute(query):
+        table = by_name.get(name)
+        if table is None:
+            continue
+        if key is None:
+            changes.whole.add(name)
+        else:
+            changes.changed.setdefault(name, set()).add(decode_key(session, table, key))
+    return changes
+
+
+def prune_changes(
+    session: Session, *, older_than: datetime, at_least: int = 10_000
+) -> int:
+    """Forget changes older than a moment, but keep the newest `at_least`; returns how many went.
+
+    A cursor from before that gets a reset.
+    """
+    postgresql = _is_postgresql(session)
+    column = own.change.c.transaction if postgresql else own.change.c.seq
+    newest = sa.select(sa.func.max(own.change.c.seq)).scalar_subquery()
+    kept = sa.or_(own.change.c.at >= int(older_than.timestamp()), own.change.c.seq > newest - at_least)
+    first = session.scalar(sa.select(sa.func.min(column)).where(kept))
+    position = _position(session) if postgresql else _position(session) + 1
+    # never beyond the horizon: a transaction still running may write below
+    border = position if first is None else min(first, position)
+    deleted = session.connection().execute(sa.delete(own.change).where(column < border)).rowcount
+    if deleted:
+        _set_meta(session, PRUNED, str(border))
+    return deleted
+
+
+def horizon_age_s(session: Session) -> float:
+    """Return for how long, in seconds, the oldest writing transaction runs; 0 if none does.
+
+    It holds back the position of every cursor, so that each pull reads again what came since.
+    """
+    if not _is_postgresql(session):
+        return 0.0
+    # a snapshot's xmin counts the transactions of all databases, and prepared ones
+    age = session.scalar(
+        sa.text("""
+            SELECT extract(epoch FROM clock_timestamp() - min(began)) FROM (
+              SELECT xact_start AS began FROM pg_stat_activity WHERE backend_xid IS NOT NULL
+              UNION ALL SELECT prepared FROM pg_prepared_xacts) AS running
+        """)
+    )
+    return max(float(age or 0), 0.0)
+
+
+def decode_key(session: Session, table: sa.Table, text: str) -> Key:
+    """Return the key that a trigger wrote as a JSON list, as values of the columns' types."""
+    dialect = session.connection().dialect
+    values: Sequence[Any] = json.loads(text, parse_float=Decimal)
+    columns = table.primary_key.columns
+    return tuple(_decode(dialect, c.type, v) for c, v in zip(columns, values, strict=True))
+
+
+def _decode(dialect: sa.Dialect, kind: sa.types.TypeEngine[Any], value: Any) -> Any:
+    if dialect.name == "postgresql" and isinstance(value, str):
+        value = _driver_value(kind, value)
+    elif dialect.name == "sqlite" and isinstance(value, Decimal):
+        value = float(value)
+    process = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return value if process is None else process(value)
+
+
+def _driver_value(kind: sa.types.TypeEngine[Any], value: str) -> Any:
+    """Return what psycopg gives for a value that PostgreSQL wrote into JSON as text."""
+    while isinstance(kind, sa.types.TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, sa.Uuid):
+        return UUID(value)
+    if isinstance(kind, sa.DateTime):
+        return datetime.fromisoformat(value)
+    if isinstance(kind, sa.Date):
+        return date.fromisoformat(value)
+    return time.fromisoformat(value) if isinstance(kind, sa.Time) else value
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.connection().dialect.name == "postgresql"
+
+
+def _position(session: Session) -> int:
+    if _is_postgresql(session):
+        sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    else:
+        # the table of changes itself may have been pruned to nothing
+        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'fieldpost_change'"
+    return session.scalar(sa.text(sql)) or 0
+
+
+def _is_kept(session: Session, position: int) -> bool:
+    """Say whether all changes since are still here, and the position is not of the future.
+
+    The latter is a server that was put back to an older backup.
+    """
+    if _is_postgresql(session):
+        newest = session.scalar(
+            sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        )
+        oldest = int(_meta(session, PRUNED) or 0)
+    else:
+        newest = _position(session)
+        oldest = int(_meta(session, PRUNED) or 1) - 1
+    return oldest <= position <= (newest or 0)
+
+
+def _meta(session: Session, name: str) -> str | None:
+    return session.scalar(sa.select(own.meta.c.value).where(own.meta.c.name == name))
+
+
+def _set_meta(session: Session, name: str, value: str) -> None:
+    where = own.meta.c.name == name
+    changed = session.connection().execute(sa.update(own.meta).where(where).values(value=value))
+    if changed.rowcount == 0:
+        session.execute(sa.insert(own.meta).values(name=name, value=value))

@@ -1,0 +1,174 @@
+"""The command line: install, serve, people, health, and the demo."""
+
+import argparse
+import getpass
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.errors import FieldpostError
+from fieldpost_server.application import load_app, make_application, make_assets, make_home
+from fieldpost_server.database import Database
+from fieldpost_server.health import check_health
+from fieldpost_server.log import start_logging
+from fieldpost_server.people import add_user, find_user, give_role, list_users, set_password
+from fieldpost_server.settings import Settings
+from fieldpost_server.triggers import install
+
+DEMO_APP = "inspections.app:app"
+DEMO_PASSWORD = "demo"  # noqa: S105 - said on the demo's sign-in page
+DEMO_USERS = (
+    ("worker1", "Wanda Field", ("Offline",)),
+    ("worker2", "Willem Field", ("Offline",)),
+    ("office", "Olga Office", ()),
+    ("admin", "Ada Admin", ("Admin",)),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the process's exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environment(
+            app=options.app, data=Path(options.data) if options.data else None,
+            database=options.database, port=options.port,
+        )
+        return int(options.run(settings, options) or 0)
+    except FieldpostError as error:
+        for each in error.problems:
+            print(each.message, file=sys.stderr)  # noqa: T201 - a command talks to a person
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fieldpost", description="Offline field work.")
+    parser.add_argument("--app", help="the app, as package.module:attribute (FIELDPOST_APP)")
+    parser.add_argument("--data", help="folder for data (FIELDPOST_DATA)")
+    parser.add_argument("--database", help="database URL (FIELDPOST_DATABASE)")
+    parser.add_argument("--port", type=int, help="TCP port to listen on (PORT)")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    commands.add_parser("serve", help="serve the app").set_defaults(run=_serve)
+    commands.add_parser("demo", help="serve the demo app").set_defaults(run=_demo)
+    commands.add_parser("check", help="check health").set_defaults(run=_check)
+    database = commands.add_parser("db", help="the database").add_subparsers(required=True)
+    database.add_parser("install", help="create tables and triggers").set_defaults(run=_install)
+    people = commands.add_parser("user", help="people").add_subparsers(required=True)
+    _user_commands(people)
+    return parser
+
+
+def _user_commands(people: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    add = people.add_parser("add", help="add a user")
+    add.add_argument("name")
+    add.add_argument("--display-name", default="")
+    add.add_argument("--role", action="append", default=[])
+    add.add_argument("--password", help="asked for where it is left out")
+    add.set_defaults(run=_add_user)
+    role = people.add_parser("role", help="give a user a role")
+    role.add_argument("name")
+    role.add_argument("role")
+    role.set_defaults(run=_give_role)
+    password = people.add_parser("password", help="set a user's password")
+    password.add_argument("name")
+    password.add_argument("--password")
+    password.set_defaults(run=_set_password)
+    people.add_parser("list", help="list users").set_defaults(run=_list_users)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a command talks to a person
+
+
+def _serve(settings: Settings, _: argparse.Namespace) -> None:
+    start_logging()
+    application = make_application(settings)
+    # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
+    uvicorn.run(application, host=settings.host, port=settings.port, log_config=None,
+                timeout_graceful_shutdown=5)
+
+
+def _install_app(app: App, database: Database) -> list[str]:
+    app.base.metadata.create_all(database.engine)
+    return install(database.engine, [model.table for model in app.models.values()])
+
+
+def _install(settings: Settings, _: argparse.Namespace) -> None:
+    app = load_app(settings.app)
+    changed = _install_app(app, Database(settings.database_url))
+    _say(f"Installed. New triggers on: {', '.join(changed) or 'none; all were there'}.")
+
+
+def _demo(settings: Settings, options: argparse.Namespace) -> None:
+    settings = Settings.from_environment(
+        app=options.app or settings.app or DEMO_APP, data=settings.data, demo=True,
+        port=settings.port, database=settings.database or None,
+    )
+    app = load_app(settings.app)
+    database = Database(settings.database_url)
+    _install_app(app, database)
+    database.write(lambda session: _seed(session, app, settings))
+    database.close()
+    names = ", ".join(name for name, _, _ in DEMO_USERS)
+    _say(f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
+         f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C.")
+    _serve(settings, options)
+
+
+def _seed(session: Session, app: App, settings: Settings) -> None:
+    for name, display_name, roles in DEMO_USERS:
+        if find_user(session, name) is None:
+            add_user(session, name, DEMO_PASSWORD, display_name=display_name, roles=roles,
+                     known_roles=app.roles, seats=settings.seats, password_at_least=1)
+    package = settings.app.partition(":")[0].partition(".")[0]
+    importlib.import_module(f"{package}.server.seed").seed(session)
+
+
+def _check(settings: Settings, _: argparse.Namespace) -> int:
+    app = load_app(settings.app)
+    found = check_health(make_home(settings, app, make_assets(settings, app)), settings)
+    _say(json.dumps(found, indent=2))
+    return 0 if found["ok"] else 1
+
+
+def _asked(given: str | None) -> str:
+    return given if given is not None else getpass.getpass("Password: ")
+
+
+def _add_user(settings: Settings, options: argparse.Namespace) -> None:
+    app, password = load_app(settings.app), _asked(options.password)
+    Database(settings.database_url).write(
+        lambda session: add_user(
+            session, options.name, password, display_name=options.display_name,
+            roles=options.role, known_roles=app.roles, seats=settings.seats,
+        )
+    )
+    _say(f"Added {options.name}.")
+
+
+def _give_role(settings: Settings, options: argparse.Namespace) -> None:
+    app = load_app(settings.app)
+    Database(settings.database_url).write(
+        lambda session: give_role(session, options.name, options.role, known_roles=app.roles,
+                                  seats=settings.seats)
+    )
+    _say(f"{options.name} has the role {options.role}.")
+
+
+def _set_password(settings: Settings, options: argparse.Namespace) -> None:
+    password = _asked(options.password)
+    Database(settings.database_url).write(
+        lambda session: set_password(session, options.name, password)
+    )
+    _say(f"Set the password of {options.name}; all sessions ended.")
+
+
+def _list_users(settings: Settings, _: argparse.Namespace) -> None:
+    with Database(settings.database_url).read_session() as session:
+        for user in list_users(session):
+            _say(f"{user.name}\t{user.display_name}\t{', '.join(sorted(user.roles))}")

@@ -1,0 +1,98 @@
+"""ASGI middleware in front of everything: no foreign origins, no endless bodies."""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fieldpost.errors import Code, error_body, problem
+from fieldpost_server.settings import Settings
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class OriginGuard:
+    """Refuses unsafe requests that a page of another origin has made.
+
+    Browsers say where a request comes from (Fetch Metadata, Origin); programs say neither, and
+    have no cookie of somebody else's. OWASP: "Cross-Site Request Forgery Prevention".
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] not in _SAFE and not self._is_own(scope):
+            answer = JSONResponse(error_body([problem(Code.FOREIGN_ORIGIN)]), 403)
+            await answer(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _is_own(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        site = headers.get("sec-fetch-site")
+        if site is not None and site not in ("same-origin", "none"):
+            return False
+        origin = headers.get("origin")
+        if origin is None:
+            return True
+        if self.settings.origin:
+            return origin == self.settings.origin
+        return urlsplit(origin).netloc == headers.get("host")
+
+
+class _TooLarge(Exception):  # noqa: N818 - only ends the reading
+    pass
+
+
+class BodyLimit:
+    """Refuses bodies that are larger than their address allows, before anything parses them."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on with a counted body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdecimal() or int(length) > limit:
+            await self._refuse(limit, scope, receive, send)
+            return
+        seen, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _TooLarge
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, watched)
+        except _TooLarge:
+            if not started:
+                await self._refuse(limit, scope, receive, send)
+
+    def _limit(self, path: str) -> int:
+        if path == "/sync/push":
+            return self.settings.max_push_bytes
+        if path.startswith(("/attachments/", "/sync/attachments/")):
+            return self.settings.max_attachment_bytes
+        return self.settings.max_body_bytes
+
+    async def _refuse(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = problem(Code.TOO_BIG, what="The request", limit=f"{limit >> 20} MB")
+        await JSONResponse(error_body([fault]), 413)(scope, receive, send)

@@ -1,0 +1,36 @@
+"""Whether everything that the server needs is there."""
+
+import tempfile
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from fieldpost import __version__
+from fieldpost_server.changes import horizon_age_s
+from fieldpost_server.home import ServerHome
+from fieldpost_server.settings import Settings
+from fieldpost_server.triggers import uninstalled
+
+
+def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
+    """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
+    checks = {"database": "ok", "triggers": "ok", "horizon": "ok", "attachments": "ok"}
+    try:
+        with home.session() as session:
+            age = horizon_age_s(session)
+            missing = uninstalled(session.connection(), [m.table for m in home.app.models.values()])
+    except SQLAlchemyError as error:
+        checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
+        missing, age = [], 0.0
+    if missing:
+        names = ", ".join(table.name for table in missing)
+        checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
+    if age > settings.stalled_after_s:
+        checks["horizon"] = f"a transaction has been running for {age:.0f} s; pulls grow until it ends"
+    try:
+        with tempfile.TemporaryFile(dir=settings.attachments):
+            pass
+    except OSError as error:
+        checks["attachments"] = f"the folder cannot be written: {error}"
+    ok = all(words == "ok" for words in checks.values())
+    return {"ok": ok, "version": __version__, "checks": checks}

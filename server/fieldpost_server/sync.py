@@ -1,0 +1,258 @@
+"""The calls that a device makes: register, push, image, pull, attachments (`docs/protocol.md`)."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from fieldpost.errors import Code, Forbidden, InputError, NotFound, problem
+from fieldpost.home import Upload
+from fieldpost.protocol import DEVICE_HEADER, OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
+from fieldpost.users import User
+from fieldpost.web.requests import USER
+from fieldpost_server import tables
+from fieldpost_server.changes import Cursor
+from fieldpost_server.home import ServerHome
+from fieldpost_server.image import make_image
+from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_for
+from fieldpost_server.pull import cursor_now, digests, read_delta
+from fieldpost_server.replication import Plan, plan_for
+from fieldpost_server.settings import Settings
+
+GZIP_LEVEL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The routes below ``/sync/`` and ``/attachments/``."""
+
+    home: ServerHome
+    settings: Settings
+    app_version: str
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        upload = "/sync/attachments/{sha256}"
+        return [
+            Route("/sync/device", self.register, methods=["POST"]),
+            Route("/sync/push", self.push, methods=["POST"]),
+            Route("/sync/image", self.image, methods=["GET"]),
+            Route("/sync/pull", self.pull, methods=["GET"]),
+            Route(upload, self.upload, methods=["PATCH"]),
+            Route(upload, self.offset, methods=["HEAD"]),
+            Route(upload, self.download, methods=["GET"]),
+            Route("/attachments/{sha256}", self.download, methods=["GET"]),
+            Route("/attachments/{sha256}", self.stage, methods=["PUT"]),
+        ]
+
+    # devices
+
+    async def register(self, request: Request) -> Response:
+        """Take a device in, or greet one that is known."""
+        user = _user(request)
+        try:
+            data = json.loads(await request.body())
+            device = data["device"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            device = None
+        if not _is_device_id(device):
+            reason = "'device' must be text that begins with 'd-'"
+            raise InputError([problem(Code.MALFORMED, "device", reason=reason)])
+        return JSONResponse(await run_in_threadpool(self._registered, user, device))
+
+    def _registered(self, user: User, device: str) -> dict[str, Any]:
+        table = tables.device
+
+        def work(session: Session) -> Any:
+            if self._find(session, user, device) is None:
+                session.execute(sa.insert(table).values(
+                    id=device, user=user.name, kind="device", app_version=self.app_version))
+            return self._find(session, user, device)
+
+        row = self.home.database.write(work)
+        with self.home.session() as session:
+            about = self._about(session, user)
+        return {**about, "device": device, "number": row.number,
+                "last_digest": row.last_digest or ""}
+
+    def _about(self, session: Session, user: User) -> dict[str, Any]:
+        return {
+            "user": {"name": user.name, "display_name": user.display_name,
+                     "roles": sorted(user.roles)},
+            "settings": settings_for(session, self.home.app, user),
+            "app_version": self.app_version,
+        }
+
+    def _find(self, session: Session, user: User, device: str) -> Any:
+        row = session.execute(
+            sa.select(tables.device).where(tables.device.c.id == device)
+        ).first()
+        if row is not None and row.user != user.name:
+            raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
+        if row is not None and row.revoked:
+            raise Forbidden([problem(Code.DEVICE_REVOKED)])
+        return row
+
+    def _check_device(self, request: Request) -> str:
+        protocol = request.headers.get(PROTOCOL_HEADER, str(PROTOCOL))
+        if not protocol.isdecimal() or not OLDEST_PROTOCOL <= int(protocol) <= PROTOCOL:
+            known = f"{OLDEST_PROTOCOL} to {PROTOCOL}"
+            raise InputError([problem(Code.UNKNOWN_PROTOCOL, protocol=protocol[:20], known=known)])
+        device = request.headers.get(DEVICE_HEADER, "")
+        with self.home.session() as session:
+            if self._find(session, _user(request), device) is None:
+                raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
+        return device
+
+    # envelopes
+
+    async def push(self, request: Request) -> Response:
+        """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
+        device = await run_in_threadpool(self._check_device, request)
+        body = await request.body()
+        if request.headers.get("content-encoding", "").lower() == "gzip":
+            body = await run_in_threadpool(_unzipped, body, self.settings.max_push_bytes)
+        lines = self._receipts(body, _user(request), device)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    def _receipts(self, body: bytes, user: User, device: str) -> Iterator[str]:
+        inbox = self.home.inbox
+        applied = False
+        for number, line in enumerate(body.split(b"\n"), 1):
+            if not line.strip():
+                continue
+            receipt = inbox.receive(line, user, device)
+            applied |= receipt.is_applied
+            data = receipt.to_json()
+            if not receipt.envelope:
+                data |= {"envelope": None, "line": number}
+            yield json.dumps(data, ensure_ascii=False) + "\n"
+        if applied:
+            for receipt in inbox.retry_waiting(user, device):
+                yield json.dumps(receipt.to_json(), ensure_ascii=False) + "\n"
+
+    # data
+
+    async def image(self, request: Request) -> Response:
+        """Send the user's rows as a SQLite database, compressed."""
+        user = _user(request)
+        content, headers = await run_in_threadpool(self._image, user)
+        return Response(content, headers=headers, media_type="application/gzip")
+
+    def _image(self, user: User) -> tuple[bytes, dict[str, str]]:
+        with self.home.session() as session:
+            plan, identity = self._plan(session, user)
+            cursor = cursor_now(session, identity)
+            content, counts = make_image(session, self.home.app, plan)
+        headers = {"Fieldpost-Cursor": cursor, "Fieldpost-Size": str(len(content)),
+                   "Fieldpost-Rows": json.dumps(counts)}
+        return gzip.compress(content, GZIP_LEVEL), headers
+
+    def _plan(self, session: Session, user: User) -> tuple[Plan, str]:
+        app = self.home.app
+        plan = plan_for(app, user, offline_pages_for(session, app, user))
+        return plan, plan_id(session, app, user, self.app_version)
+
+    async def pull(self, request: Request) -> Response:
+        """Send what changed since the cursor."""
+        cursor = Cursor.parse(request.query_params.get("cursor", ""))
+        whole = request.query_params.getlist("replace")[:200]
+        return await run_in_threadpool(self._pull, request, cursor, whole)
+
+    def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
+        self._check_device(request)
+        user = _user(request)
+        with self.home.session() as session:
+            plan, identity = self._plan(session, user)
+            delta = read_delta(session, self.home.app, plan, identity, cursor, whole=whole,
+                               max_keys=self.settings.max_pull_keys)
+            sums = {} if delta.reset else digests(session, plan)
+            about = self._about(session, user)
+        return JSONResponse({
+            **about, "cursor": delta.cursor, "reset": delta.reset, "put": delta.put,
+            "remove": delta.remove, "replace": delta.replace, "digests": sums,
+        })
+
+    # attachments
+
+    async def offset(self, request: Request) -> Response:
+        """Say how much of an upload has arrived."""
+        sha256 = request.path_params["sha256"]
+        there = await run_in_threadpool(self.home.store.offset, sha256, _user(request))
+        return Response(headers={"Upload-Offset": str(there), "Cache-Control": "no-store"})
+
+    async def upload(self, request: Request) -> Response:
+        """Take the next piece of an upload."""
+        offset, size = _number(request, "upload-offset"), _number(request, "upload-length")
+        type_ = request.headers.get("upload-type", "application/octet-stream")[:255]
+        piece = await request.body()
+        there = await run_in_threadpool(
+            self.home.store.append, request.path_params["sha256"], _user(request), offset, size,
+            type_, piece,
+        )
+        return Response(status_code=204, headers={"Upload-Offset": str(there)})
+
+    async def stage(self, request: Request) -> Response:
+        """Take a whole file while a form is being filled in online."""
+        name = request.query_params.get("name", "file")
+        upload = Upload(name, request.headers.get("content-type", ""), await request.body())
+        kept = await run_in_threadpool(self.home.store.keep, upload, _user(request))
+        if kept.sha256 != request.path_params["sha256"]:
+            raise InputError([problem(Code.UPLOAD_HASH)])
+        return JSONResponse(kept.to_json(), 201)
+
+    async def download(self, request: Request) -> Response:
+        """Send an attachment; its address is its digest, which only those know who saw its record."""
+        sha256 = request.path_params["sha256"]
+        path = self.home.store.path(sha256)
+        known = await run_in_threadpool(self._known, sha256)
+        if known is None or not path.exists():
+            raise NotFound([problem(Code.NOT_FOUND)])
+        headers = {"Cache-Control": "private, max-age=31536000, immutable",
+                   "Content-Security-Policy": "default-src 'none'; sandbox"}
+        shown = "inline" if known.type.startswith("image/") else "attachment"
+        return FileResponse(path, media_type=known.type, headers=headers, filename=known.name or sha256,
+                            content_disposition_type=shown)
+
+    def _known(self, sha256: str) -> Any:
+        with self.home.session() as session:
+            return self.home.store.find(session, sha256)
+
+
+def _user(request: Request) -> User:
+    user: User = request.scope[USER]
+    return user
+
+
+def _is_device_id(device: object) -> bool:
+    return isinstance(device, str) and device.startswith("d-") and len(device) <= 100
+
+
+def _number(request: Request, header: str) -> int:
+    text = request.headers.get(header, "")
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        reason = f"the header {header} must be a number of bytes"
+        raise InputError([problem(Code.MALFORMED, header, reason=reason)])
+    return int(text)
+
+
+def _unzipped(body: bytes, limit: int) -> bytes:
+    """Unpack a body, but never more than `limit` bytes of it."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        content = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        reason = "it is not compressed by gzip"
+        raise InputError([problem(Code.MALFORMED, reason=reason)]) from error
+    if len(content) > limit:
+        raise InputError([problem(Code.TOO_BIG, what="The push", limit=f"{limit >> 20} MB")])
+    return content
