@@ -1,0 +1,74 @@
+# make demo   the demo app on http://127.0.0.1:8000
+# make test   every test; make lint: style and types; make bench: the speeds
+
+VENV ?= .venv
+PYTHON_OF_VENV = $(VENV)/bin/python
+PORT ?= 8000
+FIELDPOST_DATA ?= .data
+export PORT FIELDPOST_DATA
+
+PIP_INSTALL = $(PYTHON_OF_VENV) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench lock clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# Each part is installed again when what it was installed from has changed.
+$(VENV)/.made: scripts/ensure-python
+	@PYTHON="$(PYTHON)" scripts/ensure-python $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml requirements.lock
+	@echo "Installing the Python parts in $(VENV)"
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo "Installing the Python parts for development in $(VENV)"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+node_modules/.demo: package.json package-lock.json
+	@scripts/ensure-node
+	@echo "Installing the browser parts in node_modules"
+	@npm ci --omit=dev --loglevel=error
+	@touch $@
+
+node_modules/.dev: package.json package-lock.json
+	@scripts/ensure-node
+	@echo "Installing the browser parts for development in node_modules"
+	@npm ci --loglevel=error
+	@touch node_modules/.demo $@
+
+setup: $(VENV)/.dev node_modules/.dev ## install all that development needs
+	@scripts/ensure-chromium >/dev/null
+	@scripts/ensure-postgres >/dev/null
+
+demo: $(VENV)/.demo node_modules/.demo ## run the demo app (PORT, FIELDPOST_DATA)
+	@$(VENV)/bin/fieldpost demo
+
+test: setup ## run all tests: both databases, both Pythons, a real browser
+	@$(VENV)/bin/pytest $(TESTS)
+
+lint: $(VENV)/.dev node_modules/.dev ## check style and types of Python and JavaScript
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	node_modules/.bin/eslint .
+	node_modules/.bin/tsc -p jsconfig.json
+	node_modules/.bin/tsc -p jsconfig.worker.json
+
+format: $(VENV)/.dev ## put Python into shape
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: setup ## measure the speeds of docs/performance.md
+	$(PYTHON_OF_VENV) bench/run.py
+
+lock: ## take the newest versions within the ranges of pyproject.toml
+	@scripts/lock
+
+clean: ## remove what the targets above have made, the demo's data excepted
+	rm -rf $(VENV) node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
