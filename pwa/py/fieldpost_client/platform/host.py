@@ -1,0 +1,317 @@
+"""The platform on plain CPython: a store in memory, a server called in process, and faults to order.
+
+Tests run the whole client on it, and the client warms itself up on it before a memory snapshot.
+"""
+
+import gzip
+import hashlib
+import json
+import uuid
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from fieldpost_client.platform.base import (
+    Answer,
+    Damaged,
+    Key,
+    Operation,
+    Refused,
+    StoreError,
+    Unreachable,
+)
+
+STORES = ("session", "outbox", "history", "attachments", "staged", "drafts", "replica", "pieces",
+          "snapshots")
+
+
+class Crash(BaseException):
+    """The device loses its power: what is in the store stays, everything else is gone."""
+
+
+class HostStore:
+    """Stores as dictionaries; a write happens whole or not at all.
+
+    Attributes:
+        tables: what is stored, by store and key.
+        writes: how many writes were asked for.
+        fail: number of a write to the name of the error that it fails with.
+        crash: number of a write to 'before' or 'after': the device dies at that moment.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Key, Any]] = {name: {} for name in STORES}
+        self.writes = 0
+        self.fail: dict[int, str] = {}
+        self.crash: dict[int, str] = {}
+
+    async def read(self, store: str, key: Key) -> Any:
+        """Return one value, or None."""
+        return _plain(self.tables[store].get(key))
+
+    async def read_all(self, store: str) -> list[tuple[Key, Any]]:
+        """Return all pairs in the order of their keys."""
+        return [(key, _plain(self.tables[store][key])) for key in await self.keys(store)]
+
+    async def keys(self, store: str) -> list[Key]:
+        """Return all keys in order."""
+        return sorted(self.tables[store], key=lambda key: (isinstance(key, str), key))
+
+    async def read_image(self, hashes: Sequence[str]) -> bytes:
+        """Return the pieces, joined."""
+        pieces = self.tables["pieces"]
+        if missing := [name for name in hashes if name not in pieces]:
+            raise StoreError("NotFoundError", f"piece {missing[0]} is missing")
+        return b"".join(pieces[name] for name in hashes)
+
+    async def write(self, operations: Sequence[Operation]) -> None:
+        """Do all operations, or none."""
+        if not operations:
+            return
+        self.writes += 1
+        if self.crash.get(self.writes) == "before":
+            raise Crash
+        if name := self.fail.get(self.writes):
+            raise StoreError(name)
+        changed = {name: dict(pairs) for name, pairs in self.tables.items()}
+        for operation in operations:
+            _apply(changed, operation)
+        self.tables = changed
+        if self.crash.get(self.writes) == "after":
+            raise Crash
+
+    def stage(self, content: bytes, type_: str = "image/jpeg", name: str = "photo.jpg") -> str:
+        """Put a file where the shell puts what is chosen in a form; return its SHA-256."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.tables["staged"][sha256] = {"blob": content, "type": type_, "size": len(content),
+                                         "name": name, "draft": ""}
+        return sha256
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes) or value is None:
+        return value
+    without = {k: v for k, v in value.items() if k != "blob"} if isinstance(value, dict) else value
+    return json.loads(json.dumps(without))
+
+
+def _apply(tables: dict[str, dict[Key, Any]], operation: Operation) -> None:
+    match operation:
+        case ("put", store, key, value):
+            # what is no plain data would not survive IndexedDB either
+            tables[store][key] = value if isinstance(value, bytes) else json.loads(json.dumps(value))
+        case ("delete", store, key):
+            tables[store].pop(key, None)
+        case ("clear", store):
+            tables[store].clear()
+        case ("adopt", sha256):
+            _adopt(tables, sha256)
+        case _:
+            raise StoreError("DataError", f"unknown operation {operation[0]!r}")
+
+
+def _adopt(tables: dict[str, dict[Key, Any]], sha256: str) -> None:
+    found = tables["staged"].pop(sha256, None)
+    if sha256 in tables["attachments"]:
+        return
+    if found is None:
+        raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
+    kept = {name: value for name, value in found.items() if name != "draft"}
+    tables["attachments"][sha256] = {**kept, "state": "pending"}
+
+
+@dataclass
+class Fault:
+    """What goes wrong with one request.
+
+    Attributes:
+        path: the request's path begins with it.
+        kind: 'request' is lost before the server sees it; 'answer' is lost after the server did
+            its work; 'lines' cuts the answer after `lines` lines, the server works on; 'death'
+            kills the server's work after `lines` lines.
+        lines: for 'lines' and 'death'.
+        times: how many requests it hits.
+        skip: how many it lets pass before.
+    """
+
+    path: str
+    kind: str
+    lines: int = 0
+    times: int = 1
+    skip: int = 0
+
+
+class _Death(Exception):
+    pass
+
+
+@dataclass
+class HostPlatform:
+    """A device on the desk.
+
+    Attributes:
+        server: the server's ASGI app; None is a device without a connection.
+        store: its durable data.
+        headers: sent with every request, such as the cookie.
+        faults: what goes wrong next.
+        moment: the clock; a function.
+        events: what the shell was told.
+        requests: method and path of every request that left the device.
+    """
+
+    server: Any = None
+    store: HostStore = field(default_factory=HostStore)
+    headers: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    moment: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ids: Callable[[], str] = lambda: str(uuid.uuid4())
+    events: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    async def fetch(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+    ) -> Answer:
+        """Ask the server."""
+        fault = self._fault(path)
+        answer = await self._ask(method, path, headers or {}, body, fault)
+        if fault is not None:
+            raise Unreachable(f"no answer from {path}")
+        return answer
+
+    async def fetch_lines(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+    ) -> AsyncIterator[str]:
+        """Yield the lines of the answer."""
+        fault = self._fault(path)
+        answer = await self._ask(method, path, headers or {}, body, fault)
+        if fault is not None and fault.kind == "answer":
+            raise Unreachable(f"no answer from {path}")
+        if answer.status != 200:
+            raise Refused(answer.status, answer.body)
+        lines = [line for line in answer.body.decode().split("\n") if line.strip()]
+        for line in lines if fault is None else lines[: fault.lines]:
+            yield line
+        if fault is not None:
+            raise Unreachable(f"the answer from {path} broke off")
+
+    async def send_piece(
+        self, path: str, sha256: str, start: int, end: int, headers: Mapping[str, str]
+    ) -> Answer:
+        """PATCH a slice of a stored attachment."""
+        tables = self.store.tables
+        found = tables["attachments"].get(sha256) or tables["staged"].get(sha256)
+        if found is None:
+            raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
+        return await self.fetch("PATCH", path, headers, found["blob"][start:end])
+
+    async def download_attachment(self, path: str, sha256: str) -> int:
+        """GET an attachment into the store."""
+        answer = await self.fetch("GET", path)
+        if answer.status != 200:
+            raise Refused(answer.status, answer.body)
+        if hashlib.sha256(answer.body).hexdigest() != sha256:
+            raise Damaged(f"{path} has another hash")
+        type_ = answer.headers.get("content-type", "application/octet-stream")
+        self.store.tables["attachments"][sha256] = {
+            "blob": answer.body, "type": type_, "size": len(answer.body), "name": "",
+            "state": "downloaded",
+        }
+        return len(answer.body)
+
+    async def gzip(self, data: bytes) -> bytes:
+        """Compress."""
+        return gzip.compress(data, mtime=0)
+
+    async def gunzip(self, data: bytes) -> bytes:
+        """Decompress."""
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise Damaged(str(error)) from error
+
+    async def sha256_pieces(self, data: bytes, size: int) -> list[str]:
+        """Return the hashes of the data's pieces."""
+        starts = range(0, len(data), size)
+        return [hashlib.sha256(data[start : start + size]).hexdigest() for start in starts]
+
+    def notify(self, event: Mapping[str, Any]) -> None:
+        """Remember what the shell would be told."""
+        self.events.append(json.loads(json.dumps(event)))
+
+    def now(self) -> datetime:
+        """Return the clock's moment."""
+        return self.moment()
+
+    def new_id(self) -> str:
+        """Return the next id."""
+        return self.ids()
+
+    def _fault(self, path: str) -> Fault | None:
+        for fault in self.faults:
+            if path.startswith(fault.path) and fault.times > 0:
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                fault.times -= 1
+                return fault
+        return None
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | str | None,
+        fault: Fault | None,
+    ) -> Answer:
+        if self.server is None or (fault is not None and fault.kind == "request"):
+            raise Unreachable(f"no way to {path}")
+        self.requests.append((method, path))
+        limit = fault.lines if fault is not None and fault.kind == "death" else None
+        sent = body.encode() if isinstance(body, str) else body or b""
+        return await _call(self.server, method, path, {**self.headers, **headers}, sent, limit)
+
+
+async def _call(
+    app: Any, method: str, path: str, headers: Mapping[str, str], body: bytes, limit: int | None
+) -> Answer:
+    """Call an ASGI app; with `limit` it dies after so many lines of its answer."""
+    place, _, query = path.partition("?")
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
+        "method": method, "scheme": "http", "path": place, "raw_path": place.encode(),
+        "query_string": query.encode(), "root_path": "", "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80), "state": {},
+        "headers": [(n.lower().encode(), v.encode()) for n, v in
+                    {"host": "testserver", "content-length": str(len(body)), **headers}.items()],
+    }
+    inbox = [{"type": "http.request", "body": body, "more_body": False}]
+    found: dict[str, Any] = {"status": 500, "headers": {}, "body": b""}
+
+    async def receive() -> Any:
+        return inbox.pop() if inbox else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            found["status"] = message["status"]
+            found["headers"] = {n.decode().lower(): v.decode() for n, v in message["headers"]}
+        else:
+            if limit is not None and found["body"].count(b"\n") >= limit:
+                raise _Death
+            found["body"] += message.get("body", b"")
+
+    try:
+        await app(scope, receive, send)
+    except* _Death:
+        pass  # starlette streams inside a task group, which wraps what it raises
+    return Answer(found["status"], found["headers"], found["body"])

@@ -1,0 +1,211 @@
+"""The replica: the rows that this user may see, as they were at one cursor of the server.
+
+It is one SQLite database in memory, stored in IndexedDB as pieces by content hash.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from fieldpost.app import App
+from fieldpost.fields import ATTACHMENT_KINDS
+from fieldpost.folding import add_folding
+from fieldpost.models import Model
+from fieldpost.proof import row_digest, table_digest
+from fieldpost.wire import public_columns, row_from_wire, row_to_wire
+from fieldpost_client.platform.base import Operation, Platform
+
+PIECE_BYTES = 64 << 10
+_BREATH_ROWS = 500
+_MAGIC = b"SQLite format 3\0"
+
+
+class Unreadable(ValueError):
+    """Bytes that are no image of a database."""
+
+
+class Replica:
+    """One image, opened.
+
+    Args:
+        app: whose tables it holds.
+        image: the bytes of a SQLite database; empty makes a database without rows.
+
+    Raises:
+        Unreadable: the bytes are no database.
+    """
+
+    def __init__(self, app: App, image: bytes = b"") -> None:
+        self.app = app
+        self.engine = _engine(image)
+        self.connection = self.engine.connect()
+        try:
+            with self.connection.begin():
+                self.is_outdated = _fit_schema(self.connection, app)
+        except sa.exc.DatabaseError as error:
+            self.close()
+            raise Unreadable(str(error)) from error
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.connection.close()
+        self.engine.dispose()
+
+    def image(self) -> bytes:
+        """Return the bytes of the database."""
+        driver = self.connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return driver.serialize()
+
+    def apply(self, answer: Mapping[str, Any]) -> None:
+        """Put, remove and replace the rows of a pull's answer, in one transaction.
+
+        Raises:
+            ValueError, KeyError: the answer does not fit the app's tables.
+        """
+        tables = {name: model.table for name, model in self.app.models.items()}
+        with self._unchecked(), self.connection.begin():
+            for name in answer.get("replace", ()):
+                self.connection.execute(sa.delete(tables[name]))
+            for name, keys in answer.get("remove", {}).items():
+                self._remove(tables[name], keys)
+            for name, rows in answer.get("put", {}).items():
+                self._put(tables[name], rows)
+
+    async def differences(self, digests: Mapping[str, Any]) -> list[str]:
+        """Return the tables whose rows are not those that the server's digests are of."""
+        found = []
+        for name, theirs in digests.items():
+            model = self.app.models.get(name)
+            if model is not None and await self._digest(model) != theirs:
+                found.append(name)
+        return found
+
+    def attachments(self, models: Iterable[Model]) -> Iterator[tuple[str, int]]:
+        """Yield SHA-256 and size of everything that rows of these models refer to."""
+        for model in models:
+            for field in model.fields.values():
+                if field.kind not in ATTACHMENT_KINDS or field.private:
+                    continue
+                with self.connection.begin():
+                    query = sa.select(field.column).where(field.column.is_not(None))
+                    values = self.connection.scalars(query).all()
+                for value in values:
+                    for each in value if isinstance(value, list) else [value]:
+                        yield each.sha256, each.size
+
+    async def _digest(self, model: Model) -> dict[str, Any]:
+        """Return the table's digest; lets others run meanwhile."""
+        columns = public_columns(model)
+        total = table_digest([])
+        count, added = total["count"], int(total["sum"], 16)
+        with self.connection.begin():
+            rows = self.connection.execute(sa.select(*columns)).mappings().all()
+        for start in range(0, len(rows), _BREATH_ROWS):
+            for row in rows[start : start + _BREATH_ROWS]:
+                added += row_digest(row_to_wire(model.table, {c.name: row[c] for c in columns}))
+                count += 1
+            await asyncio.sleep(0)
+        return {"count": count, "sum": f"{added % (1 << 128):032x}"}
+
+    def _remove(self, table: sa.Table, keys: Sequence[Sequence[Any]]) -> None:
+        names = [column.name for column in table.primary_key]
+        for key in keys:
+            values = row_from_wire(table, dict(zip(names, key, strict=True)))
+            same = (table.columns[name] == value for name, value in values.items())
+            self.connection.execute(sa.delete(table).where(*same))
+
+    def _put(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        values = [row_from_wire(table, row) for row in rows]
+        # not the table itself: its columns' Python defaults are for new rows, not for these
+        columns = [sa.column(name, table.columns[name].type) for name in values[0]]
+        plain = sa.table(table.name, *columns, schema=table.schema)
+        insert = sa.insert(plain).prefix_with("OR REPLACE", dialect="sqlite")
+        self.connection.execute(insert, values)
+
+    def _unchecked(self) -> "_Unchecked":
+        return _Unchecked(self.connection)
+
+
+class _Unchecked:
+    """Foreign keys are not checked: rows arrive in any order, and parents may be out of scope."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> None:
+        self._set("OFF")
+
+    def __exit__(self, *_: object) -> None:
+        self._set("ON")
+
+    def _set(self, value: str) -> None:
+        driver = self.connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        # SQLite ignores this inside a transaction
+        driver.execute(f"PRAGMA foreign_keys = {value}")
+
+
+def _engine(image: bytes) -> sa.Engine:
+    if image and not image.startswith(_MAGIC):
+        raise Unreadable("it does not begin as a database does")
+
+    def open_image() -> sqlite3.Connection:
+        # no implicit transactions: they would end where nobody asked
+        driver = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        if image:
+            # a database in memory has no write-ahead log; the header says whether there was one
+            driver.deserialize(image[:18] + b"\1\1" + image[20:])
+        driver.execute("PRAGMA foreign_keys = ON")
+        return driver
+
+    engine = sa.create_engine("sqlite://", creator=open_image, poolclass=sa.StaticPool)
+    add_folding(engine)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _fit_schema(connection: sa.Connection, app: App) -> bool:
+    """Add what an image of an older app lacks, so that it opens; say whether it lacked anything."""
+    tables = [model.table for model in app.models.values()]
+    found = set(sa.inspect(connection).get_table_names())
+    outdated = bool(found) and any(table.name not in found for table in tables)
+    app.base.metadata.create_all(connection, tables=tables)
+    quote = connection.dialect.identifier_preparer
+    for table in tables:
+        if table.name not in found:
+            continue
+        known = {each["name"] for each in sa.inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name in known:
+                continue
+            outdated = True
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(
+                f"ALTER TABLE {quote.format_table(table)} "
+                f"ADD COLUMN {quote.format_column(column)} {kind}"
+            )
+    return outdated
+
+
+async def kept_pieces(platform: Platform, image: bytes) -> tuple[list[str], list[Operation]]:
+    """Return the image's pieces, and the operations that store the new and drop the old ones."""
+    hashes = await platform.sha256_pieces(image, PIECE_BYTES)
+    stored = set(await platform.store.keys("pieces"))
+    operations: list[Operation] = []
+    for number, name in enumerate(hashes):
+        if name not in stored:
+            start = number * PIECE_BYTES
+            operations.append(("put", "pieces", name, image[start : start + PIECE_BYTES]))
+            stored.add(name)
+    operations += [("delete", "pieces", name) for name in sorted(map(str, stored - set(hashes)))]
+    return hashes, operations
