@@ -17,7 +17,7 @@ from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
 from fieldpost.odp.integrity import integrity_problems, rows_that_refer
-from fieldpost.odp.keys import KeyBook, UnknownKey, resolved, resolved_part
+from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
 from fieldpost.odp.merge import Merge
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.receipts import NewKey, Outcome
@@ -120,10 +120,9 @@ class _Replay:
             path = join_path(operation.at, each.name)
             value, fault = read_json(each, data, path)
             values[attribute] = value
-            faults = [fault] if fault else value_problems(each, value, path)
-            # a child's link is filled in from its parent, and a counted key by the database
-            if attribute != model.generated_key:
-                self.invalid += faults
+            # what a temporary key stands for is known when it is resolved
+            if not (attribute in model.references and is_temporary(value)):
+                self.invalid += [fault] if fault else value_problems(each, value, path)
         if operation.do == "insert":
             self.invalid += self._absent(operation, place)
         return values
