@@ -1,0 +1,1 @@
+"""Site inspections: the demo app of Fieldpost."""

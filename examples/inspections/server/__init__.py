@@ -1,0 +1,1 @@
+"""What stays on the server: Fieldpost never ships a package named ``server`` to a device."""
