@@ -123,12 +123,21 @@ def make_application(settings: Settings) -> Starlette:
             Middleware(SecurityHeaders),
             Middleware(BodyLimit, settings=settings),
             Middleware(OriginGuard, settings=settings),
-            Middleware(Authentication, application=app, database=home.database, settings=settings,
-                       shell=assets.shell_html),
+            Middleware(
+                Authentication,
+                application=app,
+                database=home.database,
+                settings=settings,
+                shell=assets.shell_html,
+            ),
         ],
         exception_handlers={
-            FieldpostError: refused, Forbidden: refused, NotFound: refused,
-            404: nowhere, 405: nowhere, 500: trouble,
+            FieldpostError: refused,
+            Forbidden: refused,
+            NotFound: refused,
+            404: nowhere,
+            405: nowhere,
+            500: trouble,
         },
     )
     application.state.home = home

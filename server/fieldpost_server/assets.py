@@ -145,8 +145,10 @@ class Assets:
         python = {
             "app": app,
             "app_version": self.app_version,
-            "pyodide": {"base": self._pyodide["pyodide.mjs"].url.rpartition("/")[0] + "/",
-                        "files": runtime},
+            "pyodide": {
+                "base": self._pyodide["pyodide.mjs"].url.rpartition("/")[0] + "/",
+                "files": runtime,
+            },
             "wheels": wheel_list,
         }
         return {
@@ -177,8 +179,12 @@ class Assets:
                 {"src": self.url("icons/icon.svg"), "sizes": "any", "type": "image/svg+xml"},
                 {"src": self.url("icons/icon-192.png"), "sizes": "192x192", **icon},
                 {"src": self.url("icons/icon-512.png"), "sizes": "512x512", **icon},
-                {"src": self.url("icons/maskable-512.png"), "sizes": "512x512",
-                 "type": "image/png", "purpose": "maskable"},
+                {
+                    "src": self.url("icons/maskable-512.png"),
+                    "sizes": "512x512",
+                    "type": "image/png",
+                    "purpose": "maskable",
+                },
             ],
         }
 

@@ -132,9 +132,16 @@ class AttachmentStore:
 
         def work(session: Session) -> None:
             if not self.has(session, sha256):
-                session.execute(sa.insert(table).values(
-                    sha256=sha256, size=size, type=type_, name=name, complete=True,
-                    created_by=user.name))
+                session.execute(
+                    sa.insert(table).values(
+                        sha256=sha256,
+                        size=size,
+                        type=type_,
+                        name=name,
+                        complete=True,
+                        created_by=user.name,
+                    )
+                )
 
         self.database.write(work)
 

@@ -23,8 +23,16 @@ from fieldpost_server.settings import Settings
 TOKEN = "fieldpost.token"  # noqa: S105 - the name of a key, not a secret
 """Key of the session's token in an ASGI scope."""
 
-_PUBLIC = ("/assets/", "/sign-in", "/sign-out", "/sw.js", "/manifest.webmanifest", "/health",
-           "/shell", "/favicon.ico")
+_PUBLIC = (
+    "/assets/",
+    "/sign-in",
+    "/sign-out",
+    "/sw.js",
+    "/manifest.webmanifest",
+    "/health",
+    "/shell",
+    "/favicon.ico",
+)
 _API = ("/sync/", "/attachments/")
 
 

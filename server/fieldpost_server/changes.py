@@ -109,9 +109,7 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
     return changes
 
 
-def prune_changes(
-    session: Session, *, older_than: datetime, at_least: int = 10_000
-) -> int:
+def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_000) -> int:
     """Forget changes older than a moment, but keep the newest `at_least`; returns how many went.
 
     A cursor from before that gets a reset.
@@ -119,7 +117,9 @@ def prune_changes(
     postgresql = _is_postgresql(session)
     column = own.change.c.transaction if postgresql else own.change.c.seq
     newest = sa.select(sa.func.max(own.change.c.seq)).scalar_subquery()
-    kept = sa.or_(own.change.c.at >= int(older_than.timestamp()), own.change.c.seq > newest - at_least)
+    kept = sa.or_(
+        own.change.c.at >= int(older_than.timestamp()), own.change.c.seq > newest - at_least
+    )
     first = session.scalar(sa.select(sa.func.min(column)).where(kept))
     position = _position(session) if postgresql else _position(session) + 1
     # never beyond the horizon: a transaction still running may write below

@@ -36,13 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environment(
-            app=options.app, data=Path(options.data) if options.data else None,
-            database=options.database, port=options.port,
+            app=options.app,
+            data=Path(options.data) if options.data else None,
+            database=options.database,
+            port=options.port,
         )
         return int(options.run(settings, options) or 0)
     except FieldpostError as error:
         for each in error.problems:
-            print(each.message, file=sys.stderr)  # noqa: T201 - a command talks to a person
+            print(each.message, file=sys.stderr)
         return 1
 
 
@@ -82,15 +84,20 @@ def _user_commands(people: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - a command talks to a person
+    print(text, flush=True)
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> None:
     start_logging()
     application = make_application(settings)
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
-    uvicorn.run(application, host=settings.host, port=settings.port, log_config=None,
-                timeout_graceful_shutdown=5)
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
 
 
 def _install_app(app: App, database: Database) -> list[str]:
@@ -106,8 +113,11 @@ def _install(settings: Settings, _: argparse.Namespace) -> None:
 
 def _demo(settings: Settings, options: argparse.Namespace) -> None:
     settings = Settings.from_environment(
-        app=options.app or settings.app or DEMO_APP, data=settings.data, demo=True,
-        port=settings.port, database=settings.database or None,
+        app=options.app or settings.app or DEMO_APP,
+        data=settings.data,
+        demo=True,
+        port=settings.port,
+        database=settings.database or None,
     )
     app = load_app(settings.app)
     database = Database(settings.database_url)
@@ -115,16 +125,26 @@ def _demo(settings: Settings, options: argparse.Namespace) -> None:
     database.write(lambda session: _seed(session, app, settings))
     database.close()
     names = ", ".join(name for name, _, _ in DEMO_USERS)
-    _say(f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
-         f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C.")
+    _say(
+        f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
+        f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C."
+    )
     _serve(settings, options)
 
 
 def _seed(session: Session, app: App, settings: Settings) -> None:
     for name, display_name, roles in DEMO_USERS:
         if find_user(session, name) is None:
-            add_user(session, name, DEMO_PASSWORD, display_name=display_name, roles=roles,
-                     known_roles=app.roles, seats=settings.seats, password_at_least=1)
+            add_user(
+                session,
+                name,
+                DEMO_PASSWORD,
+                display_name=display_name,
+                roles=roles,
+                known_roles=app.roles,
+                seats=settings.seats,
+                password_at_least=1,
+            )
     package = settings.app.partition(":")[0].partition(".")[0]
     importlib.import_module(f"{package}.server.seed").seed(session)
 
@@ -144,8 +164,13 @@ def _add_user(settings: Settings, options: argparse.Namespace) -> None:
     app, password = load_app(settings.app), _asked(options.password)
     Database(settings.database_url).write(
         lambda session: add_user(
-            session, options.name, password, display_name=options.display_name,
-            roles=options.role, known_roles=app.roles, seats=settings.seats,
+            session,
+            options.name,
+            password,
+            display_name=options.display_name,
+            roles=options.role,
+            known_roles=app.roles,
+            seats=settings.seats,
         )
     )
     _say(f"Added {options.name}.")
@@ -154,8 +179,9 @@ def _add_user(settings: Settings, options: argparse.Namespace) -> None:
 def _give_role(settings: Settings, options: argparse.Namespace) -> None:
     app = load_app(settings.app)
     Database(settings.database_url).write(
-        lambda session: give_role(session, options.name, options.role, known_roles=app.roles,
-                                  seats=settings.seats)
+        lambda session: give_role(
+            session, options.name, options.role, known_roles=app.roles, seats=settings.seats
+        )
     )
     _say(f"{options.name} has the role {options.role}.")
 

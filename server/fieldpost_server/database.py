@@ -47,10 +47,12 @@ class Database:
         REPEATABLE READ, so that two transactions which change one row cannot overwrite each
         other; the later one fails and is tried again by `write`.
         """
-        with self._connect("write", "REPEATABLE READ") as connection:
-            with Session(connection, expire_on_commit=False) as session:
-                yield session
-                session.commit()
+        with (
+            self._connect("write", "REPEATABLE READ") as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            yield session
+            session.commit()
 
     @contextmanager
     def read_session(self) -> Iterator[Session]:

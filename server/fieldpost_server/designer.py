@@ -69,9 +69,7 @@ class Designer:
 
         return await self._change(admin, work, f"user {name} {role}={give}")
 
-    async def _change(
-        self, admin: User, work: Callable[[Session], None], what: str
-    ) -> Response:
+    async def _change(self, admin: User, work: Callable[[Session], None], what: str) -> Response:
         try:
             await run_in_threadpool(self.home.database.write, work)
         except FieldpostError as error:
@@ -87,8 +85,18 @@ class Designer:
             users = list_users(session)
             taken = seats_taken(session)
         pages = [(page, page.name in marked) for page in app.pages.values()]
-        return server_page(self.home, admin, "designer.html", status, pages=pages, users=users,
-                           seats=self.settings.seats, seats_taken=taken, problem=fault, done=done)
+        return server_page(
+            self.home,
+            admin,
+            "designer.html",
+            status,
+            pages=pages,
+            users=users,
+            seats=self.settings.seats,
+            seats_taken=taken,
+            problem=fault,
+            done=done,
+        )
 
 
 def _admin(request: Request) -> User:

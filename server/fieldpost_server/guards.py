@@ -44,7 +44,7 @@ class OriginGuard:
         return urlsplit(origin).netloc == headers.get("host")
 
 
-class _TooLarge(Exception):  # noqa: N818 - only ends the reading
+class _TooLarge(Exception):
     pass
 
 

@@ -26,7 +26,9 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         names = ", ".join(table.name for table in missing)
         checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
     if age > settings.stalled_after_s:
-        checks["horizon"] = f"a transaction has been running for {age:.0f} s; pulls grow until it ends"
+        checks["horizon"] = (
+            f"a transaction has been running for {age:.0f} s; pulls grow until it ends"
+        )
     try:
         with tempfile.TemporaryFile(dir=settings.attachments):
             pass

@@ -59,8 +59,15 @@ class ServerKeys:
     def keep(self, keys: tuple[NewKey, ...]) -> None:
         """Write new keys."""
         if keys:
-            rows = [{"device": self.device, "model": k.model, "temporary": k.temporary,
-                     "real": json.dumps([k.real])} for k in keys]
+            rows = [
+                {
+                    "device": self.device,
+                    "model": k.model,
+                    "temporary": k.temporary,
+                    "real": json.dumps([k.real]),
+                }
+                for k in keys
+            ]
             self.session.execute(sa.insert(tables.key), rows)
 
 
@@ -73,7 +80,7 @@ class _Known:
     before: Any
 
 
-class _Refused(Exception):  # noqa: N818 - no error: it only ends the transaction
+class _Refused(Exception):
     def __init__(self, receipt: Receipt) -> None:
         self.receipt = receipt
 
@@ -183,11 +190,20 @@ class Inbox:
             receipt = refused.receipt
         if receipt.outcome is Outcome.MISMATCH:
             # the id or the number is another envelope's: there is no place to keep this one
-            log("envelope refused", envelope=envelope.id, user=user.name,
-                why=receipt.problems[0].message)
+            log(
+                "envelope refused",
+                envelope=envelope.id,
+                user=user.name,
+                why=receipt.problems[0].message,
+            )
             return receipt
-        log("envelope kept", envelope=envelope.id, outcome=str(receipt.outcome), user=user.name,
-            problems=[p.to_json() for p in receipt.problems][:20])
+        log(
+            "envelope kept",
+            envelope=envelope.id,
+            outcome=str(receipt.outcome),
+            user=user.name,
+            problems=[p.to_json() for p in receipt.problems][:20],
+        )
         return self.database.write(lambda session: self._keep(session, envelope, receipt))
 
     def _once(self, session: Session, envelope: Envelope, user: User) -> Receipt:
@@ -252,8 +268,9 @@ class Inbox:
         session.execute(
             sa.update(device)
             .where(device.c.id == envelope.device, device.c.number < envelope.number)
-            .values(number=envelope.number, last_digest=envelope.digest,
-                    last_seen_at=tables.utc_now())
+            .values(
+                number=envelope.number, last_digest=envelope.digest, last_seen_at=tables.utc_now()
+            )
         )
         return receipt
 
@@ -263,8 +280,17 @@ def _now() -> str:
 
 
 def _receipt(envelope: Envelope, result: Result) -> Receipt:
-    return Receipt(envelope.id, envelope.device, envelope.number, envelope.digest, result.outcome,
-                   result.problems, result.keys, _now(), result.record)
+    return Receipt(
+        envelope.id,
+        envelope.device,
+        envelope.number,
+        envelope.digest,
+        result.outcome,
+        result.problems,
+        result.keys,
+        _now(),
+        result.record,
+    )
 
 
 def _locked_device(session: Session, device: str, user: User) -> Any:
@@ -283,7 +309,11 @@ def _known(session: Session, envelope: Envelope) -> _Known:
     table = tables.envelope
     near = [envelope.number - 1, envelope.number]
     query = sa.select(
-        table.c.id, table.c.device, table.c.number, table.c.digest, table.c.outcome,
+        table.c.id,
+        table.c.device,
+        table.c.number,
+        table.c.digest,
+        table.c.outcome,
         table.c.receipt,
     ).where(
         sa.or_(

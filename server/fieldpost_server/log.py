@@ -41,7 +41,8 @@ def start_logging(level: int = logging.INFO) -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-def log(event: str, *, level: int = logging.INFO, error: BaseException | None = None,
-        **fields: Any) -> None:
+def log(
+    event: str, *, level: int = logging.INFO, error: BaseException | None = None, **fields: Any
+) -> None:
     """Log an event with its fields; passwords, tokens and contents of forms never go here."""
     logger.log(level, event, extra={"fields": fields}, exc_info=error)

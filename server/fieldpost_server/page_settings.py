@@ -35,7 +35,7 @@ def set_offline(session: Session, app: App, name: str, *, offline: bool) -> None
 
 
 def settings_for(session: Session, app: App, user: User) -> dict[str, Any]:
-    """Return what a device needs to know: its offline pages, and the pages that need a connection."""
+    """Return what a device needs to know: its offline pages, and all that may be opened."""
     return {
         "offline": [page.name for page in offline_pages_for(session, app, user)],
         "pages": [page.name for page in app.pages_for(user)],

@@ -22,9 +22,13 @@ def server_page(
     home: ServerHome, user: User, template: str, status: int = 200, **values: Any
 ) -> HTMLResponse:
     """Return a page of the server's own."""
-    shared = {"home": home, "user": user, "app": home.app, "path": "", "asset": home.asset,
-              "done": values.pop("done", "")}
-    text = _environment().get_template(template).render(
-        {**shared, **home.context(user), **values}
-    )
+    shared = {
+        "home": home,
+        "user": user,
+        "app": home.app,
+        "path": "",
+        "asset": home.asset,
+        "done": values.pop("done", ""),
+    }
+    text = _environment().get_template(template).render({**shared, **home.context(user), **values})
     return HTMLResponse(text, status)

@@ -85,9 +85,7 @@ def read_delta(
     return delta
 
 
-def _candidates(
-    session: Session, app: App, plan: Plan, changes: ChangeSet
-) -> dict[str, set[Key]]:
+def _candidates(session: Session, app: App, plan: Plan, changes: ChangeSet) -> dict[str, set[Key]]:
     """Return the keys that changed, and those of the child rows of records that changed.
 
     A record that enters the scope brings its children although they did not change themselves.
@@ -96,7 +94,7 @@ def _candidates(
     for name, entry in plan.items():
         keys = set(changes.changed.get(name, ()))
         for parent, pairs in entry.parents:
-            if parent in found and found[parent]:
+            if found.get(parent):
                 keys |= _children(session, app, entry, parent, pairs, found[parent])
         found[name] = keys
     return found
@@ -113,16 +111,24 @@ def _children(
     model = app.models[parent]
     links = [(getattr(entry.model.cls, theirs), ours) for theirs, ours in pairs]
     if len(links) != 1 or model.key != (links[0][1],):
-        joined = [getattr(entry.model.cls, theirs) == getattr(model.cls, ours)
-                  for theirs, ours in pairs]
+        joined = [
+            getattr(entry.model.cls, theirs) == getattr(model.cls, ours) for theirs, ours in pairs
+        ]
         query = sa.select(*entry.key_columns).join(model.table, sa.and_(*joined))
         columns = list(model.table.primary_key.columns)
-        return {tuple(row) for chunk in _chunks(parents)
-                for row in session.execute(query.where(_is_one_of(columns, chunk)))}
+        return {
+            tuple(row)
+            for chunk in _chunks(parents)
+            for row in session.execute(query.where(_is_one_of(columns, chunk)))
+        }
     column = links[0][0]
-    return {tuple(row) for chunk in _chunks(parents)
-            for row in session.execute(
-                sa.select(*entry.key_columns).where(column.in_([key[0] for key in chunk])))}
+    return {
+        tuple(row)
+        for chunk in _chunks(parents)
+        for row in session.execute(
+            sa.select(*entry.key_columns).where(column.in_([key[0] for key in chunk]))
+        )
+    }
 
 
 def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta) -> None:
@@ -132,9 +138,14 @@ def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta)
         query = entry.select(_is_one_of(columns, chunk))
         rows += [_wire(entry, row) for row in session.execute(query)]
     there = {tuple(row[c.name] for c in columns) for row in rows}
-    gone = [list(row_to_wire(entry.model.table, dict(zip((c.name for c in columns), key,
-                                                         strict=True))).values())
-            for key in sorted(keys, key=repr)]
+    gone = [
+        list(
+            row_to_wire(
+                entry.model.table, dict(zip((c.name for c in columns), key, strict=True))
+            ).values()
+        )
+        for key in sorted(keys, key=repr)
+    ]
     if rows:
         delta.put[name] = rows
     if missing := [key for key in gone if tuple(key) not in there]:
@@ -149,8 +160,7 @@ def _wire(entry: TablePlan, row: sa.Row[Any]) -> dict[str, Any]:
 def _is_one_of(columns: list[sa.Column[Any]], keys: list[Key]) -> sa.ColumnElement[bool]:
     if len(columns) == 1:
         return columns[0].in_([key[0] for key in keys])
-    return sa.or_(*(sa.and_(*(c == v for c, v in zip(columns, key, strict=True)))
-                    for key in keys))
+    return sa.or_(*(sa.and_(*(c == v for c, v in zip(columns, key, strict=True))) for key in keys))
 
 
 def _chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:

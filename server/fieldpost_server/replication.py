@@ -112,4 +112,6 @@ def _parents(plan: Plan, model: Model) -> Iterator[tuple[str, Any]]:
 def _tables_in(condition: Condition | None) -> set[str]:
     if condition is None:
         return set()
-    return {element.name for element in visitors.iterate(condition) if isinstance(element, sa.Table)}
+    return {
+        element.name for element in visitors.iterate(condition) if isinstance(element, sa.Table)
+    }

@@ -92,8 +92,7 @@ class Settings:
 
 
 _KINDS: Mapping[str, type] = {
-    name: kind if isinstance(kind, type) else str
-    for name, kind in Settings.__annotations__.items()
+    name: kind if isinstance(kind, type) else str for name, kind in Settings.__annotations__.items()
 }
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 

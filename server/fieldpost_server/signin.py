@@ -103,5 +103,3 @@ def _own_address(wanted: str) -> str:
     """Return where to go after signing in: an address of this server, whatever was asked for."""
     is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if is_own and wanted.isprintable() else "/"
-
-

@@ -74,28 +74,36 @@ class Sync:
 
         def work(session: Session) -> Any:
             if self._find(session, user, device) is None:
-                session.execute(sa.insert(table).values(
-                    id=device, user=user.name, kind="device", app_version=self.app_version))
+                session.execute(
+                    sa.insert(table).values(
+                        id=device, user=user.name, kind="device", app_version=self.app_version
+                    )
+                )
             return self._find(session, user, device)
 
         row = self.home.database.write(work)
         with self.home.session() as session:
             about = self._about(session, user)
-        return {**about, "device": device, "number": row.number,
-                "last_digest": row.last_digest or ""}
+        return {
+            **about,
+            "device": device,
+            "number": row.number,
+            "last_digest": row.last_digest or "",
+        }
 
     def _about(self, session: Session, user: User) -> dict[str, Any]:
         return {
-            "user": {"name": user.name, "display_name": user.display_name,
-                     "roles": sorted(user.roles)},
+            "user": {
+                "name": user.name,
+                "display_name": user.display_name,
+                "roles": sorted(user.roles),
+            },
             "settings": settings_for(session, self.home.app, user),
             "app_version": self.app_version,
         }
 
     def _find(self, session: Session, user: User, device: str) -> Any:
-        row = session.execute(
-            sa.select(tables.device).where(tables.device.c.id == device)
-        ).first()
+        row = session.execute(sa.select(tables.device).where(tables.device.c.id == device)).first()
         if row is not None and row.user != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         if row is not None and row.revoked:
@@ -153,8 +161,11 @@ class Sync:
             plan, identity = self._plan(session, user)
             cursor = cursor_now(session, identity)
             content, counts = make_image(session, self.home.app, plan)
-        headers = {"Fieldpost-Cursor": cursor, "Fieldpost-Size": str(len(content)),
-                   "Fieldpost-Rows": json.dumps(counts)}
+        headers = {
+            "Fieldpost-Cursor": cursor,
+            "Fieldpost-Size": str(len(content)),
+            "Fieldpost-Rows": json.dumps(counts),
+        }
         return gzip.compress(content, GZIP_LEVEL), headers
 
     def _plan(self, session: Session, user: User) -> tuple[Plan, str]:
@@ -173,14 +184,28 @@ class Sync:
         user = _user(request)
         with self.home.session() as session:
             plan, identity = self._plan(session, user)
-            delta = read_delta(session, self.home.app, plan, identity, cursor, whole=whole,
-                               max_keys=self.settings.max_pull_keys)
+            delta = read_delta(
+                session,
+                self.home.app,
+                plan,
+                identity,
+                cursor,
+                whole=whole,
+                max_keys=self.settings.max_pull_keys,
+            )
             sums = {} if delta.reset else digests(session, plan)
             about = self._about(session, user)
-        return JSONResponse({
-            **about, "cursor": delta.cursor, "reset": delta.reset, "put": delta.put,
-            "remove": delta.remove, "replace": delta.replace, "digests": sums,
-        })
+        return JSONResponse(
+            {
+                **about,
+                "cursor": delta.cursor,
+                "reset": delta.reset,
+                "put": delta.put,
+                "remove": delta.remove,
+                "replace": delta.replace,
+                "digests": sums,
+            }
+        )
 
     # attachments
 
@@ -196,8 +221,13 @@ class Sync:
         type_ = request.headers.get("upload-type", "application/octet-stream")[:255]
         piece = await request.body()
         there = await run_in_threadpool(
-            self.home.store.append, request.path_params["sha256"], _user(request), offset, size,
-            type_, piece,
+            self.home.store.append,
+            request.path_params["sha256"],
+            _user(request),
+            offset,
+            size,
+            type_,
+            piece,
         )
         return Response(status_code=204, headers={"Upload-Offset": str(there)})
 
@@ -211,17 +241,24 @@ class Sync:
         return JSONResponse(kept.to_json(), 201)
 
     async def download(self, request: Request) -> Response:
-        """Send an attachment; its address is its digest, which only those know who saw its record."""
+        """Send an attachment; only who saw its record knows its digest, and so its address."""
         sha256 = request.path_params["sha256"]
         path = self.home.store.path(sha256)
         known = await run_in_threadpool(self._known, sha256)
         if known is None or not path.exists():
             raise NotFound([problem(Code.NOT_FOUND)])
-        headers = {"Cache-Control": "private, max-age=31536000, immutable",
-                   "Content-Security-Policy": "default-src 'none'; sandbox"}
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
         shown = "inline" if known.type.startswith("image/") else "attachment"
-        return FileResponse(path, media_type=known.type, headers=headers, filename=known.name or sha256,
-                            content_disposition_type=shown)
+        return FileResponse(
+            path,
+            media_type=known.type,
+            headers=headers,
+            filename=known.name or sha256,
+            content_disposition_type=shown,
+        )
 
     def _known(self, sha256: str) -> Any:
         with self.home.session() as session:

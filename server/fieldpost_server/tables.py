@@ -126,9 +126,7 @@ key = sa.Table(
 change = sa.Table(
     "fieldpost_change",
     metadata,
-    sa.Column(
-        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("transaction", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("table_name", sa.Text, nullable=False),
     sa.Column("key", sa.Text),

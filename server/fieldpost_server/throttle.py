@@ -31,9 +31,7 @@ class _Limit:
         return timedelta(seconds=min(2 ** min(beyond, 20), self.longest_s) if beyond >= 0 else 0)
 
 
-def seconds_to_wait(
-    session: Session, name: str, address: str, now: datetime | None = None
-) -> int:
+def seconds_to_wait(session: Session, name: str, address: str, now: datetime | None = None) -> int:
     """Return how many seconds this user at this address has to wait; 0 means: go on."""
     now = now or tables.utc_now()
     table = tables.sign_in_failure
@@ -43,9 +41,7 @@ def seconds_to_wait(
     return 0 if until is None or until <= now else ceil((until - now).total_seconds())
 
 
-def record_failure(
-    session: Session, name: str, address: str, now: datetime | None = None
-) -> None:
+def record_failure(session: Session, name: str, address: str, now: datetime | None = None) -> None:
     """Count a failed sign-in."""
     now = now or tables.utc_now()
     table = tables.sign_in_failure
@@ -54,9 +50,7 @@ def record_failure(
         known = session.execute(query.where(table.c.subject == limit.subject)).first()
         recent = known is not None and now - known.last_at < FORGET_AFTER
         failures = (known.failures if known is not None and recent else 0) + 1
-        values = {
-            "failures": failures, "last_at": now, "blocked_until": now + limit.wait(failures)
-        }
+        values = {"failures": failures, "last_at": now, "blocked_until": now + limit.wait(failures)}
         if known is None:
             session.execute(sa.insert(table).values(subject=limit.subject, **values))
         else:

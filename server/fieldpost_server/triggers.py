@@ -197,9 +197,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _postgresql_triggers(
-    dialect: sa.Dialect, table: sa.Table, schema: str
-) -> Iterator[_Trigger]:
+def _postgresql_triggers(dialect: sa.Dialect, table: sa.Table, schema: str) -> Iterator[_Trigger]:
     """Yield triggers for each statement: one insert of all its keys, however many rows.
 
     ENABLE ALWAYS makes them work for rows that logical replication brings, too.
@@ -214,7 +212,11 @@ def _postgresql_triggers(
         name = f"{_PREFIX}{event.lower()}"
         function = f"{_PREFIX}changes_{_digest(on + event + body)}"
         sql = _POSTGRESQL_SQL.format(
-            function=f"{schema}.{function}", body=_literal(body), name=name, event=event, on=on,
+            function=f"{schema}.{function}",
+            body=_literal(body),
+            name=name,
+            event=event,
+            on=on,
             referencing=referencing,
         )
         yield _Trigger(table, name, function, sql)

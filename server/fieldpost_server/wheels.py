@@ -118,7 +118,9 @@ def make_wheel(name: str, version: str, files: Mapping[str, bytes]) -> Wheel:
     stem = f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}"
     info = f"{stem}.dist-info"
     every = dict(sorted(files.items()))
-    every[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    every[f"{info}/METADATA"] = (
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    )
     every[f"{info}/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: fieldpost\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )

@@ -85,7 +85,9 @@ class App:
             return [f"{page.model.__name__} has no primary key."]
         builder = FormBuilder(self.models)
         page.layout = builder.build(page.spec, page.form)
-        wanted = page.list or [n for n in page.layout.order if n in page.layout.fields][:LIST_FIELDS]
+        wanted = (
+            page.list or [n for n in page.layout.order if n in page.layout.fields][:LIST_FIELDS]
+        )
         found = (builder.field(page.spec, name) for name in wanted)
         page.columns = tuple(f for f in found if f is not None)
         for name in page.sort:
@@ -93,8 +95,11 @@ class App:
         if page.create:
             builder.faults += [text for form in page.layout.forms() for text in _unfilled(form)]
         unknown = set(page.roles or ()) - set(self.roles)
-        builder.faults += [f"The page '{page.name}' names the role '{role}', which the app does "
-                           "not have. Add it to the app's roles." for role in sorted(unknown)]
+        builder.faults += [
+            f"The page '{page.name}' names the role '{role}', which the app does "
+            "not have. Add it to the app's roles."
+            for role in sorted(unknown)
+        ]
         self.pages[page.name] = page
         return builder.faults
 

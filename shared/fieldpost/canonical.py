@@ -11,8 +11,9 @@ from typing import Any
 
 def canonical(data: Any) -> str:
     """Return the canonical text of plain data; raises ValueError for NaN and infinity."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"),
-                      sort_keys=True)
+    return json.dumps(
+        data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+    )
 
 
 def digest(data: Any) -> str:

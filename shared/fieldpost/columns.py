@@ -48,7 +48,7 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
             return value
         return str(value)
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's
         """Read the shortest decimal and give it the column's scale."""
         if value is None:
             return None
@@ -77,17 +77,18 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
         """Give back an aware moment in UTC."""
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def adapt(table: sa.Table) -> None:
     """Put the exact types in the place of SQLAlchemy's plain ones in `table`."""
     for column in table.columns:
-        kind = column.type
+        kind: Any = column.type
         # type() and not isinstance: Float is a Numeric, and authors' own types stay theirs
         if type(kind) in (sa.Numeric, sa.NUMERIC, sa.DECIMAL) and kind.asdecimal:
             column.type = ExactDecimal(precision=kind.precision, scale=kind.scale)

@@ -224,5 +224,11 @@ def _is_key_part(part: Any) -> bool:
 
 
 def _operation(entry: dict[str, Any]) -> Operation:
-    return Operation(entry["do"], entry["model"], tuple(entry["key"]), entry.get("set", {}),
-                     entry.get("was", {}), entry.get("at", ""))
+    return Operation(
+        entry["do"],
+        entry["model"],
+        tuple(entry["key"]),
+        entry.get("set", {}),
+        entry.get("was", {}),
+        entry.get("at", ""),
+    )

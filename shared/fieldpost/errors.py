@@ -69,7 +69,7 @@ class Code(StrEnum):
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROLE = "no_such_role"
     USER_EXISTS = "user_exists"
-    PASSWORD_TOO_SHORT = "password_too_short"
+    PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
     BAD_CURSOR = "bad_cursor"
@@ -110,7 +110,8 @@ MESSAGES: Mapping[Code, str] = {
     Code.NOT_UNIQUE: "Another record already has this {label}. Choose a different one.",
     Code.RULE: "{text}",
     Code.RULE_FAILED: (
-        "The rule '{rule}' could not be checked ({cause}). Tell your office; the app needs a repair."
+        "The rule '{rule}' could not be checked ({cause}). "
+        "Tell your office; the app needs a repair."
     ),
     Code.STILL_REFERRED_TO: (
         "This cannot be deleted: {count} of {label} still refer to it. Change or delete them first."
@@ -142,7 +143,9 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.UNKNOWN_PAGE: "There is no page '{page}'. Sync to get the current pages.",
     Code.UNKNOWN_MODEL: "'{model}' is not part of the page '{page}'. Nothing was applied.",
-    Code.UNKNOWN_FIELD: "'{model}' has no field '{field}'. Nothing was applied; sync and try again.",
+    Code.UNKNOWN_FIELD: (
+        "'{model}' has no field '{field}'. Nothing was applied; sync and try again."
+    ),
     Code.PAGE_FORBIDDEN: "You may not open '{page}'. Ask your administrator for access.",
     Code.OPERATION_FORBIDDEN: "You may not {do} {label} on this page. Ask your administrator.",
     Code.FIELD_FORBIDDEN: "You may not change {label} on this page. Nothing was applied.",
@@ -173,7 +176,9 @@ MESSAGES: Mapping[Code, str] = {
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: "This device belongs to another user. Sign out and in again.",
     Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
-    Code.UNKNOWN_PROTOCOL: "This device speaks protocol {protocol}; the server knows {known}. Update.",
+    Code.UNKNOWN_PROTOCOL: (
+        "This device speaks protocol {protocol}; the server knows {known}. Update."
+    ),
     Code.UPLOAD_OFFSET: "The upload continues at byte {offset}. Send from there.",
     Code.UPLOAD_HASH: "The file arrived damaged and was thrown away. Send it again.",
     Code.NOT_A_PICTURE: "The file is not a picture of type {type}. Choose another.",
@@ -244,8 +249,9 @@ class FieldpostError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(f"{p.path}: {p.message}" if p.path else p.message
-                                   for p in self.problems))
+        super().__init__(
+            "; ".join(f"{p.path}: {p.message}" if p.path else p.message for p in self.problems)
+        )
 
 
 class DefinitionError(FieldpostError):

@@ -1,5 +1,6 @@
 """Models as Fieldpost sees them: fields, keys, child lists and lookups of a mapped class."""
 
+import inspect
 import sys
 import typing
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from types import UnionType
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, MANYTOONE, ONETOMANY
+from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 
 from fieldpost.columns import adapt
 from fieldpost.errors import Code, DefinitionError, problem
@@ -54,9 +55,7 @@ class Model:
     def __init__(self, cls: type[DeclarativeBase]) -> None:
         self.cls = cls
         self.mapper: Mapper[Any] = sa.inspect(cls)
-        table = self.mapper.local_table
-        assert isinstance(table, sa.Table)
-        self.table = table
+        self.table = table = table_of(self.mapper)
         self.name = table.name
         self.key = tuple(self.mapper.get_property_by_column(c).key for c in table.primary_key)
         marks = dict(_marks(cls))
@@ -111,8 +110,8 @@ class Model:
         return parts
 
     def title_of(self, row: Any) -> str:
-        """Return the words for one row: `str(row)` where the class says how, else its first text."""
-        if type(row).__str__ is not object.__str__:
+        """Return the words for one row: `str(row)` where the class says how, else its title."""
+        if "__str__" in {name for cls in type(row).__mro__[:-1] for name in vars(cls)}:
             return str(row)
         value = getattr(row, self.title_attribute)
         return "" if value is None else str(value)
@@ -121,10 +120,22 @@ class Model:
     def title_attribute(self) -> str:
         """The attribute that names a row best: to search, to sort and to choose by."""
         named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
-        texts = (f.attribute for f in self.fields.values()
-                 if isinstance(f.column.type, sa.String) and not isinstance(f.column.type, sa.Enum)
-                 and not f.private and f.target is None)
+        texts = (
+            f.attribute
+            for f in self.fields.values()
+            if isinstance(f.column.type, sa.String)
+            and not isinstance(f.column.type, sa.Enum)
+            and not f.private
+            and f.target is None
+        )
         return named or next(texts, None) or self.key[0]
+
+
+def table_of(mapper: Mapper[Any]) -> sa.Table:
+    """Return the one table that a mapper maps."""
+    table = mapper.local_table
+    assert isinstance(table, sa.Table)
+    return table
 
 
 def _column(prop: Any) -> sa.Column[Any]:
@@ -137,9 +148,8 @@ def _marks(cls: type[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield each mapped column's `Annotated` metadata, also inside ``… | None``."""
     for base in reversed(cls.__mro__):
         module = sys.modules.get(base.__module__)
-        for name, hint in _annotations(base).items():
-            if isinstance(hint, str):
-                hint = _resolve(hint, module)
+        for name, written in _annotations(base).items():
+            hint = _resolve(written, module) if isinstance(written, str) else written
             if typing.get_origin(hint) is Mapped:
                 yield name, tuple(_metadata(typing.get_args(hint)[0]))
 
@@ -149,7 +159,7 @@ def _annotations(cls: type[Any]) -> dict[str, Any]:
         import annotationlib
 
         return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return dict(cls.__dict__.get("__annotations__", {}))
+    return dict(inspect.get_annotations(cls))
 
 
 def _resolve(hint: str, module: Any) -> Any:
@@ -177,7 +187,7 @@ def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
         if relation.direction is MANYTOONE and len(relation.local_columns) == 1:
             column = next(iter(relation.local_columns))
             attribute = mapper.get_property_by_column(column).key
-            found[attribute] = (relation.key, relation.mapper.local_table.name)
+            found[attribute] = (relation.key, table_of(relation.mapper).name)
     for prop in mapper.column_attrs:
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
@@ -198,7 +208,7 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
         yield Children(
             name=relation.key,
             label=str(relation.info.get("label") or words(child.class_.__name__)),
-            model=child.local_table.name,
+            model=table_of(child).name,
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,
         )
@@ -214,8 +224,10 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
     problems = []
     for mapper in sorted(base.registry.mappers, key=lambda m: m.class_.__name__):
         if mapper.inherits is not None or not isinstance(mapper.local_table, sa.Table):
-            text = (f"{mapper.class_.__name__} uses mapped inheritance, which cannot be taken "
-                    "apart into single operations. Give it a table of its own.")
+            text = (
+                f"{mapper.class_.__name__} uses mapped inheritance, which cannot be taken "
+                "apart into single operations. Give it a table of its own."
+            )
             problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
             continue
         adapt(mapper.local_table)

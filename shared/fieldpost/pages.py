@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
@@ -145,15 +144,20 @@ class FormBuilder:
         hidden = set() if not above else self._links_to(model, above[-1])
         entries = wanted or self._everything(model, (*above, model.name), hidden)
         linked = frozenset(hidden)
-        form = Form(model, tuple(e if isinstance(e, str) else e.name for e in entries), {}, {}, linked)
+        form = Form(
+            model, tuple(e if isinstance(e, str) else e.name for e in entries), {}, {}, linked
+        )
         for entry in entries:
             name = entry if isinstance(entry, str) else entry.name
             if name in model.children:
                 form.lists[name] = self._list(model, entry, (*above, model.name))
             elif (found := self._field(model, name)) is not None:
                 form.fields[found.name] = found
-        order = tuple(n for n in map(self._canonical(model), form.order)
-                      if n in form.fields or n in form.lists)
+        order = tuple(
+            n
+            for n in map(self._canonical(model), form.order)
+            if n in form.fields or n in form.lists
+        )
         return Form(model, order, form.fields, form.lists, linked)
 
     def field(self, model: Model, name: str) -> Field | None:
@@ -189,9 +193,13 @@ class FormBuilder:
         self, model: Model, above: tuple[str, ...], hidden: set[str]
     ) -> Sequence[str | ChildList]:
         key = set(model.key) if model.generated_key or not above[:-1] else set()
-        fields = [f.name for f in model.fields.values()
-                  if not f.private and f.attribute not in hidden
-                  and not (f.attribute in key and model.generated_key == f.attribute)]
+        fields = [
+            f.name
+            for f in model.fields.values()
+            if not f.private
+            and f.attribute not in hidden
+            and not (f.attribute in key and model.generated_key == f.attribute)
+        ]
         lists = [c.name for c in model.children.values() if c.owned and c.model not in above]
         return [*fields, *lists]
 

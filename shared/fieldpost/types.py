@@ -38,7 +38,11 @@ class Attachment:
         if not isinstance(data, Mapping) or set(data) != {"sha256", "size", "type", "name"}:
             raise ValueError("an attachment has sha256, size, type and name")
         sha256, size = data["sha256"], data["size"]
-        if not isinstance(sha256, str) or len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        if (
+            not isinstance(sha256, str)
+            or len(sha256) != 64
+            or set(sha256) - set("0123456789abcdef")
+        ):
             raise ValueError("sha256 must be 64 lower-case hexadecimal digits")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise ValueError("size must be a number of bytes")
@@ -62,13 +66,13 @@ class AttachmentType(sa.types.TypeDecorator[Any]):
         self.kind = kind
         self.several = several
 
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's
         """Turn references into JSON."""
         if value is None:
             return None
         return [v.to_json() for v in value] if self.several else value.to_json()
 
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
+    def process_result_value(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's
         """Turn JSON into references."""
         if value is None:
             return None

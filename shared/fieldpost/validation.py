@@ -38,7 +38,9 @@ def _worded(error: ValueProblem, field: Field, path: str) -> Problem:
     return problem(error.code, path, label=field.label, **error.words)
 
 
-def value_problems(field: Field, value: Any, path: str, *, absent: bool = False) -> Iterator[Problem]:
+def value_problems(
+    field: Field, value: Any, path: str, *, absent: bool = False
+) -> Iterator[Problem]:
     """Yield all that is wrong with a typed value.
 
     Args:
@@ -94,9 +96,7 @@ def _decimal_problems(field: Field, value: Decimal, path: str) -> Iterator[Probl
         yield problem(Code.TOO_MANY_DIGITS, path, label=field.label, limit=limit)
 
 
-def _constraint_problems(
-    field: Field, constraint: Any, value: Any, path: str
-) -> Iterator[Problem]:
+def _constraint_problems(field: Field, constraint: Any, value: Any, path: str) -> Iterator[Problem]:
     if (code_and_limit := _broken(constraint, value, field.kind)) is not None:
         code, limit = code_and_limit
         yield problem(code, path, label=field.label, limit=limit)

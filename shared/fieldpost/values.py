@@ -4,6 +4,7 @@ Decimals are strings, dates and times ISO 8601, aware moments carry their offset
 binary content is referred to by SHA-256 (`docs/protocol.md`, "Values").
 """
 
+import math
 import re
 import uuid
 from collections.abc import Callable
@@ -104,7 +105,7 @@ def _float(data: Any) -> float:
         number = float(data)
     except OverflowError as error:
         raise ValueProblem(Code.NOT_A_NUMBER) from error
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise ValueProblem(Code.NOT_A_NUMBER)
     return number
 
@@ -122,8 +123,16 @@ def _boolean(data: Any) -> bool:
     return data
 
 
-_YES_AND_NO = {"true": True, "on": True, "1": True, "yes": True, "false": False, "0": False,
-               "no": False, "off": False}
+_YES_AND_NO = {
+    "true": True,
+    "on": True,
+    "1": True,
+    "yes": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 
 
 def _boolean_from_form(text: str) -> bool:
@@ -213,11 +222,11 @@ def _attachment_codec(several: bool) -> Codec:
     import json
 
     def from_json(data: Any) -> Any:
+        if several and (not isinstance(data, list) or len(data) > MOST_ATTACHMENTS):
+            raise ValueProblem(Code.NOT_AN_ATTACHMENT)
         try:
             if not several:
                 return Attachment.from_json(data)
-            if not isinstance(data, list) or len(data) > MOST_ATTACHMENTS:
-                raise ValueError("several attachments are a list")
             return [Attachment.from_json(entry) for entry in data]
         except ValueError as error:
             raise ValueProblem(Code.NOT_AN_ATTACHMENT) from error
@@ -232,8 +241,9 @@ def _attachment_codec(several: bool) -> Codec:
             raise ValueProblem(Code.NOT_AN_ATTACHMENT) from error
         return from_json(data)
 
-    return Codec(to_json, from_json, from_text,
-                 lambda value: json.dumps(to_json(value), ensure_ascii=False))
+    return Codec(
+        to_json, from_json, from_text, lambda value: json.dumps(to_json(value), ensure_ascii=False)
+    )
 
 
 MOST_ATTACHMENTS = 50

@@ -27,8 +27,9 @@ _PLAIN = (bool, int, str)
 def public_columns(model: Model) -> tuple[sa.Column[Any], ...]:
     """Return the columns that may leave the server, in the order of the table."""
     private = {f.column.name for f in model.fields.values() if f.private}
-    return tuple(c for c in model.table.columns
-                 if c.name not in private and not c.info.get("private"))
+    return tuple(
+        c for c in model.table.columns if c.name not in private and not c.info.get("private")
+    )
 
 
 def row_to_wire(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,8 +49,11 @@ def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: a value does not fit its column.
     """
     columns = table.columns
-    return {name: None if value is None else _reader(columns[name].type)(value)
-            for name, value in data.items() if name in columns}
+    return {
+        name: None if value is None else _reader(columns[name].type)(value)
+        for name, value in data.items()
+        if name in columns
+    }
 
 
 def _to_wire(column: sa.Column[Any], value: Any) -> Any:

@@ -51,13 +51,15 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
     for operation in envelope.operations:
         place = places.get(operation.model)
         if place is None:
-            yield problem(Code.UNKNOWN_MODEL, operation.at, model=operation.model,
-                          page=envelope.page)
+            yield problem(
+                Code.UNKNOWN_MODEL, operation.at, model=operation.model, page=envelope.page
+            )
             continue
         if not _may(page, place, operation):
             words = {"insert": "add", "update": "change", "delete": "delete"}[operation.do]
-            yield problem(Code.OPERATION_FORBIDDEN, operation.at, do=words,
-                          label=place.form.model.label)
+            yield problem(
+                Code.OPERATION_FORBIDDEN, operation.at, do=words, label=place.form.model.label
+            )
         yield from _field_denials(place, operation)
 
 
@@ -79,11 +81,16 @@ def _field_denials(place: Place, operation: Operation) -> Iterator[Problem]:
             continue
         field = model.by_attribute.get(attribute)
         if field is None:
-            yield problem(Code.UNKNOWN_FIELD, join_path(operation.at, attribute),
-                          model=model.name, field=attribute)
+            yield problem(
+                Code.UNKNOWN_FIELD,
+                join_path(operation.at, attribute),
+                model=model.name,
+                field=attribute,
+            )
         else:
-            yield problem(Code.FIELD_FORBIDDEN, join_path(operation.at, field.name),
-                          label=field.label)
+            yield problem(
+                Code.FIELD_FORBIDDEN, join_path(operation.at, field.name), label=field.label
+            )
 
 
 def is_in_scope(session: Session, page: Page, user: User, key: Key) -> bool:
@@ -91,8 +98,10 @@ def is_in_scope(session: Session, page: Page, user: User, key: Key) -> bool:
     condition = page.condition(user)
     if condition is None:
         return True
-    query = sa.select(sa.literal(1)).select_from(page.model).where(
-        condition, key_condition(page.spec, key)
+    query = (
+        sa.select(sa.literal(1))
+        .select_from(page.model)
+        .where(condition, key_condition(page.spec, key))
     )
     return session.execute(query).first() is not None
 
@@ -103,7 +112,7 @@ def key_condition(model: Model, key: Key) -> sa.ColumnElement[bool]:
     return sa.and_(*(getattr(model.cls, attribute) == value for attribute, value in pairs))
 
 
-def top_of(session: Session, models: dict[str, Model], place: Place, row: Any) -> Any:
+def top_of(session: Session, place: Place, row: Any) -> Any:
     """Return the top record that a child row belongs to; None where there is none."""
     while place.parent is not None and row is not None:
         parent = place.parent.form.model

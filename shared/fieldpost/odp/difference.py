@@ -43,9 +43,7 @@ class Differ:
         self.found.operations[:0] = self._deletes
         return self.found
 
-    def _row(
-        self, form: Form, row: Row, opened: Opened | None, link: Mapping[str, Any]
-    ) -> None:
+    def _row(self, form: Form, row: Row, opened: Opened | None, link: Mapping[str, Any]) -> None:
         if opened is None:
             if row.deleted:
                 return
@@ -108,15 +106,22 @@ class Differ:
             self._note_attachments(each, data, before)
         if changed:
             self.found.operations.append(
-                Operation("update", form.model.name, tuple(opened["key"]), changed,
-                          dict(opened["values"]), row.at)
+                Operation(
+                    "update",
+                    form.model.name,
+                    tuple(opened["key"]),
+                    changed,
+                    dict(opened["values"]),
+                    row.at,
+                )
             )
         return list(opened["key"])
 
     def _delete(self, form: Form, row: Row, opened: Opened) -> None:
         self._deletes.append(
-            Operation("delete", form.model.name, tuple(opened["key"]), {},
-                      dict(opened["values"]), row.at)
+            Operation(
+                "delete", form.model.name, tuple(opened["key"]), {}, dict(opened["values"]), row.at
+            )
         )
 
     def _key_part(self, form: Form, attribute: str, values: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import ONETOMANY, Session
 from fieldpost.app import App
 from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, Problem, join_path, problem
-from fieldpost.models import Model
+from fieldpost.models import Model, table_of
 
 _SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
 
@@ -20,9 +20,12 @@ def rows_that_refer(
     session: Session, app: App, model: Model, row: Any, at: str
 ) -> Iterator[Problem]:
     """Yield which rows, and how many, still refer to a row that is to be deleted."""
-    going = {(r.mapper.local_table.name, c.name) for r in model.mapper.relationships
-             if r.direction is ONETOMANY and (r.cascade.delete or r.passive_deletes)
-             for c in r.remote_side}
+    going = {
+        (table_of(r.mapper).name, c.name)
+        for r in model.mapper.relationships
+        if r.direction is ONETOMANY and (r.cascade.delete or r.passive_deletes)
+        for c in r.remote_side
+    }
     for other in app.models.values():
         for column in other.table.columns:
             for key in column.foreign_keys:
@@ -32,8 +35,13 @@ def rows_that_refer(
                 refers = column == getattr(row, attribute)
                 query = sa.select(sa.func.count()).select_from(other.table).where(refers)
                 if count := session.scalar(query):
-                    yield problem(Code.STILL_REFERRED_TO, at, count=count, label=other.label,
-                                  detail={"model": other.name, "count": count})
+                    yield problem(
+                        Code.STILL_REFERRED_TO,
+                        at,
+                        count=count,
+                        label=other.label,
+                        detail={"model": other.name, "count": count},
+                    )
 
 
 def integrity_problems(error: IntegrityError, app: App, envelope: Envelope) -> list[Problem]:
@@ -56,7 +64,7 @@ def _unique_columns(error: IntegrityError, app: App) -> tuple[str | None, set[st
     if diagnosis is not None:
         if getattr(error.orig, "sqlstate", "") != "23505":
             return None, set()
-        return diagnosis.table_name, _constraint_columns(diagnosis, app)
+        return diagnosis.table_name, _constraint_columns(diagnosis)
     found = _SQLITE_UNIQUE.search(str(error.orig))
     if found is None:
         return None, set()
@@ -65,7 +73,7 @@ def _unique_columns(error: IntegrityError, app: App) -> tuple[str | None, set[st
     return (table, {n[-1] for n in names}) if table in app.models else (None, set())
 
 
-def _constraint_columns(diagnosis: Any, app: App) -> set[str]:
+def _constraint_columns(diagnosis: Any) -> set[str]:
     # PostgreSQL names the constraint and says in its detail: Key (a, b)=(1, 2) already exists.
     found = re.search(r"Key \((.+?)\)=", diagnosis.message_detail or "")
     return {name.strip().strip('"') for name in found[1].split(",")} if found else set()

@@ -34,7 +34,7 @@ class DeviceKeys:
         """Return the real key once a receipt has told it, before that the temporary key itself."""
         return self.known.get((model, temporary), temporary)
 
-    def chosen(self, model: str, temporary: int) -> int | None:
+    def chosen(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - the protocol's
         """Let the row have its temporary key."""
         return temporary
 
@@ -51,8 +51,9 @@ def is_temporary(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value < 0
 
 
-def resolved(model: Model, key: Key, models: dict[str, Model], real: Callable[[str, int], int | None]
-             ) -> Key:
+def resolved(
+    model: Model, key: Key, models: dict[str, Model], real: Callable[[str, int], int | None]
+) -> Key:
     """Return a key with the real values of its temporary parts.
 
     Raises:

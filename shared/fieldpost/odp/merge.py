@@ -20,10 +20,14 @@ class Merge:
     def __init__(
         self, form: Form, row: Any, new: Mapping[str, Any], was: Mapping[str, Any], at: str
     ) -> None:
-        now = {a: f.codec.encode(getattr(row, a)) for a, f in form.model.by_attribute.items()
-               if a in was}
-        others = {a for a, value in now.items()
-                  if value != was[a] and (a not in new or value != new[a])}
+        now = {
+            a: f.codec.encode(getattr(row, a))
+            for a, f in form.model.by_attribute.items()
+            if a in was
+        }
+        others = {
+            a for a, value in now.items() if value != was[a] and (a not in new or value != new[a])
+        }
         self.changed_by_others = bool(others)
         self.takes = [a for a in new if now.get(a) == was.get(a) and now.get(a) != new[a]]
         self.conflicts = list(_conflicts(form, now, new, was, at, sorted(others & new.keys())))

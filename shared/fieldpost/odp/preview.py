@@ -65,13 +65,15 @@ def _value(form: Form, row: Row, opened: Opened | None, name: str) -> Any:
 
 
 def _target(session: Session, relation: Any, made: Any) -> Any:
-    key = tuple(getattr(made, relation.parent.get_property_by_column(c).key)
-                for c in relation.local_columns)
+    key = tuple(
+        getattr(made, relation.parent.get_property_by_column(c).key) for c in relation.local_columns
+    )
     if None in key or len(key) != 1:
         return None
     return session.get(relation.mapper.class_, key)
 
 
 def _point_back(child: Any, parent: Any, relation: Any) -> None:
-    for name in relation._reverse_property:
-        set_committed_value(child, name.key, parent)
+    back = relation.back_populates
+    if back:
+        set_committed_value(child, back, parent)

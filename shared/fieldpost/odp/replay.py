@@ -145,7 +145,7 @@ class _Replay:
             if operation.do == "update":
                 self.conflicts.append(problem(Code.DELETED_BY_OTHERS, operation.at))
             return
-        top = top_of(self.session, self.app.models, place, row)
+        top = top_of(self.session, place, row)
         if not self._may_touch(top):
             self.forbidden.append(problem(Code.ROW_FORBIDDEN, operation.at))
             return
@@ -178,9 +178,7 @@ class _Replay:
                 value = model.by_attribute[attribute].codec.decode(data)
                 setattr(row, attribute, self._resolve(model, attribute, value))
 
-    def _update(
-        self, operation: Operation, place: Place, row: Any, values: dict[str, Any]
-    ) -> None:
+    def _update(self, operation: Operation, place: Place, row: Any, values: dict[str, Any]) -> None:
         model = place.form.model
         new = self._resolved_json(model, operation.set)
         was = self._resolved_json(model, operation.was)
@@ -200,8 +198,13 @@ class _Replay:
         if merge.changed_by_others:
             label = model.title_of(row) or model.label
             self.conflicts.append(
-                problem(Code.CHANGED_BY_OTHERS, operation.at, label=f"'{label}'",
-                        mine="deleted", theirs="changed")
+                problem(
+                    Code.CHANGED_BY_OTHERS,
+                    operation.at,
+                    label=f"'{label}'",
+                    mine="deleted",
+                    theirs="changed",
+                )
             )
             return
         self.invalid += rows_that_refer(self.session, self.app, model, row, operation.at)
@@ -273,7 +276,7 @@ class _Replay:
     def _check(self) -> None:
         places = {}
         for row, operation, place in self.rows.values():
-            top = top_of(self.session, self.app.models, place, row)
+            top = top_of(self.session, place, row)
             if top is None:
                 self.forbidden.append(problem(Code.ROW_FORBIDDEN, operation.at))
                 continue

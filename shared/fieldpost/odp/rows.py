@@ -13,7 +13,7 @@ from fieldpost.pages import Form
 from fieldpost.protocol import MAX_OPERATIONS
 
 Opened = Mapping[str, Any]
-"""What a form was opened on: ``{"key", "values": {attribute: JSON}, "children": {list: [...]}}``."""
+"""What a form was opened on: ``{"key", "values": {attribute: JSON}, "children": {list: […]}}``."""
 
 MAX_ROW_INDEX = MAX_OPERATIONS
 
@@ -106,9 +106,7 @@ def opened_from(form: Form, record: Any, base: str = "") -> dict[str, Any]:
 
 def shown_values(form: Form, record: Any) -> dict[str, Any]:
     """Return what the form shows of an object, by attribute, as JSON data."""
-    return {
-        f.attribute: f.codec.encode(getattr(record, f.attribute)) for f in form.fields.values()
-    }
+    return {f.attribute: f.codec.encode(getattr(record, f.attribute)) for f in form.fields.values()}
 
 
 def row_from_opened(form: Form, opened: Opened, at: str = "") -> Row:

@@ -203,7 +203,9 @@ def add_row(form: Form, row: Row, place: str) -> str:
         below = next((r for r in rows if r.at == wanted), None)
         return add_row(child.form, below, match[3]) if below is not None else ""
     taken = [int(r.at.rsplit("[", 1)[1][:-1]) for r in rows]
-    rows.append(new_row(child.form, f"{join_path(row.at, child.name)}[{max(taken, default=-1) + 1}]"))
+    rows.append(
+        new_row(child.form, f"{join_path(row.at, child.name)}[{max(taken, default=-1) + 1}]")
+    )
     return rows[-1].at
 
 

@@ -51,11 +51,13 @@ def open_page(asked: PageRequest) -> Page:
 def menu(asked: PageRequest) -> Response:
     """Show the pages that the user may open."""
     home, user = asked.home, asked.user
-    cards = [(page, home.is_here(page, user), home.is_offline(page))
-             for page in home.app.pages_for(user)]
+    cards = [
+        (page, home.is_here(page, user), home.is_offline(page)) for page in home.app.pages_for(user)
+    ]
     without = user.is_field_worker and not any(offline for _, _, offline in cards)
-    return asked.page("menu.html", cards=cards, no_offline_page=without,
-                      done=asked.query.get("done", ""))
+    return asked.page(
+        "menu.html", cards=cards, no_offline_page=without, done=asked.query.get("done", "")
+    )
 
 
 def list_page(asked: PageRequest) -> Response:
@@ -88,9 +90,7 @@ def _query(asked: PageRequest, page: Page, waiting: frozenset[tuple[Any, ...]]) 
     )
 
 
-def _line(
-    asked: PageRequest, page: Page, row: Any, waiting: frozenset[tuple[Any, ...]]
-) -> Line:
+def _line(asked: PageRequest, page: Page, row: Any, waiting: frozenset[tuple[Any, ...]]) -> Line:
     key = page.spec.key_to_json(page.spec.key_of(row))
     cells = tuple(Cell(f.label, cell_words(asked, f, row)) for f in page.columns)
     return Line(record_url(page.name, key), cells, tuple(key) in waiting)

@@ -52,9 +52,7 @@ class ListResult:
     last: int
 
 
-def run_list(
-    session: Session, app: App, page: Page, user: User, query: ListQuery
-) -> ListResult:
+def run_list(session: Session, app: App, page: Page, user: User, query: ListQuery) -> ListResult:
     """Return one page of the rows that the user may see."""
     joins = _Joins(app, page.spec)
     conditions = [] if (scope := page.condition(user)) is None else [scope]
@@ -67,8 +65,11 @@ def run_list(
     number = min(max(1, query.number), last)
     # keys first: sorting narrow rows and loading fifty is much cheaper than sorting whole records
     found = session.execute(
-        joins.apply(sa.select(*key).select_from(page.model)).where(*conditions).order_by(*order)
-        .limit(PAGE_ROWS).offset((number - 1) * PAGE_ROWS)
+        joins.apply(sa.select(*key).select_from(page.model))
+        .where(*conditions)
+        .order_by(*order)
+        .limit(PAGE_ROWS)
+        .offset((number - 1) * PAGE_ROWS)
     ).all()
     return ListResult(_load(session, page, [tuple(k) for k in found]), total, number, last)
 
@@ -80,8 +81,11 @@ def _load(session: Session, page: Page, keys: list[tuple[Any, ...]]) -> list[Any
     if len(page.spec.key) == 1:
         wanted = getattr(page.model, page.spec.key[0]).in_([key[0] for key in keys])
     relations = page.spec.mapper.relationships
-    shown = [joinedload(getattr(page.model, f.name)) for f in page.columns
-             if f.kind is Kind.LOOKUP and f.name in relations]
+    shown = [
+        joinedload(getattr(page.model, f.name))
+        for f in page.columns
+        if f.kind is Kind.LOOKUP and f.name in relations
+    ]
     rows = session.scalars(sa.select(page.model).where(wanted).options(*shown)).unique()
     by_key = {page.spec.key_of(row): row for row in rows}
     return [by_key[key] for key in keys if key in by_key]
@@ -126,8 +130,9 @@ def _contains(page: Page, joins: _Joins, word: str) -> sa.ColumnElement[bool]:
         if _is_text(column):
             tests.append(folded(column).contains(lowered, autoescape=True))
         elif field.kind is Kind.CHOICE:
-            values = [field.codec.from_text(c.value) for c in field.choices
-                      if lowered in c.label.lower()]
+            values = [
+                field.codec.from_text(c.value) for c in field.choices if lowered in c.label.lower()
+            ]
             tests.append(column.in_(values))
         elif field.kind in (Kind.INTEGER, Kind.DATE):
             tests.append(sa.cast(column, sa.Text).contains(lowered, autoescape=True))

@@ -92,8 +92,9 @@ def delete_record(asked: PageRequest) -> Response:
             return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
     status = 422 if outcome.problems else 200
     url = record_url(page.name, opened["key"])
-    return asked.page("delete.html", status, page=page, title=title, url=url,
-                      problems=outcome.problems)
+    return asked.page(
+        "delete.html", status, page=page, title=title, url=url, problems=outcome.problems
+    )
 
 
 def show_again(asked: PageRequest, problems: Sequence[Problem]) -> Response:

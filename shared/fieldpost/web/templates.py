@@ -33,9 +33,13 @@ def render(
     home: Home, user: User, template: str, status: int = 200, *, path: str = "", **values: Any
 ) -> HTMLResponse:
     """Return a page."""
-    shared = {"home": home, "user": user, "app": home.app, "path": path,
-              "asset": home.asset, "done": DONE_WORDS.get(str(values.pop("done", "")), "")}
-    text = environment().get_template(template).render(
-        {**shared, **home.context(user), **values}
-    )
+    shared = {
+        "home": home,
+        "user": user,
+        "app": home.app,
+        "path": path,
+        "asset": home.asset,
+        "done": DONE_WORDS.get(str(values.pop("done", "")), ""),
+    }
+    text = environment().get_template(template).render({**shared, **home.context(user), **values})
     return HTMLResponse(text, status)
