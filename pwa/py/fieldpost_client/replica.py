@@ -15,6 +15,7 @@ from fieldpost.fields import ATTACHMENT_KINDS
 from fieldpost.folding import add_folding
 from fieldpost.models import Model
 from fieldpost.proof import row_digest, table_digest
+from fieldpost.replica_schema import replica_metadata
 from fieldpost.wire import public_columns, row_from_wire, row_to_wire
 from fieldpost_client.platform.base import Operation, Platform
 
@@ -23,7 +24,7 @@ _BREATH_ROWS = 500
 _MAGIC = b"SQLite format 3\0"
 
 
-class Unreadable(ValueError):
+class Unreadable(ValueError):  # noqa: N818 - named by what it says of the bytes
     """Bytes that are no image of a database."""
 
 
@@ -57,7 +58,8 @@ class Replica:
     def image(self) -> bytes:
         """Return the bytes of the database."""
         driver = self.connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
+        if not isinstance(driver, sqlite3.Connection):
+            raise TypeError("the replica needs Python's own sqlite3")
         return driver.serialize()
 
     def apply(self, answer: Mapping[str, Any]) -> None:
@@ -67,7 +69,7 @@ class Replica:
             ValueError, KeyError: the answer does not fit the app's tables.
         """
         tables = {name: model.table for name, model in self.app.models.items()}
-        with self._unchecked(), self.connection.begin():
+        with self.connection.begin():
             for name in answer.get("replace", ()):
                 self.connection.execute(sa.delete(tables[name]))
             for name, keys in answer.get("remove", {}).items():
@@ -128,28 +130,6 @@ class Replica:
         insert = sa.insert(plain).prefix_with("OR REPLACE", dialect="sqlite")
         self.connection.execute(insert, values)
 
-    def _unchecked(self) -> "_Unchecked":
-        return _Unchecked(self.connection)
-
-
-class _Unchecked:
-    """Foreign keys are not checked: rows arrive in any order, and parents may be out of scope."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self.connection = connection
-
-    def __enter__(self) -> None:
-        self._set("OFF")
-
-    def __exit__(self, *_: object) -> None:
-        self._set("ON")
-
-    def _set(self, value: str) -> None:
-        driver = self.connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        # SQLite ignores this inside a transaction
-        driver.execute(f"PRAGMA foreign_keys = {value}")
-
 
 def _engine(image: bytes) -> sa.Engine:
     if image and not image.startswith(_MAGIC):
@@ -161,7 +141,6 @@ def _engine(image: bytes) -> sa.Engine:
         if image:
             # a database in memory has no write-ahead log; the header says whether there was one
             driver.deserialize(image[:18] + b"\1\1" + image[20:])
-        driver.execute("PRAGMA foreign_keys = ON")
         return driver
 
     engine = sa.create_engine("sqlite://", creator=open_image, poolclass=sa.StaticPool)
@@ -176,24 +155,21 @@ def _engine(image: bytes) -> sa.Engine:
 
 def _fit_schema(connection: sa.Connection, app: App) -> bool:
     """Add what an image of an older app lacks, so that it opens; say whether it lacked anything."""
-    tables = [model.table for model in app.models.values()]
+    made = replica_metadata(app)
     found = set(sa.inspect(connection).get_table_names())
-    outdated = bool(found) and any(table.name not in found for table in tables)
-    app.base.metadata.create_all(connection, tables=tables)
+    outdated = bool(found) and not found.issuperset(made.tables)
+    made.create_all(connection)
     quote = connection.dialect.identifier_preparer
-    for table in tables:
+    for table in made.tables.values():
         if table.name not in found:
             continue
         known = {each["name"] for each in sa.inspect(connection).get_columns(table.name)}
         for column in table.columns:
-            if column.name in known:
-                continue
-            outdated = True
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(
-                f"ALTER TABLE {quote.format_table(table)} "
-                f"ADD COLUMN {quote.format_column(column)} {kind}"
-            )
+            if column.name not in known:
+                outdated = True
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {quote.format_table(table)} "
+                                           f"ADD COLUMN {quote.format_column(column)} {kind}")
     return outdated
 
 

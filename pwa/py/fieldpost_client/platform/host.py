@@ -1,4 +1,4 @@
-"""The platform on plain CPython: a store in memory, a server called in process, and faults to order.
+"""The platform on plain CPython: a store in memory, a server in process, faults to order.
 
 Tests run the whole client on it, and the client warms itself up on it before a memory snapshot.
 """
@@ -93,15 +93,16 @@ class HostStore:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes) or value is None:
         return value
-    without = {k: v for k, v in value.items() if k != "blob"} if isinstance(value, dict) else value
-    return json.loads(json.dumps(without))
+    if isinstance(value, dict) and "blob" in value:
+        value = {name: each for name, each in value.items() if name != "blob"}
+    return json.loads(json.dumps(value))
 
 
 def _apply(tables: dict[str, dict[Key, Any]], operation: Operation) -> None:
     match operation:
         case ("put", store, key, value):
             # what is no plain data would not survive IndexedDB either
-            tables[store][key] = value if isinstance(value, bytes) else json.loads(json.dumps(value))
+            tables[store][key] = _plain(value)
         case ("delete", store, key):
             tables[store].pop(key, None)
         case ("clear", store):
@@ -143,7 +144,7 @@ class Fault:
     skip: int = 0
 
 
-class _Death(Exception):
+class _Death(Exception):  # noqa: N818 - it only ends the server's work
     pass
 
 

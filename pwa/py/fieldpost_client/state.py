@@ -1,0 +1,87 @@
+"""What the device knows of itself: who works on it, its counters, and where its replica stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldpost.users import User
+from fieldpost_client.outbox import Counters
+from fieldpost_client.platform.base import Operation, Store
+
+KeyMap = dict[tuple[str, int], int]
+"""(model, temporary key) to real key."""
+
+
+@dataclass
+class DeviceState:
+    """The store's `session` and `replica`, in memory.
+
+    Attributes:
+        device: its id; empty before it was registered.
+        user: who works on it; None before.
+        settings: what the server says: names of its ``offline`` pages and of all ``pages``.
+        counters: of its envelopes.
+        keys: real keys, from receipts.
+        cursor: of the replica; empty where there is none.
+        pieces: hashes of the replica's pieces.
+        last_sync: ISO 8601 moment of the last sync that went through.
+        report: what that sync did, as plain data.
+    """
+
+    device: str = ""
+    user: User | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    keys: KeyMap = field(default_factory=dict)
+    cursor: str = ""
+    pieces: list[str] = field(default_factory=list)
+    last_sync: str | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_replica(self) -> bool:
+        """Say whether the first download is done."""
+        return self.user is not None and bool(self.pieces)
+
+    def adopt_about(self, about: Mapping[str, Any]) -> None:
+        """Take over what the server says of user and settings."""
+        self.user = user_from_json(about["user"])
+        self.settings = dict(about["settings"])
+
+
+def user_from_json(data: Mapping[str, Any]) -> User:
+    """Read a user as the server describes her; raises KeyError or TypeError."""
+    return User(data["name"], data.get("display_name") or "", frozenset(data.get("roles", ())))
+
+
+def about_operations(about: Mapping[str, Any]) -> list[Operation]:
+    """Return the operations that store what the server says of user and settings."""
+    return [("put", "session", name, about[name]) for name in ("user", "settings")]
+
+
+def keys_operation(keys: KeyMap) -> Operation:
+    """Return the operation that stores all real keys."""
+    entries = [[model, temporary, real] for (model, temporary), real in keys.items()]
+    return ("put", "session", "keys", entries)
+
+
+async def load_state(store: Store) -> DeviceState:
+    """Read the state from the store; raises KeyError or ValueError where it is damaged."""
+    session = dict(await store.read_all("session"))
+    replica = await store.read("replica", "current") or {}
+    user = session.get("user")
+    return DeviceState(
+        device=session.get("device") or "",
+        user=user_from_json(user) if user else None,
+        settings=session.get("settings") or {},
+        counters=Counters(
+            session.get("next_number") or 1,
+            session.get("last_digest") or "",
+            session.get("next_temporary") or -1,
+        ),
+        keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
+        cursor=replica.get("cursor") or "",
+        pieces=list(replica.get("pieces") or ()),
+        last_sync=session.get("last_sync"),
+        report=session.get("report") or {},
+    )

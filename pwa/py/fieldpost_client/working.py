@@ -1,0 +1,78 @@
+"""The working copy: a replica with the outbox replayed on it."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.envelope import Envelope
+from fieldpost.errors import Code, Problem, problem
+from fieldpost.odp.replay import Result, replay
+from fieldpost.receipts import APPLIED, Outcome
+from fieldpost.users import User
+from fieldpost_client.outbox import Entry, OutboxKeys
+from fieldpost_client.replica import Replica
+from fieldpost_client.state import KeyMap
+
+_log = logging.getLogger("fieldpost")
+
+
+@dataclass
+class WorkingCopy:
+    """What the worker sees.
+
+    Attributes:
+        replica: the open database, changed by the replayed envelopes.
+        keys: real keys that its rows have already.
+        records: key of each replayed envelope's record as JSON data, by envelope id.
+        troubles: why an envelope could not be replayed here, by envelope id.
+    """
+
+    replica: Replica
+    keys: KeyMap
+    records: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    troubles: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+    def session(self) -> Session:
+        """Open a session; what it commits is part of the transaction around it, if there is one."""
+        return Session(self.replica.connection, join_transaction_mode="create_savepoint",
+                       expire_on_commit=False)
+
+    def replay(self, app: App, user: User, envelope: Envelope) -> Result:
+        """Apply one envelope, whole or not at all."""
+        with self.session() as session:
+            result = replay(envelope, session, app, user, OutboxKeys(self.keys))
+            if result.outcome in APPLIED:
+                session.commit()
+            return result
+
+    def note(self, envelope: Envelope, result: Result) -> None:
+        """Remember what a replay came to."""
+        if result.outcome in APPLIED:
+            self.records[envelope.id] = result.record
+        else:
+            self.troubles[envelope.id] = result.problems
+
+
+def make_working_copy(
+    app: App, replica: Replica, user: User, entries: Iterable[Entry], keys: KeyMap
+) -> WorkingCopy:
+    """Replay envelopes on a replica; one that cannot be replayed never stops the others."""
+    copy = WorkingCopy(replica, dict(keys))
+    with replica.connection.begin():
+        for entry in entries:
+            copy.note(entry.envelope, _tried(copy, app, user, entry.envelope))
+    return copy
+
+
+def _tried(copy: WorkingCopy, app: App, user: User, envelope: Envelope) -> Result:
+    try:
+        return copy.replay(app, user, envelope)
+    except Exception as error:
+        # an app that has changed may fail in any way; the envelope itself is safe in the store
+        _log.exception("envelope %s could not be replayed on the device", envelope.id)
+        fault = problem(Code.REPLAY_FAILED, cause=type(error).__name__)
+        return Result(Outcome.RETRY, (fault,))
