@@ -5,7 +5,8 @@
  * The first of the wheels is micropip, which installs the others.
  * @typedef {{version: string, python_version: string, app: string, app_version: string,
  *   pyodide: {base: string, files: File[]}, wheels: File[], shell: File[],
- *   urls: Record<string, string>, total_bytes: number}} Manifest
+ *   urls: Record<string, string>, html: string, headers: Record<string, string>,
+ *   total_bytes: number}} Manifest
  * @typedef {import("pyodide").PyodideInterface} Python
  * @typedef {(note: {step: string}) => void} Report
  */

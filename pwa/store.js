@@ -23,17 +23,33 @@ const STORES = [
   "snapshots",
 ];
 
-/** Open the database, make its stores when it is new. @returns {Promise<IDBDatabase>} */
-export function open() {
+/**
+ * Open the database.
+ * @overload
+ * @returns {Promise<IDBDatabase>} made when it was not there
+ */
+/**
+ * @overload
+ * @param {{create: false}} options
+ * @returns {Promise<IDBDatabase | null>} null when there is none: none is made
+ */
+/**
+ * @param {{create: boolean}} [options]
+ * @returns {Promise<IDBDatabase | null>}
+ */
+export function open({ create } = { create: true }) {
   const opening = indexedDB.open(DATABASE, VERSION);
-  opening.onupgradeneeded = () => STORES.forEach((name) => opening.result.createObjectStore(name));
   return new Promise((resolve, reject) => {
+    opening.onupgradeneeded = () => {
+      if (create) STORES.forEach((name) => opening.result.createObjectStore(name));
+      else opening.transaction?.abort();
+    };
     opening.onsuccess = () => {
       // signing out deletes the database; a connection left open would block that for ever
       opening.result.onversionchange = () => opening.result.close();
       resolve(opening.result);
     };
-    opening.onerror = () => reject(opening.error);
+    opening.onerror = () => (create ? reject(opening.error) : resolve(null));
   });
 }
 
@@ -68,8 +84,8 @@ export function read(db, store, key) {
  */
 export async function readAll(db, store) {
   const place = db.transaction(store).objectStore(store);
-  const [keys, values] = await Promise.all([answer(place.getAllKeys()), answer(place.getAll())]);
-  return keys.map((key, i) => [key, values[i]]);
+  const [names, values] = await Promise.all([answer(place.getAllKeys()), answer(place.getAll())]);
+  return names.map((key, i) => [key, values[i]]);
 }
 
 /**

@@ -1,0 +1,101 @@
+// The service worker: keeps the app's files, answers navigations, shows attachments.
+//
+// Which version is shown is decided by the device's marker (session/shell in the store), which the
+// shell sets when the person agrees, never by which service worker the browser happens to run.
+
+import { open, read, write } from "./store.js";
+
+/** @typedef {import("./boot.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
+
+const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
+const PREFIX = "fieldpost-";
+const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
+const REPORT_EVERY_BYTES = 256 << 10;
+
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+
+worker.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (pathname.startsWith("/attachments/")) event.respondWith(attachment(request, pathname));
+  else if (request.mode === "navigate") event.respondWith(shellOrNetwork(request));
+  else if (KEPT.test(pathname)) event.respondWith(cacheOrNetwork(request));
+});
+
+worker.addEventListener("message", (event) => {
+  const { do: wanted, manifest, marker } = event.data;
+  const [port] = event.ports;
+  const done = () => port?.postMessage({ ok: true });
+  const failed = (/** @type {unknown} */ e) => port?.postMessage({ ok: false, message: String(e) });
+  if (wanted === "skip") event.waitUntil(worker.skipWaiting());
+  if (wanted === "use") event.waitUntil(use(marker).then(done, failed));
+  if (wanted === "precache") event.waitUntil(precache(manifest, port).then(done, failed));
+});
+
+/** Do something with the store; without one (this is no device) with null.
+ * @template T @param {(db: Store) => T} task */
+async function withStore(task) {
+  const db = await open({ create: false });
+  try {
+    return await task(db);
+  } finally {
+    db?.close();
+  }
+}
+
+async function shellOrNetwork(/** @type {Request} */ request) {
+  const marker = await withStore((db) => db && read(db, "session", "shell"));
+  const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
+  return shell ?? fetch(request);
+}
+
+async function cacheOrNetwork(/** @type {Request} */ request) {
+  return (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
+}
+
+async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
+  const sha256 = pathname.split("/").pop() ?? "";
+  const look = async (/** @type {Store} */ db) =>
+    db && ((await read(db, "attachments", sha256)) ?? (await read(db, "staged", sha256)));
+  const found = await withStore(look);
+  if (!found) return fetch(request);
+  const policy = "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'";
+  const headers = { "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff" };
+  return new Response(found.blob, { headers: { ...headers, "Content-Type": found.type } });
+}
+
+/** Fill a version's cache with what is not there yet; the port hears how many bytes are done. */
+async function precache(/** @type {Manifest} */ manifest, /** @type {MessagePort} */ port) {
+  const cache = await caches.open(PREFIX + manifest.version);
+  const { total_bytes: total, shell, pyodide, wheels } = manifest;
+  let [bytes, said] = [0, 0];
+  const count = (/** @type {number} */ more) => {
+    bytes += more;
+    if (bytes - said >= REPORT_EVERY_BYTES || bytes === total) port.postMessage({ done: (said = bytes), total });
+  };
+  await cache.put("/assets/manifest.json", Response.json(manifest));
+  await cache.put("/shell", new Response(manifest.html, { headers: manifest.headers }));
+  await cache.add("/manifest.webmanifest");
+  for (const { url, size } of [...shell, ...pyodide.files, ...wheels]) {
+    await ((await cache.match(url)) ? count(size) : keep(cache, url, count));
+  }
+}
+
+/** @param {Cache} cache @param {string} url @param {(more: number) => void} count */
+async function keep(cache, url, count) {
+  const response = (await caches.match(url)) ?? (await fetch(url));
+  if (!response.ok || !response.body) throw new Error(`${url}: ${response.status}`);
+  const headers = new Headers(response.headers);
+  for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name); // it is unpacked
+  const counter = new TransformStream({ transform: (part, out) => (count(part.byteLength), out.enqueue(part)) });
+  await cache.put(url, new Response(response.body.pipeThrough(counter), { headers }));
+}
+
+/** Show the marker's version from now on, and forget the others.
+ * @param {{version: string, complete: boolean}} marker */
+async function use(marker) {
+  await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
+  const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && n !== PREFIX + marker.version);
+  await Promise.all(others.map((name) => caches.delete(name)));
+}

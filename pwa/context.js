@@ -1,0 +1,33 @@
+// What all parts of the shell share: where pages come from, and the store.
+
+import { open } from "./store.js";
+
+/**
+ * @typedef {import("./device.js").Device} Device
+ * @typedef {import("./boot.js").Manifest} Manifest
+ */
+
+export const context = {
+  /** Python on this device; null where pages come from the server. @type {Device | null} */
+  device: null,
+  /** The version that runs. @type {Manifest | null} */
+  manifest: null,
+  /** The signed-in user's name. */
+  user: "",
+};
+
+/** @type {Promise<IDBDatabase> | null} */
+let opened = null;
+
+/** Return the store, opened once. @returns {Promise<IDBDatabase>} */
+export function database() {
+  opened ??= open();
+  return opened;
+}
+
+/** Close the store. @returns {Promise<void>} */
+export async function closeDatabase() {
+  const db = await opened;
+  opened = null;
+  db?.close();
+}

@@ -1,0 +1,89 @@
+// The worker with Python, as the shell sees it.
+
+/**
+ * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {{event: string, [key: string]: any}} WorkerEvent
+ */
+
+/** Something that Python or its worker could not do. */
+export class DeviceError extends Error {
+  /** @param {{code: string, message: string, detail?: unknown}} error */
+  constructor({ code, message, detail }) {
+    super(message);
+    this.name = "DeviceError";
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+export class Device {
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
+  #asked = new Map();
+  #last = 0;
+  #worker;
+
+  /**
+   * @param {Manifest} manifest
+   * @param {(event: WorkerEvent) => void} [onEvent]
+   */
+  constructor(manifest, onEvent = () => {}) {
+    this.manifest = manifest;
+    this.#worker = new Worker(manifest.urls["worker.js"], { type: "module", name: "fieldpost" });
+    this.#worker.onmessage = ({ data }) => (data.event ? onEvent(data) : this.#settle(data));
+    this.#worker.onerror = (event) => this.#fail(event.message || "The worker could not start.");
+  }
+
+  /** Start Python. @returns {Promise<{how: "snapshot" | "ordinary", ms: number}>} */
+  boot() {
+    return this.#ask({ do: "boot", manifest: this.manifest });
+  }
+
+  /** Make and keep a memory snapshot; for an idle device of its own. */
+  makeSnapshot() {
+    return this.#ask({ do: "snapshot", manifest: this.manifest });
+  }
+
+  /**
+   * Call a function of the Python client.
+   * @param {string} name
+   * @param {object} [argument]
+   * @returns {Promise<any>}
+   */
+  call(name, argument = {}) {
+    return this.#ask({ do: "call", name, argument });
+  }
+
+  /** Wait until nothing is asked any more. */
+  async idle() {
+    while (this.#asked.size) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  /** End Python; what is asked now fails. */
+  end() {
+    this.#worker.terminate();
+    this.#fail("Python was ended.");
+  }
+
+  /** @param {object} message @returns {Promise<any>} */
+  #ask(message) {
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, ...message });
+    });
+  }
+
+  /** @param {{id: number, ok: boolean, value: unknown, error: any}} answer */
+  #settle({ id, ok, value, error }) {
+    const waiting = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (ok) waiting?.resolve(value);
+    else waiting?.reject(new DeviceError(error));
+  }
+
+  /** @param {string} message */
+  #fail(message) {
+    for (const { reject } of this.#asked.values()) reject(new DeviceError({ code: "ended", message }));
+    this.#asked.clear();
+  }
+}

@@ -1,0 +1,63 @@
+// Small helpers for making and finding elements, and for saying things.
+
+/**
+ * Make an element.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | boolean | EventListener>} [attributes] `onclick` and the like
+ *   are listeners, true means present, false absent
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Say something in the status region.
+ * @param {string} words
+ * @param {"done" | "problem" | "note"} [kind]
+ */
+export function announce(words, kind = "note") {
+  const status = document.getElementById("status");
+  if (!status) return;
+  status.dataset.kind = words ? kind : "";
+  status.textContent = words;
+}
+
+/** @returns {HTMLFormElement | null} the record form that is open */
+export function openForm() {
+  return document.querySelector("form[data-record-form]");
+}
+
+/**
+ * Show a dialog and wait for what the person decides.
+ * @template T
+ * @param {string} title
+ * @param {(finish: (value: T) => void) => Node[]} fill makes the content; `finish` closes it
+ * @param {T} dismissed what Escape means
+ * @returns {Promise<T>}
+ */
+export function ask(title, fill, dismissed) {
+  return new Promise((resolve) => {
+    let decided = dismissed;
+    const dialog = make("dialog", { class: "dialog", "aria-labelledby": "dialog-title", "data-keep": true });
+    const finish = (/** @type {T} */ value) => {
+      decided = value;
+      dialog.close();
+    };
+    dialog.append(make("h2", { id: "dialog-title" }, title), ...fill(finish));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(decided);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

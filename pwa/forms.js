@@ -1,0 +1,101 @@
+// Forms: sent once, without leaving the page, with everything in them kept until that succeeded.
+
+import { forgetDraft, holdDrafts, keepDraft } from "./drafts.js";
+import { announce } from "./elements.js";
+import { visit } from "./navigation.js";
+import { settled } from "./pending.js";
+import { signOut } from "./sign-out.js";
+
+/**
+ * The values of a form as text pairs; files are referred to by their hidden fields.
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} [submitter]
+ * @returns {[string, string][]}
+ */
+export function pairsOf(form, submitter = null) {
+  /** @type {[string, string][]} */
+  const pairs = [];
+  for (const [name, value] of new FormData(form, submitter)) {
+    if (typeof value === "string") pairs.push([name, value]);
+  }
+  return pairs;
+}
+
+/** Take over the forms of all pages. */
+export function startForms() {
+  document.addEventListener("submit", onSubmit);
+  document.addEventListener("click", onCancel);
+}
+
+/** @param {SubmitEvent} event */
+function onSubmit(event) {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || event.defaultPrevented) return;
+  const url = new URL(form.action);
+  const isNative = form.dataset.native !== undefined || url.pathname === "/sign-in";
+  if (form.method === "dialog" || url.origin !== location.origin || isNative) return;
+  event.preventDefault();
+  if (url.pathname === "/sign-out") void signOut(form);
+  else if (form.method === "get") void search(form, url);
+  else void send(form, url, event.submitter);
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {URL} url
+ */
+function search(form, url) {
+  const filled = pairsOf(form).filter(([, value]) => value !== "");
+  const query = new URLSearchParams(filled).toString();
+  return visit(url.pathname + (query && `?${query}`));
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {URL} url
+ * @param {HTMLElement | null} submitter
+ */
+async function send(form, url, submitter) {
+  if (form.dataset.busy !== undefined) return; // a second tap on Save
+  form.dataset.busy = "";
+  const path = url.pathname + url.search;
+  const draft = form.dataset.draft;
+  try {
+    await settled();
+    const pairs = pairsOf(form, submitter);
+    if (draft) await sendRecord(path, pairs, draft);
+    else await visit(path, { method: "POST", body: new URLSearchParams(pairs).toString() });
+  } catch (error) {
+    console.info(error);
+    announce("That could not be sent. Nothing you typed is lost; try again.", "problem");
+  } finally {
+    delete form.dataset.busy;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {[string, string][]} pairs
+ * @param {string} draft
+ */
+async function sendRecord(path, pairs, draft) {
+  const action = pairs.findLast(([name]) => name === "_action")?.[1] ?? "save";
+  const saves = action === "save";
+  if (saves) holdDrafts();
+  const page = await visit(path, {
+    method: "POST",
+    body: new URLSearchParams(pairs).toString(),
+    headers: saves ? { "fieldpost-draft": draft } : {},
+    // back leads to the list, not into the form that was just saved
+    history: saves ? "replace" : "none",
+  });
+  if (saves && page?.redirected) await forgetDraft(draft);
+  else await keepDraft();
+}
+
+/** @param {MouseEvent} event */
+function onCancel(event) {
+  const link = event.target instanceof Element ? event.target.closest("a[data-cancel]") : null;
+  const draft = link?.closest("form")?.dataset.draft;
+  if (draft) void forgetDraft(draft);
+}

@@ -1,0 +1,83 @@
+// Puts a page that came as HTML into the document.
+
+import { Idiomorph } from "./vendor/idiomorph.js";
+import { make, openForm } from "./elements.js";
+
+/** @typedef {(main: HTMLElement, how: {fresh: boolean}) => void} Enhancer */
+
+/** @type {Enhancer[]} */
+const enhancers = [];
+
+/**
+ * Hear of each page that is shown.
+ * @param {Enhancer} enhancer gets the page's main element; fresh: the page was asked for, and is
+ *   not what a form gave back
+ */
+export function onPage(enhancer) {
+  enhancers.push(enhancer);
+}
+
+/** Let everybody see the page that the document shows now. @param {{fresh: boolean}} how */
+export function enhance(how) {
+  const main = document.getElementById("main");
+  if (main) enhancers.forEach((each) => each(main, how));
+}
+
+/**
+ * Show a page.
+ * @param {string} html
+ * @param {{same: boolean, fresh: boolean}} how same: it is the same page again, so focus and
+ *   scroll stay; fresh: as for `onPage`
+ */
+export function show(html, { same, fresh }) {
+  const next = new DOMParser().parseFromString(html, "text/html");
+  document.title = next.title;
+  document.documentElement.lang = next.documentElement.lang || "en";
+  document.documentElement.dir = next.documentElement.dir || "ltr";
+  const other = next.getElementById("main");
+  const main = document.getElementById("main");
+  // another page gets an element of its own: nothing of the old one's state may shine through
+  if (!same && other && main) main.replaceWith(document.importNode(other, true));
+  Idiomorph.morph(document.body, next.body, {
+    morphStyle: "outerHTML",
+    ignoreActiveValue: same,
+    callbacks: { beforeNodeMorphed: mayChange, beforeNodeRemoved: mayGo },
+  });
+  document.querySelectorAll("form[data-busy]").forEach((form) => form.removeAttribute("data-busy"));
+  enhance({ fresh });
+}
+
+/** @param {Node} node */
+function mayChange(node) {
+  if (!(node instanceof Element)) return true;
+  return node.id !== "status" && !(node instanceof HTMLDialogElement);
+}
+
+/** @param {Node} node */
+function mayGo(node) {
+  return !(node instanceof HTMLElement && (node.dataset.keep !== undefined || node.id === "status"));
+}
+
+/** Move the focus to where a new page begins, or to what is wrong in its form. */
+export function focusPage() {
+  const form = openForm();
+  const wanted = form?.dataset.focus && document.getElementById(form.dataset.focus);
+  const place =
+    document.querySelector("main [aria-invalid='true']") ??
+    (wanted || null)?.querySelector("input:not([type=hidden], [type=checkbox]), select, textarea") ??
+    document.querySelector("main .problem-summary, main h1");
+  if (!(place instanceof HTMLElement)) return;
+  const isField = place.matches("input, select, textarea");
+  if (!isField) place.tabIndex = -1;
+  place.focus({ preventScroll: !isField });
+}
+
+/** Show a page of the shell's own. @param {string} title @param {...(Node | string)} content */
+export function showOwn(title, ...content) {
+  document.title = title;
+  const main = make("main", { id: "main", class: "shell-page" }, make("h1", { tabindex: "-1" }, title), ...content);
+  const status = make("div", { id: "status", role: "status", "aria-live": "polite" });
+  document.body.replaceChildren(status, main);
+  document.body.dataset.home = "shell";
+  main.querySelector("h1")?.focus();
+}

@@ -1,0 +1,22 @@
+// Work that a page must wait for before it is left: a picture being made ready, a draft being kept.
+
+/** @type {Set<Promise<unknown>>} */
+const works = new Set();
+
+/**
+ * Let navigation and forms wait for `work`.
+ * @template T
+ * @param {Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export function pending(work) {
+  works.add(work);
+  const done = () => works.delete(work);
+  work.then(done, done);
+  return work;
+}
+
+/** Wait until nothing is pending any more. */
+export async function settled() {
+  while (works.size) await Promise.allSettled([...works]);
+}

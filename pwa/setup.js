@@ -1,0 +1,137 @@
+// Starts a device: files, Python, data. The first time with a progress screen that survives a lost
+// connection and a reload.
+
+import { context } from "./context.js";
+import { Device } from "./device.js";
+import { offerRetry, sayPreparing, showStep } from "./progress.js";
+import { signIn } from "./sign-in.js";
+import { onSyncEvent } from "./sync-button.js";
+import { keptVersion, precache, servedManifest, useVersion } from "./versions.js";
+
+/**
+ * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {import("./device.js").WorkerEvent} WorkerEvent
+ */
+
+const RETRY_MS = 8_000;
+const IDLE_MS = 2_500;
+const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
+const BOOT_WORDS = new Map([
+  ["runtime", "Starting Python"],
+  ["packages", "Unpacking the app"],
+  ["app", "Starting the app"],
+]);
+
+/** Start this device until its pages can be shown. @returns {Promise<void>} */
+export async function startDevice() {
+  const manifest = await bringFiles();
+  context.manifest = manifest;
+  const device = new Device(manifest, onEvent);
+  const { how } = await device.boot();
+  const { urls, version, app_version } = manifest;
+  const started = await device.call("start", { assets: urls, version, app_version });
+  context.device = device;
+  context.user = nameOf(started.user);
+  if (started.needs === "download") await download(device);
+  if (how === "ordinary") whenIdle(() => void makeSnapshot(manifest));
+}
+
+/** @param {string | {name: string} | null} user */
+function nameOf(user) {
+  return typeof user === "string" ? user : (user?.name ?? "");
+}
+
+/** @returns {Promise<Manifest>} the version whose files are all here */
+async function bringFiles() {
+  const kept = await keptVersion();
+  if (kept?.complete) return kept.manifest;
+  void navigator.storage?.persist?.();
+  return untilItWorks(async () => {
+    const manifest = await servedManifest();
+    const report = (/** @type {number} */ done, /** @type {number} */ total) =>
+      showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
+    report(0, manifest.total_bytes);
+    await useVersion(manifest, false); // from here on a reload finds this page without the network
+    await precache(manifest, report);
+    await useVersion(manifest, true);
+    return manifest;
+  });
+}
+
+/**
+ * Do the first download; goes on where it stopped.
+ * @param {Device} device
+ */
+function download(device) {
+  sayPreparing("Your data is being brought onto this device.");
+  return untilItWorks(async () => {
+    let answer = await device.call("download");
+    if (answer?.outcome === "signed_out" && (await signIn())) answer = await device.call("download");
+    const failed = answer?.outcome === "unreachable" || answer?.outcome === "signed_out";
+    if (failed) throw new Error(answer.words ?? answer.outcome);
+    if (answer?.problem) throw new Error(answer.words ?? answer.problem);
+  });
+}
+
+/**
+ * Try until it works; the person sees why it does not.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function untilItWorks(work) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      console.info(error);
+      const { message } = /** @type {Error} */ (error);
+      const words = (await isReachable()) ? `That did not work: ${message}` : NO_CONNECTION;
+      await offerRetry(words, RETRY_MS);
+    }
+  }
+}
+
+/** Whether the server answers; what the browser believes does not count. */
+async function isReachable() {
+  const signal = AbortSignal.timeout(RETRY_MS);
+  const asked = fetch("/health", { cache: "no-store", signal });
+  return await asked.then(() => true, () => false);
+}
+
+/** @param {WorkerEvent} event */
+function onEvent(event) {
+  if (event.event === "boot") {
+    showStep({ step: "python", words: BOOT_WORDS.get(event.step) ?? "Starting" });
+  } else if (event.event === "progress" && !isShowingPages()) {
+    const { step, words, done, total, unit } = event;
+    showStep({ step, words: words ?? step, done, total, unit });
+  } else {
+    onSyncEvent(event);
+  }
+}
+
+function isShowingPages() {
+  return document.body.dataset.home !== "shell";
+}
+
+/** @param {() => void} work */
+function whenIdle(work) {
+  const soon = window.requestIdleCallback ?? setTimeout;
+  setTimeout(() => soon(work), IDLE_MS);
+}
+
+/**
+ * Make the memory snapshot from which the next starts are quick, in a worker of its own.
+ * @param {Manifest} manifest
+ */
+async function makeSnapshot(manifest) {
+  const helper = new Device(manifest);
+  try {
+    await helper.makeSnapshot();
+  } catch (error) {
+    console.info("There is no memory snapshot; the next start is an ordinary one.", error);
+  } finally {
+    helper.end();
+  }
+}

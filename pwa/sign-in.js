@@ -1,0 +1,65 @@
+// The small dialog that continues a session which has ended, without leaving the page.
+
+import { ask, make } from "./elements.js";
+import { context } from "./context.js";
+
+/** @type {Promise<boolean> | null} */
+let open = null;
+
+/** Ask for the password until the server accepts it. @returns {Promise<boolean>} false: cancelled */
+export function signIn() {
+  open ??= ask("Sign in to continue", fill, false).finally(() => (open = null));
+  return open;
+}
+
+/** @param {(done: boolean) => void} finish */
+function fill(finish) {
+  const name = make("input", { id: "again-name", name: "name", autocomplete: "username", autocapitalize: "none", required: true, value: context.user });
+  const password = make("input", { id: "again-password", name: "password", type: "password", autocomplete: "current-password", required: true });
+  const problem = make("p", { class: "problem", role: "alert" });
+  const form = make(
+    "form",
+    { method: "dialog" },
+    make("p", {}, "Your session has ended. Nothing is lost."),
+    problem,
+    make("div", { class: "field" }, make("label", { for: "again-name" }, "User name"), name),
+    make("div", { class: "field" }, make("label", { for: "again-password" }, "Password"), password),
+    make(
+      "div",
+      { class: "form-actions" },
+      make("button", { class: "button primary" }, "Sign in"),
+      make("button", { class: "button", type: "button", onclick: () => finish(false) }, "Cancel"),
+    ),
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const words = await send(name.value, password.value);
+    problem.textContent = words;
+    if (words) password.select();
+    else finish(true);
+  });
+  return [form];
+}
+
+/**
+ * @param {string} name
+ * @param {string} password
+ * @returns {Promise<string>} what is wrong, or nothing
+ */
+async function send(name, password) {
+  // another user's session would send this device's work under a wrong name
+  if (context.user && name.trim().toLowerCase() !== context.user.toLowerCase()) {
+    return `This device belongs to ${context.user}. Sign out first to use it as somebody else.`;
+  }
+  try {
+    const body = new URLSearchParams({ name, password });
+    const headers = { Accept: "text/html", "Fieldpost-Shell": "1" };
+    const answer = await fetch("/sign-in", { method: "POST", body, headers, redirect: "manual" });
+    if (answer.type === "opaqueredirect" || answer.ok) return "";
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const said = page.querySelector("[role=alert], .problem")?.textContent?.trim();
+    return said || "User name or password is wrong. Check both and try again.";
+  } catch {
+    return "The office cannot be reached. Try again with a connection.";
+  }
+}

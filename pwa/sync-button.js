@@ -1,0 +1,126 @@
+// The Sync button: its states, its progress, what a tap does.
+
+import { context } from "./context.js";
+import { announce, openForm } from "./elements.js";
+import { onPage } from "./page.js";
+import { refresh } from "./navigation.js";
+import { signIn } from "./sign-in.js";
+import { offerUpdate } from "./versions.js";
+
+/** @typedef {{state: string, waiting: number, attention: number, words: string}} Status */
+
+const LONG_PRESS_MS = 600;
+
+/** @type {Status | null} */
+let status = null;
+/** What is going on, in words; empty when nothing is. */
+let working = "";
+/** @type {Promise<void> | null} */
+let running = null;
+
+/** Make the button work on this device. */
+export function startSyncButton() {
+  document.addEventListener("click", onClick, { capture: true });
+  document.addEventListener("pointerdown", onPress);
+  document.addEventListener("keydown", (event) => {
+    const isButton = event.target instanceof HTMLElement && event.target.id === "sync";
+    if (isButton && event.key === " ") {
+      event.preventDefault(); // it is a link that acts as a button
+      void sync();
+    }
+  });
+  onPage(draw);
+}
+
+/** @param {{event: string, [key: string]: any}} event */
+export function onSyncEvent(event) {
+  if (event.event === "status") status = /** @type {Status} */ (/** @type {unknown} */ (event));
+  else if (event.event === "progress" && running) working = wordsOf(event);
+  draw();
+}
+
+/** Send what waits and get what is new; a second tap while it runs changes nothing. */
+export function sync() {
+  running ??= run().finally(() => {
+    running = null;
+    working = "";
+    draw();
+  });
+  return running;
+}
+
+async function run() {
+  if (!context.device) return;
+  working = "Synchronising…";
+  draw();
+  try {
+    let outcome = await context.device.call("sync");
+    if (isSignedOut(outcome) && (await signIn())) outcome = await context.device.call("sync");
+    status = await context.device.call("status");
+    announce(outcome.words ?? status?.words ?? "", outcome.problem ? "problem" : "done");
+  } catch (error) {
+    console.info(error);
+    const { message } = /** @type {Error} */ (error);
+    announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
+  }
+  if (!openForm()) await refresh();
+  void offerUpdate().catch((error) => console.info(error)); // there is always a next time
+}
+
+/** @param {{outcome?: string}} outcome */
+function isSignedOut({ outcome }) {
+  return outcome === "signed_out";
+}
+
+/** @param {Record<string, any>} event */
+function wordsOf({ words, step, done, total }) {
+  const counted = total ? ` ${done ?? 0} of ${total}` : "";
+  return `${words ?? step ?? "Synchronising"}${counted}`;
+}
+
+function draw() {
+  const button = document.getElementById("sync");
+  if (!button || !context.device) return;
+  const place = button.querySelector(".sync-words");
+  const words = working || status?.words || place?.textContent || "";
+  if (working) button.dataset.state = "working";
+  else if (status) button.dataset.state = status.state;
+  button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}`);
+  button.setAttribute("aria-busy", String(Boolean(working)));
+  setText(place, words);
+  if (status) {
+    const count = status.attention || status.waiting;
+    setText(button.querySelector(".sync-count"), count ? String(count) : "");
+  }
+}
+
+/**
+ * @param {Element | null} element
+ * @param {string} text
+ */
+function setText(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+let pressed = false;
+
+/** @param {MouseEvent} event */
+function onClick(event) {
+  const button = event.target instanceof Element ? event.target.closest("#sync") : null;
+  if (!button || !context.device || event.ctrlKey || event.metaKey) return;
+  if (pressed) {
+    pressed = false; // a long press opens the page of the link
+    return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
+  void sync();
+}
+
+/** @param {PointerEvent} event */
+function onPress(event) {
+  if (!(event.target instanceof Element) || !event.target.closest("#sync")) return;
+  pressed = false;
+  const timer = setTimeout(() => (pressed = true), LONG_PRESS_MS);
+  document.addEventListener("pointerup", () => clearTimeout(timer), { once: true });
+}

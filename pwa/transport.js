@@ -1,0 +1,94 @@
+// Gets pages: from Python on this device, or from the server.
+
+import { context } from "./context.js";
+import { signIn } from "./sign-in.js";
+
+/**
+ * @typedef {{method: string, path: string, headers?: Record<string, string>, body?: string | null}} Asked
+ * @typedef {{status: number, path: string, html: string | null, redirected: boolean}} Page
+ *   path: where it came from in the end; html: null when the answer is no page
+ */
+
+const MAX_REDIRECTS = 10;
+const FORM = "application/x-www-form-urlencoded";
+
+/** The server gave no answer. */
+export class NoAnswer extends Error {}
+
+/**
+ * Ask for a page and follow its redirects.
+ * @param {Asked} asked
+ * @param {(path: string) => void} onRedirect hears where a form led to, before that page is asked for
+ * @returns {Promise<Page>}
+ */
+export async function ask(asked, onRedirect) {
+  if (!context.device) return askServer(asked, onRedirect);
+  let redirected = false;
+  for (let i = 0; i < MAX_REDIRECTS; i++) {
+    const answer = await context.device.call("request", asData(asked));
+    if (answer.headers["fieldpost-elsewhere"] === "server") {
+      return askServer(asked, onRedirect).catch((error) => askUnreachable(asked, error));
+    }
+    if (!answer.headers.location) {
+      return { status: answer.status, path: asked.path, html: answer.body, redirected };
+    }
+    onRedirect(answer.headers.location);
+    asked = { method: "GET", path: withoutDone(answer.headers.location) };
+    redirected = true;
+  }
+  throw new Error("This page leads from one address to the next without end.");
+}
+
+/** @param {Asked} asked */
+function asData({ method, path, headers = {}, body = null }) {
+  /** @type {Record<string, string>} */
+  const type = body === null ? {} : { "content-type": FORM };
+  return { method, path, headers: { accept: "text/html", ...type, ...headers }, body };
+}
+
+/**
+ * @param {Asked} asked
+ * @param {(path: string) => void} onRedirect
+ * @returns {Promise<Page>}
+ */
+async function askServer(asked, onRedirect) {
+  const { method, path, headers, body } = asData(asked);
+  const response = await fetch(path, {
+    method,
+    body,
+    headers: { ...headers, "Fieldpost-Shell": "1" },
+  }).catch((error) => {
+    throw new NoAnswer(String(error));
+  });
+  const url = new URL(response.url);
+  if (response.status === 401 || (url.pathname === "/sign-in" && path !== "/sign-in")) {
+    if (await signIn()) return askServer(asked, onRedirect);
+    throw new NoAnswer("not signed in");
+  }
+  const type = response.headers.get("content-type") ?? "";
+  const found = url.pathname + url.search;
+  if (response.redirected) onRedirect(found);
+  const html = type.startsWith("text/html") ? await response.text() : null;
+  return { status: response.status, path: withoutDone(found), html, redirected: response.redirected };
+}
+
+/**
+ * Let the device say that a page needs the server, which cannot be reached.
+ * @param {Asked} asked
+ * @param {unknown} error
+ * @returns {Promise<Page>}
+ */
+async function askUnreachable(asked, error) {
+  // what a form holds stays where it is, with a message
+  if (!(error instanceof NoAnswer) || asked.method !== "GET") throw error;
+  const headers = { ...asked.headers, "fieldpost-unreachable": "1" };
+  const answer = await context.device?.call("request", asData({ ...asked, headers }));
+  return { status: answer.status, path: asked.path, html: answer.body, redirected: false };
+}
+
+/** Take the announcement out of an address. @param {string} path */
+export function withoutDone(path) {
+  const url = new URL(path, location.origin);
+  url.searchParams.delete("done");
+  return url.pathname + url.search;
+}

@@ -1,0 +1,101 @@
+// The app's files on this device: fetched once, replaced only when the person agrees.
+
+import { context, database } from "./context.js";
+import { make, openForm } from "./elements.js";
+import { onPage } from "./page.js";
+import { read } from "./store.js";
+
+/**
+ * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {(done: number, total: number) => void} Report
+ */
+
+const MANIFEST = "/assets/manifest.json";
+
+/**
+ * Return the version that this device shows, or null.
+ * @returns {Promise<{manifest: Manifest, complete: boolean} | null>} complete: all files are here
+ */
+export async function keptVersion() {
+  const marker = await read(await database(), "session", "shell");
+  if (!marker) return null;
+  const found = await caches.match(MANIFEST, { cacheName: `fieldpost-${marker.version}` });
+  return found ? { manifest: await found.json(), complete: marker.complete } : null;
+}
+
+/** Return the manifest of the server's version. @returns {Promise<Manifest>} */
+export async function servedManifest() {
+  const answer = await fetch(MANIFEST, { cache: "no-store" });
+  if (!answer.ok) throw new Error(`${MANIFEST}: ${answer.status}`);
+  return answer.json();
+}
+
+/** @returns {Promise<ServiceWorker>} the service worker, running */
+async function serviceWorker() {
+  await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "none" });
+  const { active } = await navigator.serviceWorker.ready;
+  return /** @type {ServiceWorker} */ (active);
+}
+
+/**
+ * Give the service worker a task.
+ * @param {object} task
+ * @param {Report} [report]
+ * @returns {Promise<void>}
+ */
+async function tell(task, report) {
+  const worker = await serviceWorker();
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve, reject) => {
+    port1.onmessage = ({ data }) => {
+      if (data.ok === undefined) report?.(data.done, data.total);
+      else if (data.ok) resolve();
+      else reject(new Error(data.message));
+    };
+    worker.postMessage(task, [port2]);
+  });
+}
+
+/**
+ * Bring all files of a version onto the device; goes on where it stopped.
+ * @param {Manifest} manifest
+ * @param {Report} report
+ */
+export function precache(manifest, report) {
+  return tell({ do: "precache", manifest }, report);
+}
+
+/**
+ * Show this version from now on.
+ * @param {Manifest} manifest
+ * @param {boolean} complete whether all its files are here
+ */
+export function useVersion(manifest, complete) {
+  return tell({ do: "use", marker: { version: manifest.version, complete } });
+}
+
+/** Look for a new version, bring it onto the device, and offer it. */
+export async function offerUpdate() {
+  if (!context.device || document.getElementById("update")) return;
+  const served = await servedManifest();
+  if (served.version === context.manifest?.version) return;
+  await precache(served, () => {});
+  const button = make("button", { type: "button", class: "button primary" }, "Update");
+  button.addEventListener("click", () => void update(served));
+  const words = make("span", {}, "A new version is ready.");
+  const offer = make("div", { id: "update", class: "notice update", "data-keep": true }, words, " ", button);
+  const hideInForm = () => (offer.hidden = openForm() !== null);
+  onPage(hideInForm);
+  hideInForm();
+  document.body.append(offer);
+}
+
+/** @param {Manifest} manifest */
+async function update(manifest) {
+  if (openForm()) return;
+  await context.device?.idle();
+  await useVersion(manifest, true);
+  const registration = await navigator.serviceWorker.getRegistration();
+  registration?.waiting?.postMessage({ do: "skip" });
+  location.reload();
+}
