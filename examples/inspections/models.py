@@ -91,7 +91,7 @@ class Inspection(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
-    inspected_on: Mapped[date] = mapped_column(index=True)
+    inspected_on: Mapped[date] = mapped_column(default=date.today, index=True)
     status: Mapped[Status] = mapped_column(default=Status.open)
     weather: Mapped[Weather | None]
     score: Mapped[Annotated[Percent, Hint("0 to 100 points; 100 is faultless.")] | None]

@@ -34,7 +34,7 @@ def site_is_open(inspection: Inspection) -> Iterator[Verdict]:
 def next_inspection_comes_later(inspection: Inspection) -> Iterator[Verdict]:
     """Refuse a next inspection that is due on the day of this one or before."""
     due = inspection.next_due_on
-    if due == inspection.inspected_on or _precedes(due, inspection.inspected_on):
+    if due is not None and not _precedes(inspection.inspected_on or date.min, due):
         yield "next_due_on", (
             f"This inspection is of {inspection.inspected_on}. "
             "Enter a later day for the next one, or leave it empty."

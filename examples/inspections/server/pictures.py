@@ -99,8 +99,8 @@ def _photo(number: int) -> bytes:
     canvas.box(0, 0, 480, chance.randrange(30, 70), 1)
     for course, top in enumerate(range(90, 310, 44)):
         canvas.box(0, top, 480, top + 3, 3)
-        for x in range(-40 + 40 * (course % 2), 480, 80):
-            canvas.box(x, top, x + 3, top + 44, 3)
+        for joint in range(-40 + 40 * (course % 2), 480, 80):
+            canvas.box(joint, top, joint + 3, top + 44, 3)
     canvas.box(0, 310, 480, 360, 2)
     if number % 3 == 0:
         left, top = chance.randrange(120, 300), chance.randrange(110, 180)
