@@ -25,6 +25,7 @@ export function showStep({ step, words, done, total, unit = "", state = "working
   const isAll = total !== undefined && done === total;
   const finished = state === "done" || (isAll && state !== "problem");
   line.dataset.state = finished ? "done" : state;
+  /** @type {Record<string, string>} */
   const measure = total ? { max: String(total), value: String(done ?? 0) } : {};
   const bar = make("progress", { ...measure, "aria-label": words });
   const text = make("span", { class: "progress-words" }, words);

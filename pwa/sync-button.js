@@ -58,12 +58,18 @@ async function run() {
     if (isSignedOut(outcome) && (await signIn())) outcome = await context.device.call("sync");
     status = await context.device.call("status");
     announce(outcome.words ?? status?.words ?? "", outcome.problem ? "problem" : "done");
+    afterContact(outcome);
   } catch (error) {
     console.info(error);
     const { message } = /** @type {Error} */ (error);
     announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
   }
   if (!openForm()) await refresh();
+}
+
+/** @param {{outcome?: string, problem?: unknown}} outcome */
+function afterContact({ outcome, problem }) {
+  if (outcome === "unreachable" || problem) return;
   void offerUpdate().catch((error) => console.info(error)); // there is always a next time
 }
 
@@ -82,16 +88,18 @@ function draw() {
   const button = document.getElementById("sync");
   if (!button || !context.device) return;
   const place = button.querySelector(".sync-words");
-  const words = working || status?.words || place?.textContent || "";
+  const words = (working || status?.words) ?? place?.textContent ?? "";
   if (working) button.dataset.state = "working";
   else if (status) button.dataset.state = status.state;
   button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}`);
   button.setAttribute("aria-busy", String(Boolean(working)));
   setText(place, words);
-  if (status) {
-    const count = status.attention || status.waiting;
-    setText(button.querySelector(".sync-count"), count ? String(count) : "");
-  }
+  if (status) setText(button.querySelector(".sync-count"), countOf(status));
+}
+
+/** @param {Status} status */
+function countOf({ attention, waiting }) {
+  return String(attention || waiting || "");
 }
 
 /**
