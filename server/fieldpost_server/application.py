@@ -1,6 +1,8 @@
 """The server as one ASGI application."""
 
 import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,30 +13,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fieldpost.app import App
-from fieldpost.errors import (
-    Code,
-    DefinitionError,
-    FieldpostError,
-    Forbidden,
-    NotFound,
-    error_body,
-    problem,
-)
-from fieldpost.users import User
+from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.web.application import web_routes
-from fieldpost.web.requests import USER
-from fieldpost_server.answers import error_answer, status_of
 from fieldpost_server.assets import Assets
 from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.authentication import Authentication
 from fieldpost_server.database import Database
 from fieldpost_server.designer import Designer
+from fieldpost_server.failures import Failures
 from fieldpost_server.guards import BodyLimit, OriginGuard
 from fieldpost_server.health import check_health
 from fieldpost_server.home import ServerHome
+from fieldpost_server.housekeeping import housekeeping
 from fieldpost_server.inbox import Inbox
-from fieldpost_server.log import log
-from fieldpost_server.pages import server_page
+from fieldpost_server.request_log import RequestLog
 from fieldpost_server.security import SecurityHeaders
 from fieldpost_server.settings import Settings
 from fieldpost_server.signin import SignIn
@@ -86,29 +78,10 @@ def make_application(settings: Settings) -> Starlette:
         found = await run_in_threadpool(check_health, home, settings)
         return JSONResponse(found, 200 if found["ok"] else 503)
 
-    def wants_json(request: Request) -> bool:
-        return request.url.path.startswith(("/sync/", "/attachments/"))
-
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, FieldpostError)
-        if wants_json(request):
-            return error_answer(error)
-        user = request.scope.get(USER) or User("")
-        return server_page(home, user, "error.html", status_of(error), problems=error.problems)
-
-    async def nowhere(request: Request, error: Exception) -> Response:
-        missing = getattr(error, "status_code", 404) == 404
-        code = Code.NOT_FOUND if missing else Code.METHOD_NOT_ALLOWED
-        if wants_json(request):
-            return JSONResponse(error_body([problem(code)]), 404 if missing else 405)
-        return await refused(request, NotFound([problem(code)]))
-
-    async def trouble(request: Request, error: Exception) -> Response:
-        log("unexpected error", level=40, error=error, path=request.url.path)
-        faults = [problem(Code.SERVER_TROUBLE)]
-        if wants_json(request):
-            return JSONResponse(error_body(faults), 500)
-        return server_page(home, User(""), "error.html", 500, problems=faults)
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with housekeeping(home.database, settings):
+            yield
 
     application = Starlette(
         routes=[
@@ -120,6 +93,7 @@ def make_application(settings: Settings) -> Starlette:
             *web_routes(home),
         ],
         middleware=[
+            Middleware(RequestLog),
             Middleware(SecurityHeaders),
             Middleware(BodyLimit, settings=settings),
             Middleware(OriginGuard, settings=settings),
@@ -131,14 +105,8 @@ def make_application(settings: Settings) -> Starlette:
                 shell=assets.shell_html,
             ),
         ],
-        exception_handlers={
-            FieldpostError: refused,
-            Forbidden: refused,
-            NotFound: refused,
-            404: nowhere,
-            405: nowhere,
-            500: trouble,
-        },
+        exception_handlers=Failures(home).handlers(),
+        lifespan=lifespan,
     )
     application.state.home = home
     application.state.settings = settings

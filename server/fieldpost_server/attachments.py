@@ -1,9 +1,13 @@
 """The attachments store: files by SHA-256, uploaded in pieces, verified before they count."""
 
+import fcntl
 import hashlib
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -72,20 +76,20 @@ class AttachmentStore:
                 not have its digest, or is no picture of the type that it claims.
         """
         self._check_size(max(size, offset + len(piece)))
-        there = self.offset(sha256, user)
-        if self.path(sha256).exists():
-            self._register(sha256, there, type_, "", user)
-            return there
-        if offset != there or offset + len(piece) > size:
-            detail = {"offset": there}
-            raise InputError([problem(Code.UPLOAD_OFFSET, offset=there, detail=detail)])
         part = self._part(sha256, user)
-        with part.open("ab") as file:
+        with _locked(part) as file:
+            there = self.offset(sha256, user)
+            if self.path(sha256).exists():
+                self._register(sha256, there, type_, "", user)
+                return there
+            if offset != there or offset + len(piece) > size:
+                detail = {"offset": there}
+                raise InputError([problem(Code.UPLOAD_OFFSET, offset=there, detail=detail)])
             file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        if offset + len(piece) == size:
-            self._finish(part, sha256, size, type_, "", user)
+            if offset + len(piece) == size:
+                self._finish(part, sha256, size, type_, "", user)
         return offset + len(piece)
 
     def keep(self, upload: Upload, user: User) -> Attachment:
@@ -144,6 +148,19 @@ class AttachmentStore:
                 )
 
         self.database.write(work)
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[BinaryIO]:
+    """Open an upload to append to; the same piece sent twice at once is written once."""
+    # the folder of the parts may be shared by many processes: the lock is the file's
+    with part.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield file
+        finally:
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
 
 
 def _fault(part: Path, sha256: str, type_: str) -> Code | None:

@@ -63,13 +63,14 @@ class Authentication:
             return
         headers = Headers(scope=scope)
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        user, offline = await run_in_threadpool(self._look_up, token)
         scope[TOKEN] = token
-        if user is not None:
-            scope[USER] = user
         if scope["path"].startswith(_PUBLIC):
             await self.app(scope, receive, send)
-        elif user is None:
+            return
+        user, offline = await run_in_threadpool(self._look_up, token)
+        if user is not None:
+            scope[USER] = user
+        if user is None:
             await self._send_away(scope, receive, send)
         elif offline and _is_navigation(scope, headers):
             await HTMLResponse(self.shell())(scope, receive, send)

@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import importlib
+import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,10 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import FieldpostError
+from fieldpost.home import Upload
+from fieldpost.users import User
 from fieldpost_server.application import load_app, make_application, make_assets, make_home
+from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.database import Database
 from fieldpost_server.health import check_health
 from fieldpost_server.log import start_logging
@@ -123,6 +127,7 @@ def _demo(settings: Settings, options: argparse.Namespace) -> None:
     database = Database(settings.database_url)
     _install_app(app, database)
     database.write(lambda session: _seed(session, app, settings))
+    _seed_attachments(settings, database)
     database.close()
     names = ", ".join(name for name, _, _ in DEMO_USERS)
     _say(
@@ -147,6 +152,18 @@ def _seed(session: Session, app: App, settings: Settings) -> None:
             )
     package = settings.app.partition(":")[0].partition(".")[0]
     importlib.import_module(f"{package}.server.seed").seed(session)
+
+
+def _seed_attachments(settings: Settings, database: Database) -> None:
+    """Store what the seeded rows refer to: the hook ``<package>.server.pictures.pictures()``."""
+    package = settings.app.partition(":")[0].partition(".")[0]
+    name = f"{package}.server.pictures"
+    if importlib.util.find_spec(name) is None:
+        return
+    store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
+    for attachment, content in importlib.import_module(name).pictures():
+        if not store.path(attachment.sha256).exists():
+            store.keep(Upload(attachment.name, attachment.type, content), User("demo"))
 
 
 def _check(settings: Settings, _: argparse.Namespace) -> int:

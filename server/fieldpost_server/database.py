@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from fieldpost.folding import add_folding
@@ -65,14 +65,20 @@ class Database:
                 yield session
 
     def write(self, work: Callable[[Session], T]) -> T:
-        """Run `work` in a write session; again, from the start, when the database asks for it."""
+        """Run `work` in a write session; again, from the start, when the database asks for it.
+
+        A row that another transaction inserted at the same time counts as such a request, once:
+        the second time `work` finds that row.
+        """
+        raced = False
         for attempt in range(1, ATTEMPTS):
             try:
                 with self.write_session() as session:
                     return work(session)
             except DBAPIError as error:
-                if not is_transient(error):
+                if not is_transient(error) and (raced or not is_taken(error)):
                     raise
+                raced |= is_taken(error)
                 time.sleep(0.01 * 2**attempt)
         with self.write_session() as session:
             return work(session)
@@ -95,6 +101,13 @@ def is_transient(error: DBAPIError) -> bool:
     if getattr(error.orig, "sqlstate", None) in _RETRY_STATES:
         return True
     return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+
+
+def is_taken(error: DBAPIError) -> bool:
+    """Say whether a row with the same unique value was there already."""
+    if not isinstance(error, IntegrityError):
+        return False
+    return getattr(error.orig, "sqlstate", None) == "23505" or "UNIQUE" in str(error.orig)
 
 
 def make_engine(url: str) -> sa.Engine:

@@ -89,7 +89,7 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         if path == "/sync/push":
             return self.settings.max_push_bytes
-        if path.startswith(("/attachments/", "/sync/attachments/")):
+        if path.startswith("/attachments/"):
             return self.settings.max_attachment_bytes
         return self.settings.max_body_bytes
 

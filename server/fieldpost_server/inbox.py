@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from logging import ERROR
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
@@ -119,8 +120,8 @@ class Inbox:
             return _receipt(envelope, Result(Outcome.FORBIDDEN, (stranger,)))
         try:
             return self._received(envelope, user)
-        except SQLAlchemyError as error:
-            log("envelope not applied", envelope=envelope.id, error=error)
+        except Exception as error:  # noqa: BLE001 - one envelope never stops another
+            log("envelope not applied", level=ERROR, envelope=envelope.id, error=error)
             trouble = problem(Code.SERVER_TROUBLE)
             return _receipt(envelope, Result(Outcome.RETRY, (trouble,)))
 
@@ -231,7 +232,7 @@ class Inbox:
         self, session: Session, envelope: Envelope, user: User, *, gap: bool = False
     ) -> Receipt:
         keys = ServerKeys(session, envelope.device)
-        result = replay(envelope, session, self.app, user, keys)
+        result = _replayed(envelope, session, self.app, user, keys)
         receipt = _receipt(envelope, result)
         if not receipt.is_applied:
             if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
@@ -273,6 +274,19 @@ class Inbox:
             )
         )
         return receipt
+
+
+def _replayed(
+    envelope: Envelope, session: Session, app: App, user: User, keys: ServerKeys
+) -> Result:
+    """Replay; what no database can take is the envelope's fault, not the server's trouble."""
+    try:
+        return replay(envelope, session, app, user, keys)
+    except (StatementError, OverflowError) as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+            raise
+        cause = str(error).splitlines()[0][:200]
+        return Result(Outcome.INVALID, (problem(Code.REPLAY_FAILED, cause=cause),))
 
 
 def _now() -> str:

@@ -37,7 +37,7 @@ def start_logging(level: int = logging.INFO) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    # requests are logged by `requests.py` with user and time taken
+    # requests are logged by `request_log.py` with user and time taken
     logging.getLogger("uvicorn.access").disabled = True
 
 

@@ -70,11 +70,10 @@ def read_delta(
         return Delta(now, reset=True)
     delta = Delta(now)
     every = set(plan) if cursor.plan != plan_id else set(whole) & set(plan)
-    candidates = _candidates(session, app, plan, changes)
+    swept = _swept(plan, changes, max_keys)
+    candidates = _candidates(session, app, plan, changes, without=every | swept)
     for name, entry in plan.items():
-        touched = {*changes.changed, *changes.whole}
-        watched = entry.watches & touched
-        if name in every or name in changes.whole or watched or len(candidates[name]) > max_keys:
+        if name in every or name in swept or len(candidates[name]) > max_keys:
             delta.replace.append(name)
             delta.put[name] = [_wire(entry, row) for row in session.execute(entry.select())]
         elif candidates[name]:
@@ -85,18 +84,42 @@ def read_delta(
     return delta
 
 
-def _candidates(session: Session, app: App, plan: Plan, changes: ChangeSet) -> dict[str, set[Key]]:
+def _swept(plan: Plan, changes: ChangeSet, max_keys: int) -> set[str]:
+    """Return the tables of which any row may have come or gone, and the child lists below them."""
+    touched = {*changes.changed, *changes.whole}
+    swept = {
+        name
+        for name, entry in plan.items()
+        if name in changes.whole
+        or entry.watches & touched
+        or len(changes.changed.get(name, ())) > max_keys
+    }
+    while below := {n for n, e in plan.items() if swept & {p for p, _ in e.parents}} - swept:
+        swept |= below
+    return swept
+
+
+def _candidates(
+    session: Session, app: App, plan: Plan, changes: ChangeSet, *, without: set[str]
+) -> dict[str, set[Key]]:
     """Return the keys that changed, and those of the child rows of records that changed.
 
     A record that enters the scope brings its children although they did not change themselves.
+    Tables in `without` are sent whole anyway.
     """
-    found: dict[str, set[Key]] = {}
-    for name, entry in plan.items():
-        keys = set(changes.changed.get(name, ()))
-        for parent, pairs in entry.parents:
-            if found.get(parent):
-                keys |= _children(session, app, entry, parent, pairs, found[parent])
-        found[name] = keys
+    found = {name: set(changes.changed.get(name, ())) for name in plan}
+    fresh = {name: set(keys) for name, keys in found.items() if keys}
+    while fresh:
+        parent, keys = fresh.popitem()
+        for name, entry in plan.items():
+            for other, pairs in entry.parents:
+                if other != parent or name in without:
+                    continue
+                # a table may be below several others, and they below each other: until none is new
+                more = _children(session, app, entry, parent, pairs, keys) - found[name]
+                if more:
+                    found[name] |= more
+                    fresh.setdefault(name, set()).update(more)
     return found
 
 

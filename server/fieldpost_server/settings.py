@@ -29,9 +29,8 @@ class Settings:
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
         demo: show the demo accounts on the sign-in page.
-        max_body_bytes: largest body of a form or an API call.
+        max_body_bytes: largest body of a form, an API call or a piece of an upload.
         max_push_bytes: largest body of a push, after unpacking.
-        max_envelope_bytes: largest envelope.
         max_attachment_bytes: largest attachment.
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
         keep_changes_days: changes older than this may be forgotten; a device that was away
@@ -51,7 +50,6 @@ class Settings:
     demo: bool = False
     max_body_bytes: int = 16 * MIB
     max_push_bytes: int = 64 * MIB
-    max_envelope_bytes: int = 5 * MIB
     max_attachment_bytes: int = 100 * MIB
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90

@@ -48,7 +48,7 @@ class SignIn:
         """Check name and password, and start a session."""
         async with request.form(max_files=0, max_fields=10) as form:
             name = str(form.get("name", ""))[:MAX_CHARACTERS].strip()
-            password = str(form.get("password", ""))[:MAX_CHARACTERS]
+            password = str(form.get("password", ""))
             wanted = str(form.get("next", ""))
         address = request.client.host if request.client else ""
         token, fault = await run_in_threadpool(self._checked, name, password, address)
@@ -58,7 +58,7 @@ class SignIn:
         answer: Response = RedirectResponse(_own_address(wanted), 303)
         if request.headers.get(SHELL_HEADER):
             answer = Response(status_code=204)
-        set_cookie(answer, token, self.settings, secure=request.url.scheme == "https")
+        set_cookie(answer, token, self.settings, secure=self._is_secure(request))
         return answer
 
     async def sign_out(self, request: Request) -> Response:
@@ -69,8 +69,12 @@ class SignIn:
         )
         answer = RedirectResponse("/sign-in", 303)
         answer.headers["Clear-Site-Data"] = '"cache"'
-        delete_cookie(answer, secure=request.url.scheme == "https")
+        delete_cookie(answer, secure=self._is_secure(request))
         return answer
+
+    def _is_secure(self, request: Request) -> bool:
+        # a proxy may take the encryption off: then the public address says it
+        return request.url.scheme == "https" or self.settings.origin.startswith("https:")
 
     def _checked(self, name: str, password: str, address: str) -> tuple[str, Problem | None]:
         database = self.home.database
