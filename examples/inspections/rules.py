@@ -24,9 +24,12 @@ def site_is_open(inspection: Inspection) -> Iterator[Verdict]:
     """Refuse a visit before there was something to visit."""
     site = inspection.site
     if site and _precedes(inspection.inspected_on, site.opened_on):
-        yield "inspected_on", (
-            f"{site.name} opened on {site.opened_on}. "
-            "Enter a date on or after that day, or choose another site."
+        yield (
+            "inspected_on",
+            (
+                f"{site.name} opened on {site.opened_on}. "
+                "Enter a date on or after that day, or choose another site."
+            ),
         )
 
 
@@ -35,9 +38,12 @@ def next_inspection_comes_later(inspection: Inspection) -> Iterator[Verdict]:
     """Refuse a next inspection that is due on the day of this one or before."""
     due = inspection.next_due_on
     if due is not None and not _precedes(inspection.inspected_on or date.min, due):
-        yield "next_due_on", (
-            f"This inspection is of {inspection.inspected_on}. "
-            "Enter a later day for the next one, or leave it empty."
+        yield (
+            "next_due_on",
+            (
+                f"This inspection is of {inspection.inspected_on}. "
+                "Enter a later day for the next one, or leave it empty."
+            ),
         )
 
 
@@ -53,9 +59,12 @@ def repair_comes_after_inspection(finding: Finding) -> Iterator[Verdict]:
     """Refuse a repair that was due before anybody knew of the fault."""
     inspection = finding.inspection
     if inspection and _precedes(finding.due_on, inspection.inspected_on):
-        yield "due_on", (
-            f"The inspection is of {inspection.inspected_on}. "
-            "Enter that day or a later one, or leave the date empty."
+        yield (
+            "due_on",
+            (
+                f"The inspection is of {inspection.inspected_on}. "
+                "Enter that day or a later one, or leave the date empty."
+            ),
         )
 
 

@@ -16,7 +16,10 @@ from fieldpost.app import App
 from fieldpost.errors import FieldpostError
 from fieldpost.home import Upload
 from fieldpost.users import User
+from fieldpost.home import Upload
+from fieldpost.users import User
 from fieldpost_server.application import load_app, make_application, make_assets, make_home
+from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.database import Database
 from fieldpost_server.health import check_health
@@ -137,33 +140,31 @@ def _demo(settings: Settings, options: argparse.Namespace) -> None:
     _serve(settings, options)
 
 
-def _seed(session: Session, app: App, settings: Settings) -> None:
+def _add_demo_users(session: Session, app: App, settings: Settings) -> None:
     for name, display_name, roles in DEMO_USERS:
-        if find_user(session, name) is None:
-            add_user(
-                session,
-                name,
-                DEMO_PASSWORD,
-                display_name=display_name,
-                roles=roles,
-                known_roles=app.roles,
-                seats=settings.seats,
-                password_at_least=1,
-            )
-    package = settings.app.partition(":")[0].partition(".")[0]
-    importlib.import_module(f"{package}.server.seed").seed(session)
+        if find_user(session, name) is not None:
+            continue
+        add_user(
+            session,
+            name,
+            DEMO_PASSWORD,
+            display_name=display_name,
+            roles=roles,
+            known_roles=app.roles,
+            seats=settings.seats,
+            password_at_least=1,
+        )
 
 
-def _seed_attachments(settings: Settings, database: Database) -> None:
-    """Store what the seeded rows refer to: the hook ``<package>.server.pictures.pictures()``."""
+def _seed(database: Database, settings: Settings) -> None:
+    """Run the app's hooks: `seed(session)` for rows, `attachments()` for the files they name."""
     package = settings.app.partition(":")[0].partition(".")[0]
-    name = f"{package}.server.pictures"
-    if importlib.util.find_spec(name) is None:
+    hooks = importlib.import_module(f"{package}.server.seed")
+    if not database.write(hooks.seed):
         return
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
-    for attachment, content in importlib.import_module(name).pictures():
-        if not store.path(attachment.sha256).exists():
-            store.keep(Upload(attachment.name, attachment.type, content), User("demo"))
+    for reference, content in hooks.attachments():
+        store.keep(Upload(reference.name, reference.type, content), User("demo"))
 
 
 def _check(settings: Settings, _: argparse.Namespace) -> int:

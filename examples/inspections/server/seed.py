@@ -55,6 +55,11 @@ def seed(session: Session) -> bool:
     return True
 
 
+def attachments() -> tuple[tuple[Attachment, bytes], ...]:
+    """Return the signatures and photos that the rows refer to, with their content."""
+    return pictures.pictures()
+
+
 def _sites(chance: random.Random) -> list[Site]:
     streets = [(town, street) for town, (_, names) in TOWNS.items() for street in names]
     places = list(product(streets, SiteKind))
