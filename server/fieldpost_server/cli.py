@@ -3,7 +3,6 @@
 import argparse
 import getpass
 import importlib
-import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -16,10 +15,7 @@ from fieldpost.app import App
 from fieldpost.errors import FieldpostError
 from fieldpost.home import Upload
 from fieldpost.users import User
-from fieldpost.home import Upload
-from fieldpost.users import User
 from fieldpost_server.application import load_app, make_application, make_assets, make_home
-from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.database import Database
 from fieldpost_server.health import check_health
@@ -129,8 +125,8 @@ def _demo(settings: Settings, options: argparse.Namespace) -> None:
     app = load_app(settings.app)
     database = Database(settings.database_url)
     _install_app(app, database)
-    database.write(lambda session: _seed(session, app, settings))
-    _seed_attachments(settings, database)
+    database.write(lambda session: _add_demo_users(session, app, settings))
+    _seed(database, settings)
     database.close()
     names = ", ".join(name for name, _, _ in DEMO_USERS)
     _say(
@@ -216,3 +212,7 @@ def _list_users(settings: Settings, _: argparse.Namespace) -> None:
     with Database(settings.database_url).read_session() as session:
         for user in list_users(session):
             _say(f"{user.name}\t{user.display_name}\t{', '.join(sorted(user.roles))}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

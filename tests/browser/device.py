@@ -1,0 +1,159 @@
+"""A browser on a profile of its own, as a person has it: it can be killed and started again."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--disable-sync",
+]
+SETUP_MS = 90_000
+
+# a browser reports every answer of 4xx and every lost connection to its console by itself
+EXPECTED = re.compile(
+    r"Failed to load resource: (net::ERR_|the server responded with a status of (401|422|503))"
+)
+
+
+class Device:
+    """One browser profile.
+
+    Attributes:
+        faults: page errors, console errors and requests to foreign hosts, as words.
+    """
+
+    def __init__(
+        self,
+        playwright: Playwright,
+        chromium: str,
+        profile: Path,
+        origin: str,
+        *,
+        width: int = 390,
+        height: int = 780,
+    ) -> None:
+        self.playwright = playwright
+        self.chromium = chromium
+        self.profile = profile
+        self.origin = origin
+        self.size = {"width": width, "height": height}
+        self.faults: list[str] = []
+        self.context: BrowserContext
+        self.page: Page
+        self.open()
+
+    def open(self) -> Page:
+        """Start the browser."""
+        self.context = self.playwright.chromium.launch_persistent_context(
+            str(self.profile),
+            executable_path=self.chromium,
+            args=ARGUMENTS,
+            viewport=self.size,
+            service_workers="allow",
+        )
+        self.context.on("weberror", lambda e: self.faults.append(f"page error: {e.error}"))
+        self.context.on("console", self._on_console)
+        self.context.on("request", self._on_request)
+        self.page = self.context.pages[0]
+        return self.page
+
+    def _on_console(self, message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind == "error" and not EXPECTED.match(text):
+            self.faults.append(f"console: {text}")
+
+    def _on_request(self, request: object) -> None:
+        url = getattr(request, "url", "")
+        if not url.startswith((self.origin, "blob:", "data:", "about:")):
+            self.faults.append(f"foreign request: {url}")
+
+    def close(self) -> None:
+        """Close the browser as a person does."""
+        self.context.close()
+
+    def kill(self) -> None:
+        """Kill the browser's processes at once."""
+        for pid in self._pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + 10
+        while self._pids() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        try:
+            self.context.close()
+        except Exception as error:  # noqa: BLE001 - whatever the driver says of a dead browser
+            print(f"closing a killed browser: {error}")
+        for lock in self.profile.glob("Singleton*"):
+            lock.unlink()
+
+    def _pids(self) -> list[int]:
+        mark = f"--user-data-dir={self.profile}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "cmdline").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    # what a person does
+
+    def sign_in(self, name: str, password: str = "demo") -> None:
+        """Sign in on the sign-in page."""
+        self.page.goto(self.origin + "/")
+        self.page.get_by_label("User name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def set_up(self, name: str) -> None:
+        """Sign in as a field worker and wait for the first download."""
+        self.sign_in(name)
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until the menu that Python has made on the device is there."""
+        self.page.locator("body[data-home=device]").wait_for(timeout=SETUP_MS)
+        self.page.get_by_role("navigation", name="Pages").wait_for(timeout=SETUP_MS)
+
+    def go(self, path: str) -> None:
+        """Open an address."""
+        self.page.goto(self.origin + path)
+        self.page.locator("main h1").first.wait_for(timeout=SETUP_MS)
+
+    def new_inspection(self, remarks: str, site: str = "") -> None:
+        """Open a new inspection's form and fill in what must be there."""
+        self.go("/pages/inspection/new")
+        if site:
+            self.page.get_by_label("Site").select_option(label=site)
+        else:
+            self.page.get_by_label("Site").select_option(index=1)
+        self.page.get_by_label("Inspected on").fill("2026-11-23")
+        self.page.get_by_label("Remarks").fill(remarks)
+
+    def save(self) -> None:
+        """Save the form and wait for the word."""
+        self.page.get_by_role("button", name="Save").last.click()
+        expect(self.page.get_by_role("status")).to_contain_text("Saved", timeout=20_000)
+
+    def sync(self) -> None:
+        """Tap Sync and wait until nothing is being done any more."""
+        button = self.page.get_by_role("button", name=re.compile("^Sync"))
+        button.click()
+        expect(button).not_to_have_attribute("data-state", "working", timeout=60_000)
+
+    def sync_state(self) -> str:
+        """Return what the button says it is."""
+        button = self.page.get_by_role("button", name=re.compile("^Sync"))
+        return button.get_attribute("data-state") or ""

@@ -1,0 +1,90 @@
+"""A reverse proxy between browser and server that loses what it is told to lose."""
+
+import http.client
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
+
+
+class FaultProxy:
+    """Listens on one address for good, while the server behind it comes, goes and dies.
+
+    Attributes:
+        target: port of the server behind; None answers nothing, as if the network were gone.
+        lose_answer: paths whose next answer is thrown away after the server has given it.
+        on_line: called with each line of a streamed answer to a push, before it is passed on.
+    """
+
+    def __init__(self) -> None:
+        self.target: int | None = None
+        self.lose_answer: list[str] = []
+        self.on_line: Callable[[int], None] | None = None
+        self.seen: list[str] = []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def handle_any(self) -> None:
+                proxy.handle(self)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = handle_any  # noqa: N815
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def origin(self) -> str:
+        """The address that the browser knows."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.server.shutdown()
+        self.server.server_close()
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        """Pass one request on and its answer back."""
+        request.close_connection = True
+        body = request.rfile.read(int(request.headers.get("content-length", 0)))
+        self.seen.append(f"{request.command} {request.path}")
+        if self.target is None:
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)
+        try:
+            headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
+            connection.request(request.command, request.path, body or None, headers)
+            answer = connection.getresponse()
+            if request.path in self.lose_answer:
+                answer.read()
+                self.lose_answer.remove(request.path)
+                return
+            self._pass_back(request, answer)
+        except (OSError, http.client.HTTPException):
+            return
+        finally:
+            connection.close()
+
+    def _pass_back(self, request: BaseHTTPRequestHandler, answer: http.client.HTTPResponse) -> None:
+        request.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                request.send_header(name, value)
+        request.send_header("Connection", "close")
+        request.end_headers()
+        if self.on_line is None or request.path != "/sync/push":
+            request.wfile.write(answer.read())
+            return
+        count = 0
+        while line := answer.readline():
+            count += 1
+            self.on_line(count)
+            request.wfile.write(line)
+            request.wfile.flush()

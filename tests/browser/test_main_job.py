@@ -1,0 +1,255 @@
+"""The main job, in a real browser, with the network cut and processes killed.
+
+R1, R3, R6, R7, R9, R21, R23, R24, R26, R42, R43, R49, R64.
+"""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.device import Device
+from browser.office import Office
+from browser.pictures import png
+from browser.proxy import FaultProxy
+
+pytestmark = pytest.mark.browser
+
+NewDevice = Callable[..., Device]
+
+
+def draw_signature(page: Page) -> None:
+    """Draw two strokes on the canvas."""
+    canvas = page.locator("[data-attachment=signature] canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    for offset in (0.3, 0.6):
+        page.mouse.move(box["x"] + 20, box["y"] + box["height"] * offset)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 120, box["y"] + box["height"] * 0.5, steps=8)
+        page.mouse.up()
+
+
+def add_finding(page: Page, index: int, note: str) -> None:
+    """Add a row to the child list and fill it in."""
+    page.get_by_role("button", name="Add finding").click()
+    row = page.locator(".child-row").nth(index)
+    row.get_by_label("Note").fill(note)
+    row.get_by_label("Severity").fill("4" if index == 0 else "2")
+
+
+def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
+    new_device: NewDevice, office: Office, proxy: FaultProxy
+) -> None:
+    """Sign in, lose the network, inspect, save, die, come back, sync: the office has it once."""
+    worker = new_device()
+    worker.set_up("worker1")
+    office.stop()
+    proxy.target = None
+    worker.context.set_offline(True)
+
+    worker.new_inspection("Made in the dark")
+    add_finding(worker.page, 0, "Loose rail at the top")
+    picture = {"name": "rail.png", "mimeType": "image/png", "buffer": png()}
+    worker.page.locator(".child-row").first.locator("input[type=file]").set_input_files([picture])
+    expect(worker.page.locator(".child-row .thumbs img")).to_have_count(1)
+    add_finding(worker.page, 1, "Paint is flaking")
+    draw_signature(worker.page)
+    worker.page.get_by_label("Status").select_option(label="Closed")
+    worker.save()
+    worker.go("/pages/inspection")
+    expect(worker.page.locator("tr.waiting")).to_have_count(1)
+    expect(worker.page.locator("tr.waiting .badge")).to_have_text("Waiting")
+
+    worker.kill()
+    worker.open()
+    worker.context.set_offline(True)
+    worker.go("/pages/inspection")
+    expect(worker.page.locator("tr.waiting")).to_have_count(1)
+    worker.page.locator("tr.waiting a").first.click()
+    expect(worker.page.get_by_text("Loose rail at the top")).to_be_visible()
+
+    proxy.target = office.start()
+    worker.context.set_offline(False)
+    worker.sync()
+    assert worker.sync_state() == "clean"
+    worker.go("/pages/inspection")
+    expect(worker.page.locator("tr.waiting")).to_have_count(0)
+
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.go("/pages/inspection?q=2026-11-23")
+    expect(desk.page.locator("table.list tbody tr")).to_have_count(1)
+    desk.page.locator("table.list tbody a").first.click()
+    expect(desk.page.get_by_text("Made in the dark")).to_be_visible()
+    expect(desk.page.get_by_text("Loose rail at the top")).to_be_visible()
+    expect(desk.page.get_by_text("Paint is flaking")).to_be_visible()
+    images = desk.page.locator("main img")
+    expect(images).to_have_count(2)
+    for index in range(2):
+        images.nth(index).scroll_into_view_if_needed()
+        expect(images.nth(index)).not_to_have_js_property("naturalWidth", 0)
+
+
+def test_a_lost_answer_to_a_push_applies_nothing_twice(
+    new_device: NewDevice, proxy: FaultProxy
+) -> None:
+    """The server applies and answers, the answer is lost, Sync again: still once (R26, R32)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    worker.new_inspection("Answer lost")
+    worker.save()
+    proxy.lose_answer.append("/sync/push")
+    worker.sync()
+    assert proxy.lose_answer == []
+    assert worker.sync_state() != "clean"
+    worker.sync()
+    assert worker.sync_state() == "clean"
+
+    worker.go("/pages/inspection?q=2026-11-23")
+    expect(worker.page.locator("table.list tbody tr")).to_have_count(1)
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.go("/pages/inspection?q=2026-11-23")
+    expect(desk.page.locator("table.list tbody tr")).to_have_count(1)
+
+
+def test_a_server_killed_in_the_middle_of_a_push_loses_and_doubles_nothing(
+    new_device: NewDevice, office: Office, proxy: FaultProxy
+) -> None:
+    """Twenty envelopes, the server dies after the seventh receipt: all twenty arrive once (R26)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    for number in range(20):
+        worker.new_inspection(f"Visit {number}")
+        worker.save()
+
+    def die(line: int) -> None:
+        if line == 7:
+            office.kill()
+
+    proxy.on_line = die
+    worker.sync()
+    assert worker.sync_state() != "clean"
+    proxy.on_line = None
+    proxy.target = office.start()
+    worker.sync()
+    assert worker.sync_state() == "clean"
+
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.go("/pages/inspection?q=2026-11-23")
+    expect(desk.page.locator("table.list tbody tr")).to_have_count(20)
+
+
+def problems_of(page: Page) -> list[tuple[str, str]]:
+    """Return each field's problem as (id of the control, words)."""
+    page.get_by_role("button", name="Save").last.click()
+    page.locator(".problem-summary").wait_for()
+    found: list[list[str]] = page.eval_on_selector_all(
+        "[aria-invalid=true]",
+        "all => all.map(e => [e.id, document.getElementById(e.id + '-problem').innerText])",
+    )
+    return [(field, words) for field, words in found]
+
+
+def test_a_rule_says_the_same_at_the_same_field_offline_and_online(new_device: NewDevice) -> None:
+    """The same wrong form gives the same messages at the same fields (R16)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    worker.context.set_offline(True)
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    said = []
+    for device in (worker, desk):
+        device.go("/pages/inspection/new")
+        device.page.get_by_label("Site").select_option(index=2)
+        device.page.get_by_label("Inspected on").fill("1950-01-01")
+        device.page.get_by_label("Score").fill("101")
+        device.page.get_by_label("Next due on").fill("1949-01-01")
+        device.page.get_by_label("Status").select_option(label="Closed")
+        add_finding(device.page, 0, "x")
+        said.append(problems_of(device.page))
+    assert said[0] == said[1]
+    fields = {field for field, _ in said[0]}
+    assert {"f-score", "f-inspected_on", "f-next_due_on"} <= fields
+    assert any(field.startswith("f-findings-0-") for field in fields)
+
+
+def test_a_conflict_is_kept_and_shown_and_overwrites_nothing(new_device: NewDevice) -> None:
+    """Both changed the score: the office's stays, the worker's is kept for repair (R37)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    worker.go("/pages/inspection")
+    worker.page.locator("table.list tbody a").first.click()
+    worker.page.get_by_role("link", name="Edit").wait_for()
+    address = worker.page.url.removeprefix(worker.origin)
+    worker.context.set_offline(True)
+    worker.go(f"{address}/edit")
+    worker.page.get_by_label("Score").fill("11")
+    worker.save()
+
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk.go(f"{address}/edit")
+    desk.page.get_by_label("Score").fill("22")
+    desk.save()
+
+    worker.context.set_offline(False)
+    worker.sync()
+    assert worker.sync_state() == "attention"
+    worker.go("/sync")
+    expect(worker.page.locator(".entry[data-state=attention]")).to_have_count(1)
+    expect(worker.page.locator(".entry[data-state=attention]")).to_contain_text("22")
+    worker.go(address)
+    expect(worker.page.locator("main")).to_contain_text("22")
+    desk.go(address)
+    expect(desk.page.locator("main")).to_contain_text("22")
+
+
+def test_the_designer_brings_a_page_to_a_device_and_takes_it_away(new_device: NewDevice) -> None:
+    """Switched on, a page works without a network after the next sync; off, it goes (R57)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("admin")
+    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    for wanted in ("true", "false"):
+        desk.go("/designer")
+        switch = desk.page.get_by_role("switch", name="Offline: Contractors")
+        switch.click()
+        expect(switch).to_have_attribute("aria-checked", wanted)
+        worker.context.set_offline(False)
+        worker.sync()
+        assert worker.sync_state() == "clean"
+        worker.context.set_offline(True)
+        worker.go("/pages/contractor")
+        if wanted == "true":
+            expect(worker.page.locator("table.list tbody tr").first).to_be_visible()
+        else:
+            expect(worker.page.locator("main")).to_contain_text("needs a connection")
+
+
+def test_signing_out_leaves_nothing_behind(new_device: NewDevice) -> None:
+    """Databases, caches and service workers are gone afterwards: counted, not assumed (R49)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    worker.page.locator("#account summary").click()
+    worker.page.get_by_role("button", name="Sign out").click()
+    expect(worker.page.locator("body")).to_contain_text(
+        re.compile("Nothing is left|nothing is left"), timeout=20_000
+    )
+    left = worker.page.evaluate(
+        """async () => ({
+          databases: (await indexedDB.databases()).length,
+          caches: (await caches.keys()).length,
+          workers: (await navigator.serviceWorker.getRegistrations()).length,
+          local: localStorage.length, session: sessionStorage.length,
+          used: (await (await navigator.storage.getDirectory()).keys().next()).done,
+        })"""
+    )
+    expected = {"databases": 0, "caches": 0, "workers": 0, "local": 0, "session": 0, "used": True}
+    assert expected == left
