@@ -1,6 +1,7 @@
 """The device's home: reads from the working copy, and keeps what is saved before it says so."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
+from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.home import Submission, SyncOverview, Upload
 from fieldpost.odp.keys import is_temporary
@@ -33,9 +35,10 @@ from fieldpost_client.state import DeviceState, load_state
 from fieldpost_client.working import WorkingCopy, make_working_copy
 
 T = TypeVar("T")
+_log = logging.getLogger("fieldpost")
 
 
-class NotReady(LookupError):  # noqa: N818 - it says what the device is
+class NotReady(LookupError):
     """The device has no data yet: the first download comes first."""
 
 
@@ -184,7 +187,7 @@ class DeviceHome:
             limit = f"{MAX_ENVELOPE_BYTES >> 20} MB"
             result = Result(Outcome.INVALID, (problem(Code.TOO_BIG, what="This", limit=limit),))
         else:
-            result = self.copy.replay(self.app, user, envelope)
+            result = self._replayed(user, envelope)
         if result.outcome in APPLIED:
             page = self.app.pages[submission.page]
             title = self._title(page, result.record) or submission.title
@@ -196,6 +199,15 @@ class DeviceHome:
             self.state.counters = self.state.counters.after(envelope)
         return Receipt(envelope.id, envelope.device, envelope.number, envelope.digest,
                        result.outcome, result.problems, result.keys, "", result.record)
+
+    def _replayed(self, user: User, envelope: Envelope) -> Result:
+        try:
+            return self.copy.replay(self.app, user, envelope)
+        except Exception as error:
+            # whatever an app's code raises: the form stays open with everything in it
+            _log.exception("a form could not be replayed")
+            fault = problem(Code.UNEXPECTED, cause=type(error).__name__)
+            raise InputError([fault]) from error
 
     def _title(self, page: Page, record: tuple[Any, ...]) -> str:
         if not record:

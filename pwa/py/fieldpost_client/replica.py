@@ -24,7 +24,7 @@ _BREATH_ROWS = 500
 _MAGIC = b"SQLite format 3\0"
 
 
-class Unreadable(ValueError):  # noqa: N818 - named by what it says of the bytes
+class Unreadable(ValueError):
     """Bytes that are no image of a database."""
 
 

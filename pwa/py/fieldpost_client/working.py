@@ -71,7 +71,7 @@ def make_working_copy(
 def _tried(copy: WorkingCopy, app: App, user: User, envelope: Envelope) -> Result:
     try:
         return copy.replay(app, user, envelope)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - see below
         # an app that has changed may fail in any way; the envelope itself is safe in the store
         _log.exception("envelope %s could not be replayed on the device", envelope.id)
         fault = problem(Code.REPLAY_FAILED, cause=type(error).__name__)

@@ -144,7 +144,7 @@ class Fault:
     skip: int = 0
 
 
-class _Death(Exception):  # noqa: N818 - it only ends the server's work
+class _Death(Exception):
     pass
 
 

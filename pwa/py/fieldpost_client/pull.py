@@ -1,0 +1,194 @@
+"""Pull: a newer replica from the server, proven equal, stored together with what it confirms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from fieldpost.errors import Code, problem
+from fieldpost_client.contact import Stopped, ask, data_of, headers_for, stopped_by
+from fieldpost_client.device import DeviceHome
+from fieldpost_client.download import Image, download_image
+from fieldpost_client.outbox import CONFIRMED, Entry
+from fieldpost_client.overview import TROUBLE
+from fieldpost_client.platform.base import Operation, StoreError
+from fieldpost_client.replica import Replica, Unreadable, kept_pieces
+from fieldpost_client.state import about_operations
+
+
+@dataclass
+class PullReport:
+    """What a pull came to.
+
+    Attributes:
+        pulled, removed: rows put and removed.
+        repaired: tables that were not equal and were put right.
+        unproven: tables that are not equal even so.
+        full: everything was downloaded anew.
+    """
+
+    pulled: int = 0
+    removed: int = 0
+    repaired: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
+    full: bool = False
+
+
+class Pull:
+    """One pull."""
+
+    def __init__(self, home: DeviceHome) -> None:
+        self.home = home
+        self.platform = home.platform
+        self.report = PullReport()
+        self.references: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Get what changed and put it in the place of the old replica.
+
+        Raises:
+            Stopped: the server cannot be reached or refuses, or the device could not store it;
+                the old replica stays.
+        """
+        # only what was confirmed before the server took its snapshot is surely in it
+        confirmed = self.home.outbox.of_state(CONFIRMED)
+        answer = await self._ask()
+        if answer is None:
+            await self._download(confirmed)
+            return
+        changed = any(answer.get(part) for part in ("put", "remove", "replace"))
+        try:
+            replica = await self._updated(answer)
+        except _Unequal:
+            await self._download(confirmed)
+            return
+        changed |= bool(self.report.repaired)
+        try:
+            await install(self.home, replica, answer["cursor"], answer, confirmed,
+                          pieces_changed=changed)
+        except StoreError as error:
+            raise stopped_by(error) from error
+
+    async def _ask(self, table: str = "") -> Any:
+        """Return the server's answer; None where only a full download helps."""
+        if not self.home.state.cursor:
+            return None
+        path = f"/sync/pull?cursor={quote(self.home.state.cursor, safe='')}"
+        if table:
+            path += f"&replace={quote(table, safe='')}"
+        try:
+            answer = await ask(self.platform, "GET", path, headers_for(self.home.state.device))
+        except Stopped as stopped:
+            if stopped.problem.code is Code.BAD_CURSOR:
+                return None
+            raise
+        data = data_of(answer)
+        return None if data["reset"] else data
+
+    async def _updated(self, answer: Mapping[str, Any]) -> Replica:
+        """Return the stored replica with the answer applied, proven equal.
+
+        Raises:
+            _Unequal: it cannot be made equal.
+        """
+        try:
+            image = await self.platform.store.read_image(self.home.state.pieces)
+            replica = Replica(self.home.app, image)
+        except (StoreError, Unreadable) as error:
+            raise _Unequal from error
+        try:
+            self._apply(replica, answer)
+            for table in await replica.differences(answer["digests"]):
+                await self._repair(replica, table)
+            self.references = dict(replica.attachments(self.home.app.models.values()))
+        except BaseException:
+            replica.close()
+            raise
+        return replica
+
+    def _apply(self, replica: Replica, answer: Mapping[str, Any]) -> None:
+        try:
+            replica.apply(answer)
+        except (ValueError, KeyError, TypeError, sa.exc.SQLAlchemyError) as error:
+            # the server's tables are others than this app's: the image comes with its own
+            raise _Unequal from error
+        self.report.pulled += sum(len(rows) for rows in answer.get("put", {}).values())
+        self.report.removed += sum(len(keys) for keys in answer.get("remove", {}).values())
+
+    async def _repair(self, replica: Replica, table: str) -> None:
+        """Ask for a table as a whole; its newer rows do no harm, the next pull brings the rest."""
+        answer = await self._ask(table)
+        if answer is None or table not in answer.get("replace", ()):
+            raise _Unequal
+        only = {"replace": [table], "put": {table: answer["put"].get(table, [])}}
+        self._apply(replica, only)
+        digest = {table: answer["digests"].get(table)}
+        if await replica.differences(digest):
+            self.report.unproven.append(table)
+            raise _Unequal
+        self.report.repaired.append(table)
+
+    async def _download(self, confirmed: list[Entry]) -> None:
+        self.report.full = True
+        image = await download_image(self.home)
+        self.report.pulled = sum(image.rows.values())
+        await install_image(self.home, image, None, confirmed)
+        self.references = image.references
+
+
+class _Unequal(Exception):
+    pass
+
+
+async def install_image(
+    home: DeviceHome, image: Image, about: Mapping[str, Any] | None, confirmed: list[Entry]
+) -> None:
+    """Put a downloaded image in the place of the replica; raises `Stopped`."""
+    try:
+        replica = Replica(home.app, image.content)
+    except Unreadable as error:
+        cause = problem(Code.UNEXPECTED, cause="the download cannot be opened")
+        raise Stopped(TROUBLE, cause) from error
+    image.references = dict(replica.attachments(home.app.models.values()))
+    try:
+        await install(home, replica, image.cursor, about, confirmed)
+    except StoreError as error:
+        raise stopped_by(error) from error
+
+
+async def install(
+    home: DeviceHome,
+    replica: Replica,
+    cursor: str,
+    about: Mapping[str, Any] | None,
+    confirmed: list[Entry],
+    *,
+    pieces_changed: bool = True,
+) -> None:
+    """Store a replica and swap the working copy; confirmed envelopes leave the outbox with it.
+
+    Raises:
+        StoreError: nothing was stored, and the old working copy stays.
+    """
+    pieces, operations = home.state.pieces, list[Operation]()
+    image = replica.image()
+    if pieces_changed or not pieces:
+        pieces, operations = await kept_pieces(home.platform, image)
+    current = {"cursor": cursor, "pieces": pieces, "size": len(image),
+               "app_version": home.app_version}
+    operations.append(("put", "replica", "current", current))
+    operations += about_operations(about) if about else []
+    operations += home.outbox.leaving(confirmed)
+    async with home.turn:
+        try:
+            await home.platform.store.write(operations)
+        except BaseException:
+            replica.close()
+            raise
+        if about:
+            home.state.adopt_about(about)
+        home.state.cursor, home.state.pieces = cursor, pieces
+        home.outbox.leave(confirmed)
+        home.swap(home.prepared(replica, frozenset()))

@@ -1,0 +1,148 @@
+"""Sync: push, pull, rebase, prove, and attachments; one at a time."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fieldpost.errors import Code, Problem, problem
+from fieldpost_client.contact import Stopped, stopped_by
+from fieldpost_client.device import DeviceHome
+from fieldpost_client.download import download_image, register
+from fieldpost_client.outbox import CONFIRMED, PENDING
+from fieldpost_client.overview import SIGNED_OUT, TROUBLE, WORKING
+from fieldpost_client.platform.base import Damaged, PlatformError, Refused, StoreError
+from fieldpost_client.pull import Pull, install_image
+from fieldpost_client.push import Push, summary
+from fieldpost_client.replica import Unreadable
+from fieldpost_client.uploads import Uploads, attachment_path
+
+_log = logging.getLogger("fieldpost")
+
+
+class Synchroniser:
+    """Keeps a device in step with its server."""
+
+    def __init__(self, home: DeviceHome) -> None:
+        self.home = home
+        self.platform = home.platform
+        self.uploads = Uploads(home)
+        self._running: asyncio.Future[dict[str, Any]] | None = None
+
+    async def sync(self) -> dict[str, Any]:
+        """Do one sync; a call while one is under way waits for that one and returns its report.
+
+        Returns:
+            Plain data: ``outcome`` ('done', 'offline', 'signed_out' or 'trouble'), counts,
+            ``problems``, and the ``status`` afterwards.
+        """
+        return await self._only_one(self._sync)
+
+    async def download(self) -> dict[str, Any]:
+        """Do the first download, or go on with it; returns a report as `sync` does."""
+        return await self._only_one(self._download)
+
+    async def _only_one(self, work: Any) -> dict[str, Any]:
+        if self._running is None:
+            self._running = asyncio.ensure_future(work())
+            self._running.add_done_callback(self._finished)
+        return await asyncio.shield(self._running)
+
+    def _finished(self, _: object) -> None:
+        self._running = None
+
+    async def _sync(self) -> dict[str, Any]:
+        begin = self.platform.now()
+        self._set(WORKING)
+        push, pull = Push(self.home), Pull(self.home)
+        activity, problems, attachments = "", list[Problem](), 0
+        try:
+            entries = self.home.outbox.of_state(PENDING)
+            await self.uploads.send_all(entries)
+            await push.send(entries)
+            await pull.run()
+            attachments = await self._load_attachments(pull.references)
+        except Stopped as stopped:
+            activity, problems = stopped.activity, [stopped.problem]
+            await self._settle()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost
+            # nothing is lost: the outbox is in the store, and the next sync begins anew
+            _log.exception("the sync failed")
+            activity, problems = TROUBLE, [problem(Code.UNEXPECTED, cause=type(error).__name__)]
+            await self._settle()
+        seconds = round((self.platform.now() - begin).total_seconds(), 1)
+        report = {**summary(push.report), **asdict(pull.report), "attachments": attachments,
+                  "seconds": seconds}
+        if not activity:
+            await self._note(report)
+        self._set(activity)
+        return {"outcome": activity or "done", **report, "refused": self.uploads.refused,
+                "problems": [p.to_json() for p in problems], "status": self.home.status()}
+
+    async def _settle(self) -> None:
+        """Show what the receipts of a sync that stopped have changed."""
+        if self.home.working is None or not self.home.outbox.of_state(CONFIRMED):
+            return
+        try:
+            await self.home.rebuild()
+        except (PlatformError, Unreadable):
+            _log.exception("the stored replica could not be read")
+
+    async def _note(self, report: Mapping[str, Any]) -> None:
+        moment = self.platform.now().isoformat(timespec="seconds")
+        try:
+            await self.platform.store.write([("put", "session", "last_sync", moment),
+                                             ("put", "session", "report", dict(report))])
+        except StoreError:
+            _log.warning("the report of the sync could not be stored")
+        self.home.state.last_sync, self.home.state.report = moment, dict(report)
+
+    async def _download(self) -> dict[str, Any]:
+        self._set(WORKING)
+        activity, problems, rows = "", list[Problem](), dict[str, int]()
+        try:
+            await register(self.home)
+            image = await download_image(self.home)
+            await install_image(self.home, image, None, [])
+            rows = image.rows
+            await self._note({"sent": 0, "pulled": sum(rows.values()), "full": True})
+        except Stopped as stopped:
+            activity, problems = stopped.activity, [stopped.problem]
+        except StoreError as error:
+            activity, problems = TROUBLE, [stopped_by(error).problem]
+        self._set(activity)
+        return {"outcome": activity or "done", "rows": rows,
+                "problems": [p.to_json() for p in problems], "status": self.home.status()}
+
+    async def load_attachments(self) -> int:
+        """Download what the rows on the device refer to; returns how many arrived."""
+        async with self.home.turn:
+            replica = self.home.copy.replica
+            references = dict(replica.attachments(self.home.app.models.values()))
+        return await self._load_attachments(references)
+
+    async def _load_attachments(self, references: Mapping[str, int]) -> int:
+        known = set(await self.platform.store.keys("attachments"))
+        wanted = [sha for sha in references if sha not in known]
+        loaded = 0
+        for number, sha256 in enumerate(wanted):
+            self.platform.notify({"event": "progress", "step": "attachments", "done": number,
+                                  "total": len(wanted)})
+            try:
+                await self.platform.download_attachment(attachment_path(sha256), sha256)
+            except Refused as refused:
+                if refused.status == 401:
+                    raise Stopped(SIGNED_OUT, problem(Code.SIGNED_OUT)) from refused
+                continue  # this one is not to be had; the others are
+            except Damaged:
+                continue
+            except PlatformError:
+                # the rows are here and proven; pictures come with the next sync
+                return loaded
+            loaded += 1
+        return loaded
+
+    def _set(self, activity: str) -> None:
+        self.home.activity = activity
+        self.home.notify()
