@@ -1,0 +1,94 @@
+"""Fixtures of all tests. The shared suite also runs inside Pyodide: nothing heavy is imported here."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from postgresql import Cluster
+
+ROOT = Path(__file__).parent.parent
+# quick ones first: a mistake shows early
+ORDER = ("shared", "client", "server", "parity", "chaos", "browser")
+_numbers = count(1)
+_left_out = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_left_out] = set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return ORDER.index(folder) if folder in ORDER else 0
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for part in sorted(config.stash[_left_out]):
+        terminalreporter.write_line(f"NOT TESTED with {part}: left out by FIELDPOST_WITHOUT")
+
+
+def _find(part: str, config: pytest.Config) -> Path:
+    """Return where a part of this machine lies; skip only where the user has said so."""
+    scripts = ROOT / "scripts"
+    without = subprocess.run([scripts / "without", part], capture_output=True, check=False)
+    if without.returncode == 0:
+        config.stash[_left_out].add(part)
+        pytest.skip(f"FIELDPOST_WITHOUT={os.environ['FIELDPOST_WITHOUT']}")
+    found = subprocess.run(
+        [scripts / f"ensure-{part}", "--find"], capture_output=True, text=True, check=False
+    )
+    if found.returncode != 0:
+        pytest.fail(f"{part} is missing here: run scripts/ensure-{part}", pytrace=False)
+    return Path(found.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def chromium_path(pytestconfig: pytest.Config) -> Path:
+    """Return the Chromium of this machine; Playwright's own is never downloaded."""
+    return _find("chromium", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator["Cluster"]:
+    """Run a temporary PostgreSQL cluster for the whole session."""
+    programs = _find("postgres", pytestconfig)
+    import postgresql  # not inside Pyodide
+
+    with postgresql.running(programs) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgres_url(postgres: "Cluster") -> Iterator[str]:
+    """Return the URL of an empty PostgreSQL database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    yield postgres.create(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of an empty SQLite database of this test's own."""
+    return f"sqlite:///{tmp_path / 'test.sqlite'}"
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty database: the test runs once on each kind."""
+    kind = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    url: str = request.getfixturevalue(kind)
+    return url
