@@ -1,0 +1,1 @@
+"""Apps that exist for the tests only."""
