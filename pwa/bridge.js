@@ -5,6 +5,8 @@ import * as store from "./store.js";
 
 /** An answer that brings no byte for so long counts as broken off. */
 const SILENCE_MS = 45_000;
+/** Answers larger than this say how far they are. */
+const TOLD_FROM_BYTES = 256 << 10;
 const BLOB_STORES = new Set(["attachments", "staged"]);
 
 /**
@@ -23,7 +25,13 @@ export function makeBridge(db, prefetched, notify) {
       /** @type {string} */ path,
       /** @type {string} */ headers,
       /** @type {Uint8Array<ArrayBuffer> | string | undefined} */ body,
-    ) => whole(await ask(method, path, JSON.parse(headers), body)),
+    ) => {
+      const answer = await ask(method, path, JSON.parse(headers), body);
+      const total = Number(answer.response.headers.get("content-length"));
+      const tell = (/** @type {number} */ done) =>
+        total > TOLD_FROM_BYTES && notify({ event: "progress", step: "rows", done, total, unit: "bytes" });
+      return whole(answer, tell);
+    },
     fetchLines: async (
       /** @type {string} */ method,
       /** @type {string} */ path,
@@ -148,10 +156,13 @@ async function expectSuccess(answer) {
   throw named(`Refused:${answer.response.status}`, text);
 }
 
-/** @param {Asked} answer */
-async function whole(answer) {
+/**
+ * @param {Asked} answer
+ * @param {(done: number) => void} [tell]
+ */
+async function whole(answer, tell) {
   const headers = JSON.stringify(Object.fromEntries(answer.response.headers));
-  return { status: answer.response.status, headers, body: await all(answer) };
+  return { status: answer.response.status, headers, body: await all(answer, tell) };
 }
 
 /** @param {Asked} answer */
@@ -170,10 +181,17 @@ async function* chunks({ response, calm, done }) {
   }
 }
 
-/** @param {Asked} answer */
-async function all(answer) {
+/**
+ * @param {Asked} answer
+ * @param {(done: number) => void} [tell]
+ */
+async function all(answer, tell) {
   const parts = [];
-  for await (const chunk of chunks(answer)) parts.push(chunk);
+  let size = 0;
+  for await (const chunk of chunks(answer)) {
+    parts.push(chunk);
+    tell?.((size += chunk.byteLength));
+  }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 

@@ -5,7 +5,7 @@ import { context } from "./context.js";
 import { Device } from "./device.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
 import { signIn } from "./sign-in.js";
-import { onSyncEvent } from "./sync-button.js";
+import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
 import { keptVersion, precache, servedManifest, useVersion } from "./versions.js";
 
 /**
@@ -28,17 +28,16 @@ export async function startDevice() {
   context.manifest = manifest;
   const device = new Device(manifest, onEvent);
   const { how } = await device.boot();
-  const { urls, version, app_version } = manifest;
-  const started = await device.call("start", { assets: urls, version, app_version });
+  const started = await device.call("start", startArgument(manifest));
   context.device = device;
-  context.user = nameOf(started.user);
+  context.user = started.user?.name ?? "";
   if (started.needs === "download") await download(device);
   if (how === "ordinary") whenIdle(() => void makeSnapshot(manifest));
 }
 
-/** @param {string | {name: string} | null} user */
-function nameOf(user) {
-  return typeof user === "string" ? user : (user?.name ?? "");
+/** @param {Manifest} manifest */
+function startArgument({ urls, version, app_version }) {
+  return { urls, version, app_version };
 }
 
 /** @returns {Promise<Manifest>} the version whose files are all here */
@@ -66,10 +65,11 @@ function download(device) {
   sayPreparing("Your data is being brought onto this device.");
   return untilItWorks(async () => {
     let answer = await device.call("download");
-    if (answer?.outcome === "signed_out" && (await signIn())) answer = await device.call("download");
-    const failed = answer?.outcome === "unreachable" || answer?.outcome === "signed_out";
-    if (failed) throw new Error(answer.words ?? answer.outcome);
-    if (answer?.problem) throw new Error(answer.words ?? answer.problem);
+    if (answer.outcome === "signed_out" && (await signIn())) answer = await device.call("download");
+    if (answer.outcome !== "done") throw new Error(answer.problems[0]?.message ?? answer.outcome);
+    for (const [name, count] of Object.entries(answer.rows)) {
+      showStep({ step: `rows of ${name}`, words: name, done: count, total: count, unit: "rows" });
+    }
   });
 }
 
@@ -104,8 +104,8 @@ function onEvent(event) {
   if (event.event === "boot") {
     showStep({ step: "python", words: BOOT_WORDS.get(event.step) ?? "Starting" });
   } else if (event.event === "progress" && !isShowingPages()) {
-    const { step, words, done, total, unit } = event;
-    showStep({ step, words: words ?? step, done, total, unit });
+    const { step, done, total, unit } = event;
+    showStep({ step, words: STEP_WORDS.get(step) ?? step, done, total, unit });
   } else {
     onSyncEvent(event);
   }

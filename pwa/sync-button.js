@@ -11,6 +11,14 @@ import { offerUpdate } from "./versions.js";
 
 const LONG_PRESS_MS = 600;
 
+/** What the steps of a sync are called. */
+export const STEP_WORDS = new Map([
+  ["rows", "Your data"],
+  ["push", "Sending entries"],
+  ["upload", "Sending pictures"],
+  ["attachments", "Getting pictures"],
+]);
+
 /** @type {Status | null} */
 let status = null;
 /** What is going on, in words; empty when nothing is. */
@@ -56,9 +64,10 @@ async function run() {
   try {
     let outcome = await context.device.call("sync");
     if (isSignedOut(outcome) && (await signIn())) outcome = await context.device.call("sync");
-    status = await context.device.call("status");
-    announce(outcome.words ?? status?.words ?? "", outcome.problem ? "problem" : "done");
-    afterContact(outcome);
+    status = outcome.status;
+    const isDone = outcome.outcome === "done";
+    announce(outcome.problems[0]?.message ?? outcome.status.words, isDone ? "done" : "problem");
+    if (isDone) void offerUpdate().catch((error) => console.info(error)); // there is a next time
   } catch (error) {
     console.info(error);
     const { message } = /** @type {Error} */ (error);
@@ -67,21 +76,15 @@ async function run() {
   if (!openForm()) await refresh();
 }
 
-/** @param {{outcome?: string, problem?: unknown}} outcome */
-function afterContact({ outcome, problem }) {
-  if (outcome === "unreachable" || problem) return;
-  void offerUpdate().catch((error) => console.info(error)); // there is always a next time
-}
-
 /** @param {{outcome?: string}} outcome */
 function isSignedOut({ outcome }) {
   return outcome === "signed_out";
 }
 
 /** @param {Record<string, any>} event */
-function wordsOf({ words, step, done, total }) {
-  const counted = total ? ` ${done ?? 0} of ${total}` : "";
-  return `${words ?? step ?? "Synchronising"}${counted}`;
+function wordsOf({ step, done, total, unit }) {
+  const counted = total && unit !== "bytes" ? `, ${done ?? 0} of ${total}` : "";
+  return `${STEP_WORDS.get(step) ?? "Synchronising"}${counted}`;
 }
 
 function draw() {
