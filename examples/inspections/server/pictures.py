@@ -33,9 +33,10 @@ class _Canvas:
         self.rows = [bytearray(width) for _ in range(height)]
 
     def box(self, left: int, top: int, right: int, bottom: int, colour: int) -> None:
-        left, right = max(left, 0), min(right, self.width)
+        left = min(max(left, 0), self.width)
+        right = min(max(right, left), self.width)
         for row in self.rows[max(top, 0) : max(bottom, 0)]:
-            row[left:right] = bytes([colour]) * max(right - left, 0)
+            row[left:right] = bytes([colour]) * (right - left)
 
     def stroke(self, x: float, y: float, size: int, colour: int) -> None:
         left, top = round(x) - size // 2, round(y) - size // 2
