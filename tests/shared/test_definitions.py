@@ -1,0 +1,218 @@
+"""What an author describes is checked at once and in words; fields follow from models."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import annotated_types as at
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from apps.clinic import Dose, Kind, Order, Patient, Reading, Visit, Ward, app
+from fieldpost.app import App
+from fieldpost.columns import AwareDateTime, ExactDecimal
+from fieldpost.errors import DefinitionError
+from fieldpost.fields import Choice
+from fieldpost.fields import Kind as FieldKind
+from fieldpost.pages import Page
+from fieldpost.types import PRIVATE
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Shelf(Base):
+    __tablename__ = "shelf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    price: Mapped[Annotated[int, PRIVATE] | None]
+    boxes: Mapped[list["Box"]] = relationship()
+
+
+class Box(Base):
+    __tablename__ = "box"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shelf_id: Mapped[int] = mapped_column(ForeignKey("shelf.id"))
+
+
+PAGES: dict[str, tuple[Callable[[], list[Page]], str]] = {
+    "unknown field": (
+        lambda: [Page(Shelf, form=["name", "colour"])],
+        "Shelf has no field 'colour'. It has: id, name, price, boxes.",
+    ),
+    "unknown field of the list": (
+        lambda: [Page(Shelf, form=["name"], list=["colour"])],
+        "Shelf has no field 'colour'. It has: id, name, price, boxes.",
+    ),
+    "unknown field to sort by": (
+        lambda: [Page(Shelf, form=["name"], sort=["-colour"])],
+        "Shelf has no field 'colour'. It has: id, name, price, boxes.",
+    ),
+    "private field": (
+        lambda: [Page(Shelf, form=["name", "price"])],
+        "Shelf.price is private and cannot be in a form.",
+    ),
+    "never filled in": (
+        lambda: [Page(Shelf, form=["id"])],
+        "Shelf.name must have a value, but the form does not show it and it has no default. "
+        "Add it to the form, give it a default, or set create=False.",
+    ),
+    "child list without its rows' end": (
+        lambda: [Page(Shelf, form=["name", "boxes"])],
+        "Shelf.boxes is a child list, so its rows must belong to their parent: give the "
+        'relationship cascade="all, delete-orphan".',
+    ),
+    "two pages with one name": (
+        lambda: [Page(Shelf, form=["name"]), Page(Shelf, form=["name"])],
+        "Two pages have the name 'shelf'. Give one of them a name of its own.",
+    ),
+    "unknown role": (
+        lambda: [Page(Shelf, form=["name"], roles=["Boss"])],
+        "The page 'shelf' names the role 'Boss', which the app does not have. "
+        "Add it to the app's roles.",
+    ),
+    "class of another base": (
+        lambda: [Page(Ward)],
+        "Ward does not belong to the app's declarative base.",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", PAGES)
+def test_a_faulty_description_is_refused_in_words(fault: str) -> None:
+    """An author reads what is wrong and what to do about it when the app starts."""
+    pages, words = PAGES[fault]
+
+    with pytest.raises(DefinitionError) as caught:
+        App("Store", Base, pages=pages())
+
+    assert [words] == [p.message for p in caught.value.problems]
+
+
+def test_all_faults_are_said_at_once() -> None:
+    """An author does not meet her mistakes one after the other."""
+    with pytest.raises(DefinitionError) as caught:
+        App("Store", Base, pages=[Page(Shelf, form=["nme", "price"], roles=["Boss"])])
+
+    assert 4 == len(caught.value.problems)
+
+
+def test_mapped_inheritance_is_refused() -> None:
+    """What replay could not take apart is refused when the app starts."""
+
+    class Other(DeclarativeBase):
+        pass
+
+    class Animal(Other):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012 - SQLAlchemy's way
+
+    class Cat(Animal):
+        __mapper_args__ = {"polymorphic_identity": "cat"}  # noqa: RUF012
+
+    with pytest.raises(DefinitionError, match="Cat uses mapped inheritance"):
+        App("Zoo", Other, pages=[Page(Animal)])
+
+
+def test_kinds_of_fields_follow_from_the_columns() -> None:
+    """Nothing is declared twice: the widget follows from the column's type (R14)."""
+    fields = app.models["visit"].fields
+
+    expected = {
+        "id": FieldKind.INTEGER,
+        "patient": FieldKind.LOOKUP,
+        "visited_on": FieldKind.DATE,
+        "starts_at": FieldKind.DATETIME,
+        "rang_at": FieldKind.TIME,
+        "kind": FieldKind.CHOICE,
+        "urgent": FieldKind.YES_NO,
+        "weight": FieldKind.DECIMAL,
+        "temperature": FieldKind.DECIMAL,
+        "score": FieldKind.INTEGER,
+        "summary": FieldKind.LONG_TEXT,
+        "signature": FieldKind.SIGNATURE,
+        "sketch": FieldKind.PHOTO,
+        "photos": FieldKind.PHOTOS,
+        "report": FieldKind.FILE,
+        "nurse": FieldKind.TEXT,
+    }
+    assert expected == {name: f.kind for name, f in fields.items()}
+
+
+def test_labels_and_hints_come_from_the_model() -> None:
+    """A label is the author's word for it, or the name in words."""
+    fields = app.models["visit"].fields
+
+    assert "Points of 100" == fields["score"].label
+    assert "In steps of 5." == fields["score"].hint
+    assert "Visited on" == fields["visited_on"].label
+    assert "Sent by" == app.models["patient"].fields["sent_by"].label
+
+
+def test_constraints_come_from_the_annotation_also_inside_an_optional() -> None:
+    """What `Annotated` says is the validation, group constraints taken apart (R16)."""
+    score = app.models["visit"].fields["score"]
+
+    assert (at.Ge(0), at.Le(100), at.MultipleOf(5)) == score.constraints
+    assert not score.required
+
+
+def test_what_is_required_follows_from_the_columns() -> None:
+    """NOT NULL means required, but a box that is not ticked is an answer."""
+    fields = app.models["visit"].fields
+
+    required = {name for name, field in fields.items() if field.required}
+    assert {"id", "patient", "visited_on", "kind", "nurse"} == required
+
+
+def test_choices_are_the_enum_by_value() -> None:
+    """Enums travel by value and are read in words."""
+    choices = app.models["visit"].fields["kind"].choices
+
+    assert (Choice("first", "First"), Choice("follow-up", "Follow up")) == choices
+    assert Kind.follow_up == app.models["visit"].fields["kind"].codec.from_text("follow-up")
+
+
+def test_keys_of_every_sort_are_understood() -> None:
+    """Integer keys are counted; UUID, text and composite keys are real from the start (R36)."""
+    generated = {name: model.generated_key for name, model in app.models.items()}
+
+    assert {
+        "ward": None,
+        "patient": None,
+        "visit": "id",
+        "order": "id",
+        "dose": None,
+        "reading": None,
+        "Drug %s list": "id",
+    } == generated
+    assert ("order_id", "number") == app.model_of(Dose).key
+
+
+def test_child_lists_know_how_their_rows_point_to_the_parent() -> None:
+    """A link may have several parts."""
+    links = app.model_of(Dose).children["readings"].link.pairs
+
+    assert {("order_id", "order_id"), ("dose_number", "number")} == set(links)
+    assert "reading" == app.model_of(Reading).name
+    assert "patient" == app.model_of(Patient).references["sent_by_id"]
+
+
+def test_types_that_sqlite_would_spoil_are_replaced() -> None:
+    """Decimals stay exact and moments aware on both databases (R36)."""
+    table: Any = Visit.__table__
+
+    assert isinstance(table.c.weight.type, ExactDecimal)
+    assert isinstance(table.c.starts_at.type, AwareDateTime)
+
+
+def test_names_that_need_quoting_keep_their_attributes() -> None:
+    """A column's name in the database is never a path in a form (R36)."""
+    fields = app.model_of(Order).fields
+
+    assert '50% "done" :x' == fields["share"].column.name
+    assert isinstance(fields["share"].column.type, sa.Integer)
