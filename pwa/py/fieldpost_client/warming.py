@@ -9,6 +9,7 @@ import encodings.latin_1
 import encodings.utf_8  # noqa: F401 - codecs are imported by name when first used
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,10 +36,9 @@ async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
             importlib.import_module(name)
         except ImportError:
             continue  # optional to whoever imports it
-    try:
+    # moments carry their offset; names of zones are for authors' own code
+    with suppress(ZoneInfoNotFoundError):
         ZoneInfo("UTC")
-    except ZoneInfoNotFoundError:
-        pass  # moments carry their offset; names of zones are for authors' own code
     client = make(app, HostPlatform())
     home = client.home
     user = User("nobody", "Nobody", frozenset(app.roles) | {OFFLINE})

@@ -1,0 +1,196 @@
+"""A device on the desk and its office: the real client and the real server in one process."""
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from client_forms import FormReader, posted
+from inspections.app import app as inspections
+from inspections.models import Inspection, Site, SiteKind
+from sqlalchemy.orm import Session
+
+from fieldpost.users import User
+from fieldpost_client.main import Client
+from fieldpost_client.platform.host import HostPlatform, HostStore
+from fieldpost_server import application, tables
+from fieldpost_server.people import give_role
+from fieldpost_server.sessions import COOKIE, start_session
+from fieldpost_server.settings import Settings
+from fieldpost_server.triggers import install
+
+VERSION = "sha256:test"
+
+
+class _Assets:
+    """The static files, which no test here asks for."""
+
+    app_version = VERSION
+
+    def routes(self) -> list[Any]:
+        return []
+
+    def url(self, name: str) -> str:
+        return f"/assets/{name}"
+
+    def shell_html(self) -> str:
+        return "<!doctype html>"
+
+
+@dataclass
+class Office:
+    """The server with its database."""
+
+    server: Any
+    settings: Settings
+
+    @property
+    def database(self) -> Any:
+        return self.server.state.home.database
+
+    def write(self, work: Callable[[Session], Any]) -> Any:
+        return self.database.write(work)
+
+    def add_user(self, name: str, *roles: str) -> None:
+        def work(session: Session) -> None:
+            session.execute(sa.insert(tables.user).values(
+                name=name, folded_name=name, display_name=name.title(), password_hash="-"))
+            for role in roles:
+                give_role(session, name, role, known_roles=inspections.roles, seats=100)
+
+        self.write(work)
+
+    def cookie(self, name: str) -> str:
+        token = self.write(lambda session: start_session(session, User(name)))
+        return f"{COOKIE}={token}"
+
+    def change(self, key: int, **values: Any) -> None:
+        self.write(lambda session: session.execute(
+            sa.update(Inspection).where(Inspection.id == key).values(**values)))
+
+    def rows(self, model: Any = Inspection) -> list[Any]:
+        with self.database.read_session() as session:
+            return list(session.scalars(sa.select(model).order_by(model.id)).all())
+
+    def envelopes(self) -> list[Any]:
+        with self.database.read_session() as session:
+            table = tables.envelope
+            return list(session.execute(sa.select(table).order_by(table.c.number)).all())
+
+
+@dataclass
+class Desk:
+    """A device: everything it knows is in `store`."""
+
+    platform: HostPlatform
+    client: Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    @property
+    def store(self) -> HostStore:
+        return self.platform.store
+
+    @property
+    def home(self) -> Any:
+        return self.client.home
+
+    def restart(self) -> dict[str, Any]:
+        """Begin anew from what is in the store, as after a power cut."""
+        self.client = Client(inspections, self.platform, VERSION)
+        return asyncio.run(self.client.start())
+
+    def download(self) -> dict[str, Any]:
+        return asyncio.run(self.client.download())
+
+    def sync(self) -> dict[str, Any]:
+        return asyncio.run(self.client.sync.sync())
+
+    def get(self, path: str) -> dict[str, Any]:
+        asked = {"method": "GET", "path": path, "headers": {}, "body": None}
+        return asyncio.run(self.client.request(asked))
+
+    def form(self, path: str) -> dict[str, str]:
+        answer = self.get(path)
+        assert answer["status"] == 200, answer
+        return FormReader(answer["body"]).fields
+
+    def post(self, path: str, fields: dict[str, str]) -> dict[str, Any]:
+        return asyncio.run(self.client.request(posted(path, fields)))
+
+    def save(self, path: str, **fields: str) -> dict[str, Any]:
+        """Open a form, fill in fields, save it; returns the answer."""
+        answer = self.post(path, {**self.form(path), **fields})
+        assert answer["status"] == 303, answer["body"]
+        return answer
+
+    def add(self, remarks: str = "New", **more: str) -> dict[str, Any]:
+        return self.save("/pages/inspection/new", site="1", inspected_on="2026-11-23",
+                         remarks=remarks, **more)
+
+    def rows(self, model: Any = Inspection) -> list[Any]:
+        with self.home.session() as session:
+            return list(session.scalars(sa.select(model).order_by(model.id)).all())
+
+    def remarks(self) -> list[str]:
+        return [row.remarks for row in self.rows()]
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """An office with two sites, one inspection of each of two workers, and their accounts."""
+    monkeypatch.setattr(application, "make_assets", lambda *_: _Assets())
+    settings = Settings(app="inspections.app:app", data=tmp_path,
+                        database=f"sqlite:///{tmp_path / 'office.sqlite'}")
+    server = application.make_application(settings)
+    made = Office(server, settings)
+    inspections.base.metadata.create_all(made.database.engine)
+    tables.metadata.create_all(made.database.engine)
+    install(made.database.engine, [model.table for model in inspections.models.values()])
+    for name in ("ann", "bob"):
+        made.add_user(name, "Offline")
+    made.write(_seed)
+    yield made
+    made.database.close()
+
+
+def _seed(session: Session) -> None:
+    from datetime import date
+
+    for key, name in ((1, "North bridge"), (2, "South school")):
+        session.add(Site(id=key, name=name, kind=SiteKind.school, street="Long road 1",
+                         town="Delft"))
+    session.flush()
+    for key, worker in ((1, "ann"), (2, "bob")):
+        session.add(Inspection(id=key, site_id=key, inspected_on=date(2026, 11, 1),
+                               remarks=f"Of {worker}", assignee=worker))
+
+
+@pytest.fixture
+def make_desk(office: Office) -> Callable[..., Desk]:
+    """Return a maker of devices that are signed in."""
+    numbers = itertools.count(1)
+
+    def make(name: str = "ann") -> Desk:
+        # ids that tell devices apart and are the same in every run
+        number = next(numbers)
+        ids = (str(uuid.UUID(int=(number << 64) + n)) for n in itertools.count(1))
+        platform = HostPlatform(office.server, headers={"cookie": office.cookie(name)},
+                                ids=lambda: next(ids))
+        return Desk(platform)
+
+    return make
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    """Ann's device after its first download."""
+    made = make_desk()
+    assert made.download()["outcome"] == "done"
+    return made
