@@ -24,8 +24,7 @@ from inspections.models import (
     SiteKind,
     Status,
 )
-from inspections.server.pictures import pictures
-from inspections.server.seed import INSPECTIONS, SITES, TODAY, WORKERS, seed
+from inspections.server.seed import INSPECTIONS, SITES, TODAY, WORKERS, attachments, seed
 
 PICTURE = Attachment("ab" * 32, 10, "image/png", "picture.png")
 OPENED = date(2020, 5, 1)
@@ -180,7 +179,7 @@ def test_seeded_data_is_complete(session: Session) -> None:
     """The demo has 200 sites and 1,000 inspections, and every picture it refers to exists."""
     assert SITES == session.scalar(sa.select(sa.func.count(Site.id))) == 200
     assert INSPECTIONS == session.scalar(sa.select(sa.func.count(Inspection.id))) == 1000
-    drawn = {reference for reference, _ in pictures()}
+    drawn = {reference for reference, _ in attachments()}
     closed = sa.select(Inspection.signature).where(Inspection.status == Status.closed)
     used = set(session.scalars(closed))
     for photos in session.scalars(sa.select(Finding.photos)):
@@ -190,7 +189,7 @@ def test_seeded_data_is_complete(session: Session) -> None:
 
 def test_pictures_are_whole() -> None:
     """Every drawn PNG holds as many bytes as its size says, in rows without a filter."""
-    for reference, content in pictures():
+    for reference, content in attachments():
         assert content.startswith(b"\x89PNG\r\n\x1a\n")
         assert reference.size == len(content)
         width, height = struct.unpack(">II", content[16:24])

@@ -34,8 +34,8 @@ VISITS = INSPECTIONS // SITES
 def seed(session: Session) -> bool:
     """Fill an empty database with sites, inspections and contractors; the caller commits.
 
-    Field workers `worker1` and `worker2` get half of the towns each. The rows refer to the
-    attachments of `inspections.server.pictures.pictures()`, which the caller stores.
+    Field workers `worker1` and `worker2` get half of the towns each. The rows refer to
+    `attachments()`, which the caller stores.
 
     Returns:
         Whether rows were added: none are where there is a site already.
@@ -57,6 +57,11 @@ def seed(session: Session) -> bool:
 
 def attachments() -> tuple[tuple[Attachment, bytes], ...]:
     """Return the signatures and photos that the rows refer to, with their content."""
+    return pictures.pictures()
+
+
+def attachments() -> tuple[tuple[Attachment, bytes], ...]:
+    """Return the signatures and photos that seeded rows refer to, each with its content."""
     return pictures.pictures()
 
 
