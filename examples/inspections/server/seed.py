@@ -60,11 +60,6 @@ def attachments() -> tuple[tuple[Attachment, bytes], ...]:
     return pictures.pictures()
 
 
-def attachments() -> tuple[tuple[Attachment, bytes], ...]:
-    """Return the signatures and photos that seeded rows refer to, each with its content."""
-    return pictures.pictures()
-
-
 def _sites(chance: random.Random) -> list[Site]:
     streets = [(town, street) for town, (_, names) in TOWNS.items() for street in names]
     places = list(product(streets, SiteKind))
