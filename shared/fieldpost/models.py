@@ -50,6 +50,8 @@ class Model:
         by_attribute: the same fields by stored attribute.
         children: its one-to-many relationships by name.
         references: foreign-key attribute to the name of the table it points to.
+        counted: foreign-key attribute to the name of the table whose counted key it holds in the
+            end: a composite key may hold its parent's key, and be pointed to in turn.
     """
 
     def __init__(self, cls: type[DeclarativeBase]) -> None:
@@ -66,6 +68,7 @@ class Model:
             for c in p.columns
             if c.foreign_keys
         }
+        self.counted = {p.key: name for p in self.mapper.column_attrs if (name := _counted(p))}
         every = (
             field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key))
             for p in self.mapper.column_attrs
@@ -142,6 +145,16 @@ def _column(prop: Any) -> sa.Column[Any]:
     column = prop.columns[0]
     assert isinstance(column, sa.Column)
     return column
+
+
+def _counted(prop: Any) -> str:
+    """Return the table whose counted key a foreign-key attribute holds; empty where it is none."""
+    column = _column(prop)
+    if not column.foreign_keys:
+        return ""
+    while column.foreign_keys:
+        column = next(iter(column.foreign_keys)).column
+    return column.table.name if column is column.table.autoincrement_column else ""
 
 
 def _marks(cls: type[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:

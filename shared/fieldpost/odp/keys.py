@@ -75,8 +75,8 @@ def resolved_part(
     """Return the real value of one key or foreign-key attribute; raises `UnknownKey`."""
     if not is_temporary(value):
         return value
-    owner = model.name if attribute == model.generated_key else model.references.get(attribute)
-    if owner is None or owner not in models or models[owner].generated_key is None:
+    owner = model.name if attribute == model.generated_key else model.counted.get(attribute)
+    if owner is None or owner not in models:
         return value
     found = real(owner, value)  # type: ignore[arg-type]  # is_temporary has checked it
     if found is None:

@@ -248,17 +248,14 @@ class _Replay:
         target = self.app.models.get(model.references.get(attribute, ""))
         if value is None or target is None or len(target.key) != 1:
             return
-        if (target.name, value) in self._fresh_rows:
-            return
         if self.session.get(target.cls, (value,)) is None:
+            new = self.session.new
+            if any(type(r) is target.cls and target.key_of(r) == (value,) for r in new):
+                return  # a row of this very form, whose key is real from the start
             each = model.by_attribute[attribute]
             self.invalid.append(
                 problem(Code.NO_SUCH_ROW, join_path(operation.at, each.name), label=each.label)
             )
-
-    @property
-    def _fresh_rows(self) -> set[tuple[str, int]]:
-        return {(model, real) for (model, _), real in self.fresh.items()}
 
     # checks on the whole
 
