@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from client_forms import FormReader, posted
-from inspections.app import app as inspections
-from inspections.models import Inspection, Site, SiteKind
 from sqlalchemy.orm import Session
 
+from client_forms import FormReader, posted
 from fieldpost.users import User
 from fieldpost_client.main import Client
 from fieldpost_client.platform.host import HostPlatform, HostStore
@@ -23,6 +21,8 @@ from fieldpost_server.people import give_role
 from fieldpost_server.sessions import COOKIE, start_session
 from fieldpost_server.settings import Settings
 from fieldpost_server.triggers import install
+from inspections.app import app as inspections
+from inspections.models import Inspection, Site, SiteKind
 
 VERSION = "sha256:test"
 
@@ -113,7 +113,7 @@ class Desk:
         return asyncio.run(self.client.sync.sync())
 
     def get(self, path: str) -> dict[str, Any]:
-        asked = {"method": "GET", "path": path, "headers": {}, "body": None}
+        asked: dict[str, Any] = {"method": "GET", "path": path, "headers": {}, "body": None}
         return asyncio.run(self.client.request(asked))
 
     def form(self, path: str) -> dict[str, str]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from inspections.models import Finding
 
 from fieldpost_client.platform.host import Crash
+from inspections.models import Finding
 
 NEW = "/pages/inspection/new"
 
