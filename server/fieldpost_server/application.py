@@ -68,10 +68,10 @@ def make_assets(settings: Settings, app: App) -> Assets:
     return Assets(settings.app, folder, ROOT / "node_modules", name=app.title)
 
 
-def make_application(settings: Settings) -> Starlette:
-    """Return the ASGI application that these settings describe."""
+def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:
+    """Return the ASGI application that these settings describe; `assets` where they are made."""
     app = load_app(settings.app)
-    assets = make_assets(settings, app)
+    assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
     async def health(_: Request) -> Response:

@@ -1,12 +1,45 @@
-"""Fixtures of the server's tests: each runs on SQLite and on PostgreSQL."""
+"""Fixtures of the server's tests: a server with the clinic app, on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
+import asyncio
+import gzip
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
 
+import httpx
 import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from sqlalchemy.orm import Session
+from starlette.routing import Route
 
-from fieldpost_server import tables
+from apps import clinic
+from apps.fakes import ADA, rows
+from fieldpost.envelope import Envelope, Operation
+from fieldpost.users import User, acting_as
+from fieldpost_client.replica import Replica
+from fieldpost_server import passwords, tables, triggers
+from fieldpost_server.application import make_application
+from fieldpost_server.assets import Assets
 from fieldpost_server.database import Database
+from fieldpost_server.home import ServerHome
+from fieldpost_server.people import add_user
 from fieldpost_server.settings import Settings
+
+PASSWORD = "correct horse"
+PEOPLE = {"anna": ["Offline"], "bert": ["Offline"], "dora": ["Doctor"], "admin": ["Admin"]}
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash with the least parameters: the cost of a guess is not what these tests measure."""
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", weak)
+    monkeypatch.setattr(passwords, "_NOBODY", weak.hash("nobody"))
 
 
 @pytest.fixture
@@ -22,3 +55,215 @@ def fieldpost_database(database: Database) -> Database:
     """A database with Fieldpost's own tables."""
     tables.metadata.create_all(database.engine)
     return database
+
+
+class Client:
+    """A browser or a program, without a network between."""
+
+    def __init__(self, application: Any) -> None:
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        self.asking = httpx.AsyncClient(transport=transport, base_url="http://office")
+        self.runner = asyncio.Runner()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self.asking.cookies
+
+    def request(self, method: str, address: str, **how: Any) -> httpx.Response:
+        return self.runner.run(self.asking.request(method, address, **how))
+
+    def get(self, address: str, **how: Any) -> httpx.Response:
+        return self.request("GET", address, **how)
+
+    def post(self, address: str, **how: Any) -> httpx.Response:
+        return self.request("POST", address, **how)
+
+    def close(self) -> None:
+        self.runner.run(self.asking.aclose())
+        self.runner.close()
+
+
+class NoAssets:
+    """Stands for what the browser loads."""
+
+    app_version = "1"
+
+    def url(self, name: str) -> str:
+        return f"/assets/{name}"
+
+    def shell_html(self) -> str:
+        return "<!doctype html><title>Shell</title>"
+
+    def routes(self) -> list[Route]:
+        return []
+
+
+@dataclass
+class Device:
+    """What a device keeps between its calls; as little as the protocol needs."""
+
+    client: Client
+    user: str
+    id: str = field(default_factory=lambda: f"d-{uuid.uuid4()}")
+    number: int = 0
+    last_digest: str = ""
+    cursor: str = ""
+    replica: Replica | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Fieldpost-Device": self.id, "Fieldpost-Protocol": "1"}
+
+    def register(self) -> dict[str, Any]:
+        answer = self.client.post("/sync/device", json={"device": self.id})
+        assert answer.status_code == 200, answer.text
+        return cast(dict[str, Any], answer.json())
+
+    def download(self) -> None:
+        answer = self.client.get("/sync/image", headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        self.close()
+        self.cursor = answer.headers["Fieldpost-Cursor"]
+        self.replica = Replica(clinic.app, gzip.decompress(answer.content))
+
+    def ask(self, *, cursor: str | None = None, replace: Sequence[str] = ()) -> Any:
+        wanted = {"cursor": self.cursor if cursor is None else cursor, "replace": list(replace)}
+        return self.client.get("/sync/pull", params=wanted, headers=self.headers)
+
+    def pull(self) -> dict[str, Any]:
+        answer = self.ask()
+        assert answer.status_code == 200, answer.text
+        data = cast(dict[str, Any], answer.json())
+        assert self.replica is not None
+        self.replica.apply(data)
+        self.cursor = data["cursor"]
+        return data
+
+    def read(self, query: sa.Select[Any]) -> list[Any]:
+        assert self.replica is not None
+        with self.replica.connection.begin():
+            return [tuple(row) for row in self.replica.connection.execute(query)]
+
+    def envelope(self, *operations: Operation, **parts: Any) -> Envelope:
+        """Return the next envelope of this device's chain."""
+        standard: dict[str, Any] = {
+            "id": str(uuid.uuid4()), "device": self.id, "number": self.number + 1,
+            "previous": self.last_digest, "app": "clinic", "app_version": "1", "page": "visit",
+            "user": self.user, "saved_at": "2026-11-23T08:15:04.112+01:00", "base": "",
+            "attachments": (),
+        }
+        made = Envelope(**{**standard, **parts}, operations=operations).sealed()
+        self.number, self.last_digest = made.number, made.digest
+        return made
+
+    def push(self, *envelopes: Envelope | str | bytes) -> list[dict[str, Any]]:
+        lines = [e.to_text() if isinstance(e, Envelope) else e for e in envelopes]
+        body = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
+        answer = self.client.post("/sync/push", content=body, headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+    def upload(self, content: bytes, type_: str, *, start: int = 0, end: int | None = None) -> Any:
+        headers = {
+            **self.headers, "Upload-Offset": str(start), "Upload-Length": str(len(content)),
+            "Upload-Type": type_, "Content-Type": "application/offset+octet-stream",
+        }
+        sha256 = hashlib.sha256(content).hexdigest()
+        return self.client.request(
+            "PATCH", f"/sync/attachments/{sha256}", content=content[start:end], headers=headers
+        )
+
+    def close(self) -> None:
+        if self.replica is not None:
+            self.replica.close()
+
+
+@dataclass
+class Office:
+    """A server with the clinic app and four users."""
+
+    settings: Settings
+    application: Any
+    clients: list[Client] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
+
+    @property
+    def home(self) -> ServerHome:
+        return cast(ServerHome, self.application.state.home)
+
+    @property
+    def database(self) -> Database:
+        return self.home.database
+
+    def client(self, user: str | None = None, password: str = PASSWORD) -> Client:
+        made = Client(self.application)
+        self.clients.append(made)
+        if user is not None:
+            answer = made.post("/sign-in", data={"name": user, "password": password})
+            assert answer.status_code == 303, answer.text
+        return made
+
+    def device(self, user: str, *, download: bool = True) -> Device:
+        made = Device(self.client(user), user)
+        self.devices.append(made)
+        made.register()
+        if download:
+            made.download()
+        return made
+
+    def write(self, work: Callable[[Session], Any]) -> Any:
+        with acting_as(User("other program")):
+            return self.database.write(work)
+
+    def run(self, *statements: sa.Executable) -> None:
+        with self.database.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def rows(self, query: sa.Select[Any]) -> list[Any]:
+        with self.database.read_session() as session:
+            return [tuple(row) for row in session.execute(query)]
+
+    def close(self) -> None:
+        for device in self.devices:
+            device.close()
+        for client in self.clients:
+            client.close()
+        self.database.close()
+
+
+@pytest.fixture
+def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
+    """A server with data; `anna` and `bert` are field workers."""
+    settings = Settings(app="apps.clinic:app", data=tmp_path / "data", database=database_url)
+    made = Office(settings, make_application(settings, cast(Assets, NoAssets())))
+    engine = made.database.engine
+    clinic.Base.metadata.create_all(engine)
+    triggers.install(engine, [m.table for m in clinic.app.models.values()])
+    made.write(_fill)
+    yield made
+    made.close()
+
+
+def _fill(session: Session) -> None:
+    session.add_all(rows())
+    session.flush()
+    if session.connection().dialect.name == "postgresql":
+        for name in ("visit", '"order"'):
+            session.execute(
+                sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 100)")
+            )
+    for name, roles in PEOPLE.items():
+        add_user(session, name, PASSWORD, roles=roles, known_roles=clinic.app.roles, seats=100)
+
+
+def new_visit(key: int = -1, **values: Any) -> Operation:
+    """Return the insert of a visit of Ada's."""
+    given = {"patient_id": str(ADA), "visited_on": "2026-11-23", "kind": "first", "nurse": "anna"}
+    return Operation("insert", "visit", (key,), {**given, **values})
+
+
+@pytest.fixture
+def visit() -> Callable[..., Operation]:
+    """Return a function that makes the insert of a visit."""
+    return new_visit

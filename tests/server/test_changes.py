@@ -251,8 +251,12 @@ def test_rights_of_other_programs_are_enough(feed: Database) -> None:
     role = f"other_{uuid4().hex}"
     run(feed, f"CREATE ROLE {role}", f"GRANT SELECT, INSERT ON site TO {role}")
     try:
-        run(feed, f"SET LOCAL ROLE {role}", "SET LOCAL search_path = ''",
-            "INSERT INTO public.site (id) VALUES (1)")
+        run(
+            feed,
+            f"SET LOCAL ROLE {role}",
+            "SET LOCAL search_path = ''",
+            "INSERT INTO public.site (id) VALUES (1)",
+        )
         assert {"site": {(1,)}} == since(feed, before).changed
     finally:
         run(feed, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
@@ -327,9 +331,7 @@ def test_a_changed_key_gets_new_triggers(feed: Database) -> None:
     assert {"site": {(1, "a")}} == found.changed
 
 
-@pytest.mark.parametrize(
-    ("kind", "primary"), [(sa.LargeBinary, True), (sa.Integer, False)]
-)
+@pytest.mark.parametrize(("kind", "primary"), [(sa.LargeBinary, True), (sa.Integer, False)])
 def test_tables_without_a_usable_key_are_refused(
     database: Database, kind: type, primary: bool
 ) -> None:
@@ -413,8 +415,17 @@ def test_cursors_survive_their_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "f1", "f2." + "a" * 32 + ".1.", "f1." + "a" * 32 + ".-1.", "f1." + "a" * 32 + ".١.",
-             "f1." + "a" * 32 + "." + "9" * 19 + ".", "f1." + "a" * 32 + ".1." + "x" * 9000, "\0"]
+    "text",
+    [
+        "",
+        "f1",
+        "f2." + "a" * 32 + ".1.",
+        "f1." + "a" * 32 + ".-1.",
+        "f1." + "a" * 32 + ".١.",
+        "f1." + "a" * 32 + "." + "9" * 19 + ".",
+        "f1." + "a" * 32 + ".1." + "x" * 9000,
+        "\0",
+    ],
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     """Broken cursors get the catalogue's error (R66)."""
