@@ -110,6 +110,8 @@ class Model:
         )
         if None in parts:
             raise ValueError("a key has no empty parts")
+        if any(isinstance(part, int) and abs(part) >= 1 << 63 for part in parts):
+            raise ValueError("no database counts that far")
         return parts
 
     def title_of(self, row: Any) -> str:

@@ -9,6 +9,9 @@ from urllib.parse import quote, unquote
 from fieldpost.fields import Field, Kind
 from fieldpost.models import Model
 
+ADDRESS = "/,:@!$&'()*+;="
+"""Characters that stand for themselves in an address's path."""
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -78,4 +81,5 @@ def key_from_text(model: Model, text: str) -> list[Any] | None:
 
 def record_url(page: str, key: Any) -> str:
     """Return the address of a record, its key given as JSON data."""
-    return f"/pages/{page}/records/{key_text_of_json(key)}"
+    # a server undoes one encoding before it looks at slashes: a second one keeps those of the key
+    return f"/pages/{page}/records/{quote(key_text_of_json(key), safe=ADDRESS)}"

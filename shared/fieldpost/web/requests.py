@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from fieldpost.errors import Code, FieldpostError, Forbidden, InputError, NotFou
 from fieldpost.home import Home, Upload
 from fieldpost.protocol import DRAFT_HEADER, MAX_OPERATIONS
 from fieldpost.users import User
+from fieldpost.web.display import ADDRESS
 from fieldpost.web.templates import render
 
 USER = "fieldpost.user"
@@ -86,7 +88,11 @@ def endpoint(
             problems = error.problems
         except FieldpostError as error:
             return error_page(asked, error)
-        return await home.run(lambda: on_problem(asked, problems))
+        try:
+            return await home.run(lambda: on_problem(asked, problems))
+        except FieldpostError as error:
+            # what was posted cannot be read, so there is no form to show
+            return error_page(asked, error)
 
     return respond
 
@@ -106,7 +112,7 @@ async def _read(home: Home, request: Request) -> PageRequest:
         home,
         request.scope[USER],
         request.method,
-        request.url.path,
+        quote(request.scope["path"], safe=ADDRESS),
         dict(request.path_params),
         dict(request.query_params),
         posted,
