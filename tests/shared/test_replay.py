@@ -31,7 +31,9 @@ def insert(model: str, key: Any, at: str = "", **values: Any) -> Operation:
     return Operation("insert", model, key if isinstance(key, tuple) else (key,), values, at=at)
 
 
-def update(model: str, key: Any, new: dict[str, Any], was: dict[str, Any], at: str = "") -> Operation:
+def update(
+    model: str, key: Any, new: dict[str, Any], was: dict[str, Any], at: str = ""
+) -> Operation:
     return Operation("update", model, key if isinstance(key, tuple) else (key,), new, was, at)
 
 
@@ -357,7 +359,9 @@ def test_a_rule_that_breaks_is_a_problem_not_a_crash(home: FakeHome) -> None:
 
 def test_a_chosen_row_that_is_gone_is_named(home: FakeHome) -> None:
     """The words are ours, not the database's (R16)."""
-    result = home.do(insert("visit", -7, patient_id=str(uuid.UUID(int=404)), visited_on="2026-01-01"))
+    result = home.do(
+        insert("visit", -7, patient_id=str(uuid.UUID(int=404)), visited_on="2026-01-01")
+    )
 
     assert (Outcome.INVALID, [(Code.NO_SUCH_ROW, "patient")]) == told(result)
 

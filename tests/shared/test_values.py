@@ -27,7 +27,11 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("patient.id", uuid.UUID(int=7), "00000000-0000-0000-0000-000000000007"),
     ("visited_on", date(2026, 11, 23), "2026-11-23"),
     ("rang_at", time(14, 30, 5), "14:30:05"),
-    ("starts_at", datetime(2026, 11, 23, 7, 15, 4, 112000, UTC), "2026-11-23T07:15:04.112000+00:00"),
+    (
+        "starts_at",
+        datetime(2026, 11, 23, 7, 15, 4, 112000, UTC),
+        "2026-11-23T07:15:04.112000+00:00",
+    ),
     ("kind", Kind.follow_up, "follow-up"),
     ("urgent", False, False),
     ("weight", Decimal("70.50"), "70.50"),
