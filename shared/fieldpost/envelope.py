@@ -1,11 +1,11 @@
 """The Smart Envelope: a form with its records as one JSON document."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from fieldpost import jsontext
 from fieldpost.canonical import canonical, digest
 from fieldpost.errors import Code, InputError, Problem, problem
 from fieldpost.protocol import (
@@ -104,16 +104,12 @@ def read_envelope(text: str | bytes) -> Envelope:
         limit = f"{MAX_ENVELOPE_BYTES >> 20} MB"
         raise InputError([problem(Code.TOO_BIG, what="The envelope", limit=limit)])
     try:
-        data = json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
+        data = jsontext.parse(text)
+    except jsontext.TooDeepError:
         raise InputError([problem(Code.TOO_DEEP)]) from None
     except ValueError as error:
         raise InputError([_malformed(f"it is not JSON ({error})")]) from None
     return envelope_from_data(data)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def envelope_from_data(data: Any) -> Envelope:

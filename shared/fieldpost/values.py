@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from fieldpost import jsontext
 from fieldpost.columns import AwareDateTime, ExactDecimal
 from fieldpost.errors import Code
 from fieldpost.types import Attachment, AttachmentType
@@ -158,7 +159,8 @@ def _iso(parse: Callable[[str], Any], shape: str, code: Code) -> Callable[[Any],
 
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
-_TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+# newer Pythons read 24:00 as the next midnight: neither side takes it
+_TIME = r"([01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,6})?)?"
 _OFFSET = r"(Z|[+-]\d{2}:\d{2})"
 _date = _iso(date.fromisoformat, _DATE, Code.NOT_A_DATE)
 _time = _iso(time.fromisoformat, _TIME, Code.NOT_A_TIME)
@@ -236,8 +238,8 @@ def _attachment_codec(several: bool) -> Codec:
 
     def from_text(text: str) -> Any:
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            data = jsontext.parse(text)
+        except ValueError as error:
             raise ValueProblem(Code.NOT_AN_ATTACHMENT) from error
         return from_json(data)
 

@@ -1,11 +1,11 @@
 """Rows of a form as they are filled in: text by field, with their child lists."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldpost import jsontext
 from fieldpost.errors import Code, InputError, join_path, problem
 from fieldpost.fields import Field
 from fieldpost.models import Model
@@ -82,8 +82,8 @@ class _PostedForm:
         if not at or not (text := self.posted.get(join_path(at, "_key"))):
             return None
         try:
-            key = json.loads(text)
-        except (ValueError, RecursionError):
+            key = jsontext.parse(text)
+        except ValueError:
             key = None
         if not isinstance(key, list):
             raise InputError([problem(Code.MALFORMED, at, reason="a row's key cannot be read")])
@@ -155,9 +155,9 @@ def opened_from_text(form: Form, text: str | None) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        opened = json.loads(text)
+        opened = jsontext.parse(text)
         _check_opened(form, opened)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = "what the form was opened on cannot be read"
         raise InputError([problem(Code.MALFORMED, reason=reason)]) from error
     return dict(opened)
