@@ -1,17 +1,19 @@
 """Proof that two sides hold the same rows: a count and a sum that does not depend on the order."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fieldpost.canonical import canonical
-
 _MODULUS = 1 << 128
+# the text of `fieldpost.canonical`, from an encoder that is made once and not for every row
+_canonical = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"),
+                              sort_keys=True).encode
 
 
 def row_digest(data: Mapping[str, Any]) -> int:
     """Return the digest of one row as it travels (`fieldpost.wire`): a number below 2**128."""
-    return int.from_bytes(hashlib.sha256(canonical(data).encode()).digest()[:16])
+    return int.from_bytes(hashlib.sha256(_canonical(data).encode()).digest()[:16])
 
 
 def table_digest(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from fieldpost.columns import AwareDateTime, ExactDecimal
 from fieldpost.models import Model
 from fieldpost.types import Attachment, AttachmentType
 
-_PLAIN = (bool, int, str)
+_PLAIN = frozenset({bool, int, str, type(None)})
 
 
 def public_columns(model: Model) -> tuple[sa.Column[Any], ...]:
@@ -39,7 +39,9 @@ def row_to_wire(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
         table: whose row it is.
         row: column name to value as SQLAlchemy reads it; only these columns travel.
     """
-    return {name: _to_wire(table.columns[name], value) for name, value in row.items()}
+    # most values travel as they are; a replica has many rows, and all of them are proven
+    return {name: value if type(value) in _PLAIN else _to_wire(table.columns[name], value)
+            for name, value in row.items()}
 
 
 def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:

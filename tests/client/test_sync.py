@@ -228,6 +228,29 @@ def test_difference_is_repaired_and_reported(desk: Any) -> None:
     assert desk.remarks() == ["Of ann"]
 
 
+def test_proof_is_not_repeated_needlessly(
+    desk: Any, office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that was proven and is untouched since is not gone through again (R47)."""
+    seen: list[list[str]] = []
+    differences = Replica.differences
+
+    async def watched(replica: Replica, digests: Any) -> list[str]:
+        seen.append(sorted(digests))
+        return await differences(replica, digests)
+
+    monkeypatch.setattr(Replica, "differences", watched)
+    desk.sync()
+    desk.restart()
+    desk.sync()
+    office.change(1, remarks="Changed")
+    desk.sync()
+    assert seen[0] == ["finding", "inspection", "site"]
+    assert seen[1] == []
+    assert "inspection" in seen[2]
+    assert "site" not in seen[2]
+
+
 def test_unknown_cursor_gets_everything(desk: Any, office: Any) -> None:
     """A device that was away too long gets a full download, its pending work replayed (R48)."""
     desk.add("Pending")

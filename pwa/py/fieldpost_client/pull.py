@@ -15,7 +15,7 @@ from fieldpost_client.outbox import CONFIRMED, Entry
 from fieldpost_client.overview import TROUBLE
 from fieldpost_client.platform.base import Operation, StoreError
 from fieldpost_client.replica import Replica, Unreadable, kept_pieces
-from fieldpost_client.state import about_operations
+from fieldpost_client.state import about_operations, seal_of
 
 
 @dataclass
@@ -44,6 +44,7 @@ class Pull:
         self.platform = home.platform
         self.report = PullReport()
         self.references: dict[str, int] = {}
+        self.proven: dict[str, Any] = {}
 
     async def run(self) -> None:
         """Get what changed and put it in the place of the old replica.
@@ -67,7 +68,7 @@ class Pull:
         changed |= bool(self.report.repaired)
         try:
             await install(self.home, replica, answer["cursor"], answer, confirmed,
-                          pieces_changed=changed)
+                          pieces_changed=changed, proven=self.proven)
         except StoreError as error:
             raise stopped_by(error) from error
 
@@ -100,13 +101,24 @@ class Pull:
             raise _Unequal from error
         try:
             self._apply(replica, answer)
-            for table in await replica.differences(answer["digests"]):
+            self.proven = dict(answer["digests"])
+            for table in await replica.differences(self._doubtful(answer)):
                 await self._repair(replica, table)
             self.references = dict(replica.attachments(self.home.app.models.values()))
         except BaseException:
             replica.close()
             raise
         return replica
+
+    def _doubtful(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the digests that the last proof does not cover: tables touched since, or others.
+
+        Going through a large table takes seconds on a device.
+        """
+        touched = {*answer.get("put", ()), *answer.get("remove", ()), *answer.get("replace", ())}
+        known = self.home.state.proven
+        return {table: digest for table, digest in answer["digests"].items()
+                if table in touched or known.get(table) != digest}
 
     def _apply(self, replica: Replica, answer: Mapping[str, Any]) -> None:
         try:
@@ -128,6 +140,7 @@ class Pull:
         if await replica.differences(digest):
             self.report.unproven.append(table)
             raise _Unequal
+        self.proven |= digest
         self.report.repaired.append(table)
 
     async def _download(self, confirmed: list[Entry]) -> None:
@@ -166,6 +179,7 @@ async def install(
     confirmed: list[Entry],
     *,
     pieces_changed: bool = True,
+    proven: Mapping[str, Any] | None = None,
 ) -> None:
     """Store a replica and swap the working copy; confirmed envelopes leave the outbox with it.
 
@@ -177,7 +191,8 @@ async def install(
     if pieces_changed or not pieces:
         pieces, operations = await kept_pieces(home.platform, image)
     current = {"cursor": cursor, "pieces": pieces, "size": len(image),
-               "app_version": home.app_version}
+               "app_version": home.app_version,
+               "proven": {"of": seal_of(pieces), "digests": dict(proven or {})}}
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []
     operations += home.outbox.leaving(confirmed)
@@ -189,6 +204,6 @@ async def install(
             raise
         if about:
             home.state.adopt_about(about)
-        home.state.cursor, home.state.pieces = cursor, pieces
+        home.state.cursor, home.state.pieces, home.state.proven = cursor, pieces, proven or {}
         home.outbox.leave(confirmed)
         home.swap(home.prepared(replica, frozenset()))

@@ -1,5 +1,6 @@
 """What the device knows of itself: who works on it, its counters, and where its replica stands."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ class DeviceState:
         keys: real keys, from receipts.
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
+        proven: digests by table that the last pull has proven for these very pieces.
         last_sync: ISO 8601 moment of the last sync that went through.
         report: what that sync did, as plain data.
     """
@@ -35,6 +37,7 @@ class DeviceState:
     keys: KeyMap = field(default_factory=dict)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
+    proven: Mapping[str, Any] = field(default_factory=dict)
     last_sync: str | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
 
@@ -65,11 +68,18 @@ def keys_operation(keys: KeyMap) -> Operation:
     return ("put", "session", "keys", entries)
 
 
+def seal_of(pieces: list[str]) -> str:
+    """Return one digest of a list of pieces, so that a proof belongs to these and no others."""
+    return hashlib.sha256(" ".join(pieces).encode()).hexdigest()
+
+
 async def load_state(store: Store) -> DeviceState:
     """Read the state from the store; raises KeyError or ValueError where it is damaged."""
     session = dict(await store.read_all("session"))
     replica = await store.read("replica", "current") or {}
     user = session.get("user")
+    pieces = list(replica.get("pieces") or ())
+    proven = replica.get("proven") or {}
     return DeviceState(
         device=session.get("device") or "",
         user=user_from_json(user) if user else None,
@@ -81,7 +91,8 @@ async def load_state(store: Store) -> DeviceState:
         ),
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
         cursor=replica.get("cursor") or "",
-        pieces=list(replica.get("pieces") or ()),
+        pieces=pieces,
+        proven=proven.get("digests", {}) if proven.get("of") == seal_of(pieces) else {},
         last_sync=session.get("last_sync"),
         report=session.get("report") or {},
     )
