@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from client_forms import FormReader, posted
 from fieldpost.users import User
 from fieldpost_client.main import Client
-from fieldpost_client.platform.host import HostPlatform, HostStore
+from fieldpost_client.platform.host import HostPlatform
+from fieldpost_client.platform.memory import HostStore
 from fieldpost_server import application, tables
 from fieldpost_server.people import give_role
 from fieldpost_server.sessions import COOKIE, start_session

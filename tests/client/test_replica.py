@@ -18,7 +18,8 @@ from fieldpost.proof import table_digest
 from fieldpost.types import Attachment, File, Photos
 from fieldpost.wire import public_columns, row_to_wire
 from fieldpost_client.platform.base import StoreError
-from fieldpost_client.platform.host import HostPlatform, HostStore
+from fieldpost_client.platform.host import HostPlatform
+from fieldpost_client.platform.memory import HostStore
 from fieldpost_client.replica import PIECE_BYTES, Replica, Unreadable, kept_pieces
 
 SHA = "ab" * 32

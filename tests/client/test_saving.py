@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fieldpost_client.platform.host import Crash
+from fieldpost_client.platform.memory import Crash
 from inspections.models import Finding
 
 NEW = "/pages/inspection/new"

@@ -1,21 +1,17 @@
 """Every envelope ends up applied exactly once, whatever happens on the way."""
 
 import asyncio
-import hashlib
 import json
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from client_forms import posted
-from fieldpost_client.platform.host import Crash, Fault
+from fieldpost_client.platform.host import Fault
+from fieldpost_client.platform.memory import Crash
 from fieldpost_client.push import Push
-from fieldpost_client.replica import Replica, kept_pieces
-from inspections.models import Inspection
 
 EDIT = "/pages/inspection/records/1/edit"
-PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 700_000
 
 
 def test_sync_empties_the_outbox(desk: Any, office: Any) -> None:
@@ -179,98 +175,6 @@ def test_push_without_pull_shows_real_keys(desk: Any) -> None:
     assert sorted(desk.remarks()) == ["Later", "Of ann"]
 
 
-def test_attachments_are_resumed(desk: Any, office: Any) -> None:
-    """An upload that breaks off goes on where it stopped; the record comes with its photo (R43)."""
-    sha256 = desk.store.stage(PNG, "image/png", "s.png")
-    reference = {"sha256": sha256, "size": len(PNG), "type": "image/png", "name": "s.png"}
-    desk.add("Signed", signature=json.dumps(reference))
-    desk.platform.faults.append(Fault("/sync/attachments/", "request", skip=2))
-    assert desk.sync()["outcome"] == "offline"
-    assert office.envelopes() == []
-    desk.platform.requests.clear()
-    assert desk.sync()["accepted"] == 1
-    sent = [method for method, path in desk.platform.requests if path.endswith(sha256)]
-    assert sent == ["HEAD", "PATCH"]
-    assert office.rows()[-1].signature.sha256 == sha256
-
-
-def test_attachments_of_others_are_downloaded(
-    desk: Any, make_desk: Any, office: Any
-) -> None:
-    """Attachments of records in scope are on the device after a sync (R44)."""
-    sha256 = desk.store.stage(PNG, "image/png", "s.png")
-    reference = {"sha256": sha256, "size": len(PNG), "type": "image/png", "name": "s.png"}
-    desk.add("For Bob", signature=json.dumps(reference), assignee="ann")
-    desk.sync()
-    bob = make_desk("bob")
-    bob.download()
-    office.change(3, assignee="bob")
-    assert bob.sync()["attachments"] == 1
-    assert hashlib.sha256(bob.store.tables["attachments"][sha256]["blob"]).hexdigest() == sha256
-    desk.sync()
-    assert desk.remarks() == ["Of ann"], "a record that left the scope is gone (R46)"
-
-
-def test_difference_is_repaired_and_reported(desk: Any) -> None:
-    """A replica that is not what the server has is put right, and it is said (R47)."""
-    image = asyncio.run(desk.store.read_image(desk.home.state.pieces))
-    damaged = Replica(desk.home.app, image)
-    with damaged.connection.begin():
-        damaged.connection.execute(sa.update(Inspection).values(remarks="Damaged"))
-    pieces, operations = asyncio.run(kept_pieces(desk.platform, damaged.image()))
-    damaged.close()
-    current = {**desk.store.tables["replica"]["current"], "pieces": pieces}
-    asyncio.run(desk.store.write([*operations, ("put", "replica", "current", current)]))
-    desk.restart()
-    assert desk.remarks() == ["Damaged"]
-    report = desk.sync()
-    assert report["repaired"] == ["inspection"]
-    assert desk.remarks() == ["Of ann"]
-
-
-def test_proof_is_not_repeated_needlessly(
-    desk: Any, office: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A table that was proven and is untouched since is not gone through again (R47)."""
-    seen: list[list[str]] = []
-    differences = Replica.differences
-
-    async def watched(replica: Replica, digests: Any) -> list[str]:
-        seen.append(sorted(digests))
-        return await differences(replica, digests)
-
-    monkeypatch.setattr(Replica, "differences", watched)
-    desk.sync()
-    desk.restart()
-    desk.sync()
-    office.change(1, remarks="Changed")
-    desk.sync()
-    assert seen[0] == ["finding", "inspection", "site"]
-    assert seen[1] == []
-    assert "inspection" in seen[2]
-    assert "site" not in seen[2]
-
-
-def test_unknown_cursor_gets_everything(desk: Any, office: Any) -> None:
-    """A device that was away too long gets a full download, its pending work replayed (R48)."""
-    desk.add("Pending")
-    office.change(1, remarks="Changed")
-    desk.home.state.cursor = "f1.00000000000000000000000000000000.1.x"
-    report = desk.sync()
-    assert (report["outcome"], report["full"], report["accepted"]) == ("done", True, 1)
-    assert desk.remarks() == ["Changed", "Pending"]
-
-
-def test_lost_piece_of_the_replica_asks_for_a_download(desk: Any) -> None:
-    """A damaged replica is downloaded again; the outbox is kept."""
-    desk.add("Pending")
-    desk.store.tables["pieces"].clear()
-    assert desk.restart()["needs"] == "download"
-    assert desk.download()["outcome"] == "done"
-    assert sorted(desk.remarks()) == ["Of ann", "Pending"]
-    assert desk.sync()["accepted"] == 1
-
-
 def test_foreign_receipts_change_nothing(desk: Any) -> None:
     """A receipt for something else, or for other content, confirms nothing (R32)."""
     desk.add("Mine")
@@ -326,16 +230,6 @@ def test_two_syncs_at_once_are_one(desk: Any, office: Any) -> None:
     first, second = asyncio.run(both())
     assert first == second
     assert len(office.envelopes()) == 1
-
-
-def test_sync_without_changes_rewrites_nothing(desk: Any, office: Any) -> None:
-    """A sync that changes one row rewrites the pieces that hold it, not the database."""
-    before = dict(desk.store.tables["pieces"])
-    desk.sync()
-    assert desk.store.tables["pieces"] == before
-    office.change(1, remarks="Changed")
-    desk.sync()
-    assert desk.remarks() == ["Changed"]
 
 
 def test_sign_out_forgets(desk: Any) -> None:

@@ -153,7 +153,7 @@ class Platform(Protocol):
         """
 
     async def sha256_pieces(self, data: bytes, size: int) -> list[str]:
-        """Cut `data` into pieces of `size` bytes (the last is shorter); return their hashes, hex."""
+        """Return the hexadecimal hashes of pieces of `size` bytes; the last may be shorter."""
 
     def notify(self, event: Mapping[str, Any]) -> None:
         """Tell the shell: ``{"event": "status" | "progress", …}`` with plain JSON data."""

@@ -1,0 +1,80 @@
+"""After each sync device and server are proven equal; what is damaged is put right."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from fieldpost_client.replica import Replica, kept_pieces
+from inspections.models import Inspection
+
+
+def test_difference_is_repaired_and_reported(desk: Any) -> None:
+    """A replica that is not what the server has is put right, and it is said (R47)."""
+    image = asyncio.run(desk.store.read_image(desk.home.state.pieces))
+    damaged = Replica(desk.home.app, image)
+    with damaged.connection.begin():
+        damaged.connection.execute(sa.update(Inspection).values(remarks="Damaged"))
+    pieces, operations = asyncio.run(kept_pieces(desk.platform, damaged.image()))
+    damaged.close()
+    current = {**desk.store.tables["replica"]["current"], "pieces": pieces}
+    asyncio.run(desk.store.write([*operations, ("put", "replica", "current", current)]))
+    desk.restart()
+    assert desk.remarks() == ["Damaged"]
+    report = desk.sync()
+    assert report["repaired"] == ["inspection"]
+    assert desk.remarks() == ["Of ann"]
+
+
+def test_proof_is_not_repeated_needlessly(
+    desk: Any, office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that was proven and is untouched since is not gone through again (R47)."""
+    seen: list[list[str]] = []
+    differences = Replica.differences
+
+    async def watched(replica: Replica, digests: Any) -> list[str]:
+        seen.append(sorted(digests))
+        return await differences(replica, digests)
+
+    monkeypatch.setattr(Replica, "differences", watched)
+    desk.sync()
+    desk.restart()
+    desk.sync()
+    office.change(1, remarks="Changed")
+    desk.sync()
+    assert seen[0] == ["finding", "inspection", "site"]
+    assert seen[1] == []
+    assert "inspection" in seen[2]
+    assert "site" not in seen[2]
+
+
+def test_unknown_cursor_gets_everything(desk: Any, office: Any) -> None:
+    """A device that was away too long gets a full download, its pending work replayed (R48)."""
+    desk.add("Pending")
+    office.change(1, remarks="Changed")
+    desk.home.state.cursor = "f1.00000000000000000000000000000000.1.x"
+    report = desk.sync()
+    assert (report["outcome"], report["full"], report["accepted"]) == ("done", True, 1)
+    assert desk.remarks() == ["Changed", "Pending"]
+
+
+def test_lost_piece_of_the_replica_asks_for_a_download(desk: Any) -> None:
+    """A damaged replica is downloaded again; the outbox is kept."""
+    desk.add("Pending")
+    desk.store.tables["pieces"].clear()
+    assert desk.restart()["needs"] == "download"
+    assert desk.download()["outcome"] == "done"
+    assert sorted(desk.remarks()) == ["Of ann", "Pending"]
+    assert desk.sync()["accepted"] == 1
+
+
+def test_sync_without_changes_rewrites_nothing(desk: Any, office: Any) -> None:
+    """A sync that changes one row rewrites the pieces that hold it, not the database."""
+    before = dict(desk.store.tables["pieces"])
+    desk.sync()
+    assert desk.store.tables["pieces"] == before
+    office.change(1, remarks="Changed")
+    desk.sync()
+    assert desk.remarks() == ["Changed"]
