@@ -39,3 +39,21 @@ def test_attachments_of_others_are_downloaded(
     assert hashlib.sha256(bob.store.tables["attachments"][sha256]["blob"]).hexdigest() == sha256
     desk.sync()
     assert desk.remarks() == ["Of ann"], "a record that left the scope is gone (R46)"
+
+
+def test_refused_file_is_named_and_sent_once(desk: Any, office: Any) -> None:
+    """What the server does not take is reported; its record waits, others go through (R27)."""
+    content = b"no picture at all"
+    sha256 = desk.store.stage(content, "image/png", "s.png")
+    reference = {"sha256": sha256, "size": len(content), "type": "image/png", "name": "s.png"}
+    desk.add("Signed", signature=json.dumps(reference))
+    desk.add("Other")
+    desk.platform.requests.clear()
+    report = desk.sync()
+    assert (report["outcome"], report["accepted"], report["waiting"]) == ("done", 1, 1)
+    assert "picture" in report["refused"][sha256]
+    assert [method for method, path in desk.platform.requests if path.endswith(sha256)] == [
+        "HEAD", "PATCH",
+    ]
+    assert sorted(desk.remarks()) == ["Of ann", "Other", "Signed"]
+    assert [r.remarks for r in office.rows()] == ["Of ann", "Of bob", "Other"]

@@ -11,6 +11,9 @@ PIECE_BYTES = 512 << 10
 MOST_STUMBLES = 3
 """How often an upload may be told that it is somewhere else before it is left for the next sync."""
 
+_AGAIN = frozenset({409, 422})
+"""It stands elsewhere than was thought, or arrived damaged and was thrown away."""
+
 
 def attachment_path(sha256: str) -> str:
     """Return the address of an attachment on the server."""
@@ -64,9 +67,10 @@ class Uploads:
                 continue
             if answer.status == 401 or answer.status >= 500:
                 raise refusal(answer.status, answer.body)
-            # thrown away by the server, or it stands elsewhere than was thought: ask again
-            stumbles += 1
             self.refused[sha256] = refusal(answer.status, answer.body).problem.message
+            if answer.status not in _AGAIN:
+                return
+            stumbles += 1
             offset = self._offset(await self._ask_offset(sha256))
 
     async def _piece(self, sha256: str, offset: int, size: int, type_: str) -> Answer | None:
