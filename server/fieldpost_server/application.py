@@ -80,7 +80,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with housekeeping(home.database, settings):
+        async with housekeeping(home, settings):
             yield
 
     application = Starlette(

@@ -3,9 +3,11 @@
 import fcntl
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,11 +22,16 @@ from fieldpost_server import tables
 from fieldpost_server.database import Database
 
 _PICTURES = {
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/gif": (b"GIF87a", b"GIF89a"),
-    "image/webp": (b"RIFF",),
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "image/heic": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
+    "image/heif": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
+    "image/avif": re.compile(rb"....ftyp(avi|mif1)", re.DOTALL),
 }
+"""How files of each type begin. SVG is none of them: it may hold scripts."""
+
 _HEX = frozenset("0123456789abcdef")
 _READ_BYTES = 1 << 20
 
@@ -76,11 +83,11 @@ class AttachmentStore:
                 not have its digest, or is no picture of the type that it claims.
         """
         self._check_size(max(size, offset + len(piece)))
-        part = self._part(sha256, user)
+        whole, part = self.path(sha256), self._part(sha256, user)
         with _locked(part) as file:
             there = self.offset(sha256, user)
-            if self.path(sha256).exists():
-                self._register(sha256, there, type_, "", user)
+            if whole.exists():
+                self._adopt(sha256, type_, "", user)
                 return there
             if offset != there or offset + len(piece) > size:
                 detail = {"offset": there}
@@ -103,7 +110,7 @@ class AttachmentStore:
             part.write_bytes(upload.content)
             self._finish(part, sha256, len(upload.content), type_, name, user)
         else:
-            self._register(sha256, len(upload.content), type_, name, user)
+            self._adopt(sha256, type_, name, user)
         return Attachment(sha256, len(upload.content), type_, name)
 
     def _check_size(self, size: int) -> None:
@@ -130,6 +137,25 @@ class AttachmentStore:
         part.replace(whole)
         _sync_folder(whole.parent)
         self._register(sha256, size, type_, name, user)
+
+    def _adopt(self, sha256: str, type_: str, name: str, user: User) -> None:
+        """Register a file that lies in its place; after a crash it may not be registered yet."""
+        with self.database.read_session() as session:
+            if self.has(session, sha256):
+                return
+        path = self.path(sha256)
+        if fault := _fault(path, sha256, type_):
+            raise InputError([problem(fault, type=type_)])
+        self._register(sha256, path.stat().st_size, type_, name, user)
+
+    def delete_abandoned(self, older_than: datetime) -> int:
+        """Delete uploads that nobody has continued since; returns how many."""
+        count = 0
+        for part in (self.folder / "uploads").iterdir():
+            if part.stat().st_mtime < older_than.timestamp():
+                part.unlink(missing_ok=True)
+                count += 1
+        return count
 
     def _register(self, sha256: str, size: int, type_: str, name: str, user: User) -> None:
         table = tables.attachment
@@ -175,7 +201,7 @@ def _fault(part: Path, sha256: str, type_: str) -> Code | None:
     known = _PICTURES.get(type_)
     if known is None:
         return Code.NOT_A_PICTURE if type_.startswith("image/") else None
-    return None if head.startswith(known) else Code.NOT_A_PICTURE
+    return None if known.match(head) else Code.NOT_A_PICTURE
 
 
 def _sync_folder(folder: Path) -> None:

@@ -147,9 +147,16 @@ class Device:
     def envelope(self, *operations: Operation, **parts: Any) -> Envelope:
         """Return the next envelope of this device's chain."""
         standard: dict[str, Any] = {
-            "id": str(uuid.uuid4()), "device": self.id, "number": self.number + 1,
-            "previous": self.last_digest, "app": "clinic", "app_version": "1", "page": "visit",
-            "user": self.user, "saved_at": "2026-11-23T08:15:04.112+01:00", "base": "",
+            "id": str(uuid.uuid4()),
+            "device": self.id,
+            "number": self.number + 1,
+            "previous": self.last_digest,
+            "app": "clinic",
+            "app_version": "1",
+            "page": "visit",
+            "user": self.user,
+            "saved_at": "2026-11-23T08:15:04.112+01:00",
+            "base": "",
             "attachments": (),
         }
         made = Envelope(**{**standard, **parts}, operations=operations).sealed()
@@ -165,8 +172,11 @@ class Device:
 
     def upload(self, content: bytes, type_: str, *, start: int = 0, end: int | None = None) -> Any:
         headers = {
-            **self.headers, "Upload-Offset": str(start), "Upload-Length": str(len(content)),
-            "Upload-Type": type_, "Content-Type": "application/offset+octet-stream",
+            **self.headers,
+            "Upload-Offset": str(start),
+            "Upload-Length": str(len(content)),
+            "Upload-Type": type_,
+            "Content-Type": "application/offset+octet-stream",
         }
         sha256 = hashlib.sha256(content).hexdigest()
         return self.client.request(
@@ -250,9 +260,7 @@ def _fill(session: Session) -> None:
     session.flush()
     if session.connection().dialect.name == "postgresql":
         for name in ("visit", '"order"'):
-            session.execute(
-                sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 100)")
-            )
+            session.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 100)"))
     for name, roles in PEOPLE.items():
         add_user(session, name, PASSWORD, roles=roles, known_roles=clinic.app.roles, seats=100)
 

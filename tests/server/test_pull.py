@@ -267,8 +267,9 @@ def _anything(chance: random.Random) -> sa.Executable:
     nurse = chance.choice(["anna", "bert", "zoe"])
     number = chance.randrange(1000, 10**9)
     choices: list[sa.Executable] = [
-        sa.insert(Visit).values(id=number, patient_id=BERTS, visited_on=date(2026, 1, 1),
-                                nurse=nurse),
+        sa.insert(Visit).values(
+            id=number, patient_id=BERTS, visited_on=date(2026, 1, 1), nurse=nurse
+        ),
         sa.update(Visit).where(Visit.id == visit).values(nurse=nurse),
         sa.update(Visit).values(nurse=nurse),
         sa.insert(Order).from_select(
@@ -280,8 +281,8 @@ def _anything(chance: random.Random) -> sa.Executable:
         sa.update(Patient).values(carer=nurse),
         sa.insert(Ward).values(code=str(number), name="New"),
         sa.delete(Ward).where(Ward.code != "B"),
-        sa.update(Patient).where(Patient.id == ERIC).values(
-            number=str(number), ward_code=chance.choice([None, "B"])
-        ),
+        sa.update(Patient)
+        .where(Patient.id == ERIC)
+        .values(number=str(number), ward_code=chance.choice([None, "B"])),
     ]
     return chance.choice(choices)

@@ -1,0 +1,97 @@
+"""The command line (R61)."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldpost_server.cli import main
+
+APP = ["--app", "apps.clinic:app"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Options of an installed server."""
+    monkeypatch.delenv("FIELDPOST_DATABASE", raising=False)
+    options = [*APP, "--data", str(tmp_path)]
+    assert 0 == main([*options, "db", "install"])
+    return options
+
+
+def test_installing_twice_changes_nothing(
+    data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An administrator may run it after every update."""
+    assert "visit" in capsys.readouterr().out
+    assert 0 == main([*data, "db", "install"])
+    assert "none; all were there" in capsys.readouterr().out
+
+
+def test_users_are_added_listed_and_given_roles(
+    data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """People are made and shown."""
+    add = [*data, "user", "add", "anna", "--password", "correct horse", "--display-name", "Anna A"]
+    assert 0 == main([*add, "--role", "Offline"])
+    assert 0 == main([*data, "user", "role", "anna", "Doctor"])
+    capsys.readouterr()
+    assert 0 == main([*data, "user", "list"])
+
+    assert "anna\tAnna A\tDoctor, Offline\n" == capsys.readouterr().out
+    assert 0 == main([*data, "user", "password", "anna", "--password", "better horse"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["user", "add", "x", "--password", "short"], "The password needs at least"),
+        (["user", "add", "", "--password", "correct horse"], "User name"),
+        (["user", "role", "nobody", "Doctor"], "There is no user 'nobody'"),
+        (["user", "password", "nobody", "--password", "correct horse"], "There is no user"),
+        (
+            ["user", "add", "x", "--password", "correct horse", "--role", "Boss"],
+            "There is no role 'Boss'. Choose one of: Admin, Doctor, Offline.",
+        ),
+    ],
+)
+def test_mistakes_are_said_in_words(
+    data: list[str], capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """No stack trace: words on the error output, and a status for scripts."""
+    assert 1 == main([*data, *arguments])
+
+    said = capsys.readouterr()
+    assert words in said.err
+    assert "Traceback" not in said.err
+
+
+def test_seats_count_on_the_command_line_too(
+    data: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no way around the seats (R5)."""
+    monkeypatch.setenv("FIELDPOST_SEATS", "1")
+    add = ["--password", "correct horse", "--role", "Offline"]
+    assert 0 == main([*data, "user", "add", "anna", *add])
+    assert 1 == main([*data, "user", "add", "bert", *add])
+    assert "All 1 field-worker seats are taken." in capsys.readouterr().err
+    assert 0 == main([*data, "user", "list"])
+    assert "bert" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["nonsense", "apps.clinic:nothing", "apps.clinic:ADMIN", ""])
+def test_an_app_that_is_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """An author reads how to name her app."""
+    assert 1 == main(["--app", name, "--data", str(tmp_path), "db", "install"])
+    assert capsys.readouterr().err.strip()
+
+
+def test_a_setting_that_cannot_be_read_is_named(
+    data: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typing mistake in the environment is said with its variable."""
+    monkeypatch.setenv("FIELDPOST_SEATS", "many")
+
+    assert 1 == main([*data, "user", "list"])
+    assert "FIELDPOST_SEATS is 'many'" in capsys.readouterr().err
