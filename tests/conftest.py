@@ -1,4 +1,4 @@
-"""Fixtures of all tests. The shared suite also runs inside Pyodide: nothing heavy is imported here."""
+"""Fixtures of all tests. The shared suite runs inside Pyodide too: nothing heavy is imported."""
 
 import os
 import subprocess
@@ -35,7 +35,8 @@ def _place(item: pytest.Item) -> int:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    for part in sorted(config.stash[_left_out]):
+    left_out = config.stash[_left_out]
+    for part in sorted(left_out):
         terminalreporter.write_line(f"NOT TESTED with {part}: left out by FIELDPOST_WITHOUT")
 
 

@@ -2,11 +2,14 @@
 
 import itertools
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -38,9 +41,6 @@ BERTS = uuid.UUID(int=9)
 
 def rows() -> Iterator[Any]:
     """Yield the rows that a test begins with."""
-    from datetime import date
-    from decimal import Decimal
-
     yield Ward(code="A 1/2", name="Heart")
     yield Ward(code="B", name="Ärzte")
     yield Patient(id=ADA, name="Ada Ärmel", number="A-1", carer="anna", secret="never tell")
@@ -101,6 +101,8 @@ class FakeHome:
     def __init__(self, described: App = app) -> None:
         self.app = described
         self.engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+        # newer Pythons warn of a connection that nobody closes
+        weakref.finalize(self, self.engine.dispose)
         add_folding(self.engine)
         described.base.metadata.create_all(self.engine)
         self.keys = Book()
@@ -221,8 +223,6 @@ class FakeBrowser:
         return self._ask("POST", address, urlencode(pairs).encode())
 
     def _ask(self, method: str, address: str, body: bytes) -> Answer:
-        from urllib.parse import unquote
-
         path, _, query = address.partition("?")
         scope = {
             "type": "http",

@@ -1,0 +1,66 @@
+// Runs the shared suite inside Pyodide, the device's Python.
+// Usage: node tests/parity/run.mjs SITE-PACKAGES RESULTS.json [pytest arguments]
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { loadPyodide } from "pyodide";
+
+const root = resolve(import.meta.dirname, "../..");
+const [sitePackages, results, ...pytestArguments] = process.argv.slice(2);
+if (!results) {
+  console.error("Usage: node tests/parity/run.mjs SITE-PACKAGES RESULTS.json [pytest arguments]");
+  process.exit(2);
+}
+
+const MOUNTS = {
+  "/site": resolve(sitePackages),
+  "/repository/shared": join(root, "shared"),
+  "/repository/pwa": join(root, "pwa"),
+  "/repository/examples": join(root, "examples"),
+  "/repository/tests": join(root, "tests"),
+};
+
+const PROGRAM = `
+import json, sys
+
+sys.path[:0] = ["/site"] + [f"/repository/{part}" for part in ("shared", "pwa/py", "examples")]
+
+import pytest
+
+class Results:
+    """Notes how each test ended: passed only if its set-up, call and tear-down did."""
+
+    def __init__(self):
+        self.outcomes = {}
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or not report.passed:
+            self.outcomes[report.nodeid] = report.outcome
+
+results = Results()
+code = pytest.main(
+    ["--rootdir=/repository", "-c", "/repository/pyproject.toml", "--capture=sys",
+     "-p", "no:cacheprovider", "-p", "no:faulthandler", "-m", "not postgresql",
+     *json.loads(arguments)], plugins=[results])
+json.dumps({"code": int(code), "python": sys.version.split()[0], "outcomes": results.outcomes})
+`;
+
+const python = await loadPyodide({
+  // nothing is written beside the sources, which CPython reads at the same time
+  env: { HOME: "/home/pyodide", PYTHONDONTWRITEBYTECODE: "1" },
+});
+for (const [place, folder] of Object.entries(MOUNTS)) python.mountNodeFS(place, folder);
+python.FS.writeFile("/repository/pyproject.toml", readFileSync(join(root, "pyproject.toml")));
+python.FS.chdir("/repository");
+python.globals.set("arguments", JSON.stringify(["tests/shared", ...pytestArguments]));
+
+try {
+  const found = python.runPython(PROGRAM);
+  writeFileSync(results, found);
+  process.exitCode = JSON.parse(found).code;
+} catch (error) {
+  // the message alone: Node would print Pyodide's minified source with it
+  console.error(String(error instanceof Error ? error.message : error));
+  process.exitCode = 1;
+}
