@@ -63,9 +63,10 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
 
 def make_assets(settings: Settings, app: App) -> Assets:
     """Return everything static."""
-    installed = Path(__file__).with_name("pwa")
-    folder = installed if installed.is_dir() else ROOT / "pwa"
-    return Assets(settings.app, folder, ROOT / "node_modules", name=app.title)
+    package = Path(__file__).parent
+    # a wheel brings the browser parts inside the package, a clone beside it
+    folder = package if (package / "pwa").is_dir() else ROOT
+    return Assets(settings.app, folder / "pwa", folder / "node_modules", name=app.title)
 
 
 def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:

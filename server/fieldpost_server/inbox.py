@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from logging import ERROR
 from typing import Any
 
@@ -11,74 +11,25 @@ from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.canonical import canonical
 from fieldpost.envelope import Envelope, read_envelope
 from fieldpost.errors import Code, InputError, Problem, problem
 from fieldpost.home import Submission
 from fieldpost.odp.replay import Result, replay
-from fieldpost.receipts import APPLIED, NewKey, Outcome, Receipt, receipt_from_json
+from fieldpost.receipts import APPLIED, Outcome, Receipt, receipt_from_json
 from fieldpost.users import User
 from fieldpost_server import tables
 from fieldpost_server.database import Database
+from fieldpost_server.ledger import (
+    WEB,
+    Known,
+    ServerKeys,
+    keep_envelope,
+    known_around,
+    locked_device,
+)
 from fieldpost_server.log import log
 
-WEB = "web"
-"""Kind of the devices that the server keeps for people who work online."""
-
 _DECIDED = frozenset({*APPLIED, Outcome.CONFLICT, Outcome.INVALID, Outcome.FORBIDDEN})
-
-
-class ServerKeys:
-    """The key book of one device, in the database; see `fieldpost.odp.keys.KeyBook`."""
-
-    def __init__(self, session: Session, device: str) -> None:
-        self.session = session
-        self.device = device
-        self.known: dict[tuple[str, int], int | None] = {}
-
-    def real(self, model: str, temporary: int) -> int | None:
-        """Return the real key that was remembered."""
-        if (model, temporary) not in self.known:
-            table = tables.key
-            query = sa.select(table.c.real).where(
-                table.c.device == self.device,
-                table.c.model == model,
-                table.c.temporary == temporary,
-            )
-            text = self.session.scalar(query)
-            self.known[model, temporary] = None if text is None else json.loads(text)[0]
-        return self.known[model, temporary]
-
-    def chosen(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - the protocol's
-        """Let the database count."""
-        return None
-
-    def remember(self, key: NewKey) -> None:
-        """Keep it in memory; `keep` writes all of them at once."""
-        self.known[key.model, key.temporary] = key.real
-
-    def keep(self, keys: tuple[NewKey, ...]) -> None:
-        """Write new keys."""
-        if keys:
-            rows = [
-                {
-                    "device": self.device,
-                    "model": k.model,
-                    "temporary": k.temporary,
-                    "real": json.dumps([k.real]),
-                }
-                for k in keys
-            ]
-            self.session.execute(sa.insert(tables.key), rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the inbox holds around a number: the envelope itself and its neighbours."""
-
-    same: Any
-    taken: Any
-    before: Any
 
 
 class _Refused(Exception):
@@ -146,7 +97,7 @@ class Inbox:
         device = f"{WEB}-{user.name}"
 
         def work(session: Session) -> Receipt:
-            row = _locked_device(session, device, user)
+            row = locked_device(session, device, user)
             envelope = self._envelope(user, submission, new_id, device, row)
             if missing := self._missing(session, envelope):
                 raise _Refused(_receipt(envelope, missing))
@@ -205,11 +156,11 @@ class Inbox:
             user=user.name,
             problems=[p.to_json() for p in receipt.problems][:20],
         )
-        return self.database.write(lambda session: self._keep(session, envelope, receipt))
+        return self.database.write(lambda session: keep_envelope(session, envelope, receipt))
 
     def _once(self, session: Session, envelope: Envelope, user: User) -> Receipt:
-        _locked_device(session, envelope.device, user)
-        known = _known(session, envelope)
+        locked_device(session, envelope.device, user)
+        known = known_around(session, envelope)
         if known.same is not None and known.same.outcome in _DECIDED | {Outcome.MISMATCH}:
             return _again(known.same, envelope)
         if fault := _chain_fault(known, envelope):
@@ -241,38 +192,7 @@ class Inbox:
                 receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
             raise _Refused(receipt)
         keys.keep(receipt.keys)
-        return self._keep(session, envelope, receipt)
-
-    def _keep(self, session: Session, envelope: Envelope, receipt: Receipt) -> Receipt:
-        """Write envelope and receipt; an envelope that was waiting gets its new receipt."""
-        table = tables.envelope
-        row = {
-            "device": envelope.device,
-            "number": envelope.number,
-            "previous": envelope.previous,
-            "digest": envelope.digest,
-            "user": envelope.user,
-            "page": envelope.page,
-            "saved_at": envelope.saved_at,
-            "outcome": str(receipt.outcome),
-            "content": envelope.to_text(),
-            "receipt": canonical(receipt.to_json()),
-        }
-        changed = session.connection().execute(
-            sa.update(table)
-            .where(table.c.id == envelope.id, table.c.outcome == str(Outcome.WAITING))
-            .values(**row)
-        )
-        if not changed.rowcount:
-            session.execute(sa.insert(table).values(id=envelope.id, **row))
-        device = tables.device
-        session.execute(
-            sa.update(device)
-            .where(device.c.id == envelope.device, device.c.number < envelope.number)
-            .values(
-                number=envelope.number, last_digest=envelope.digest, last_seen_at=tables.utc_now()
-            )
-        )
+        keep_envelope(session, envelope, receipt)
         return receipt
 
 
@@ -307,43 +227,6 @@ def _receipt(envelope: Envelope, result: Result) -> Receipt:
     )
 
 
-def _locked_device(session: Session, device: str, user: User) -> Any:
-    """Return the device's row, locked: one envelope of a device after the other."""
-    table = tables.device
-    query = sa.select(table).where(table.c.id == device).with_for_update()
-    row = session.execute(query).first()
-    if row is None:
-        kind = WEB if device.startswith(f"{WEB}-") else "device"
-        session.execute(sa.insert(table).values(id=device, user=user.name, kind=kind))
-        row = session.execute(query).one()
-    return row
-
-
-def _known(session: Session, envelope: Envelope) -> _Known:
-    table = tables.envelope
-    near = [envelope.number - 1, envelope.number]
-    query = sa.select(
-        table.c.id,
-        table.c.device,
-        table.c.number,
-        table.c.digest,
-        table.c.outcome,
-        table.c.receipt,
-    ).where(
-        sa.or_(
-            table.c.id == envelope.id,
-            sa.and_(table.c.device == envelope.device, table.c.number.in_(near)),
-        )
-    )
-    rows = session.execute(query).all()
-    here = [row for row in rows if row.device == envelope.device]
-    return _Known(
-        same=next((r for r in rows if r.id == envelope.id), None),
-        taken=next((r for r in here if r.number == envelope.number), None),
-        before=next((r for r in here if r.number == envelope.number - 1), None),
-    )
-
-
 def _again(row: Any, envelope: Envelope) -> Receipt:
     """Answer an envelope that was decided before: the first receipt, or a mismatch."""
     if row.digest != envelope.digest:
@@ -353,7 +236,7 @@ def _again(row: Any, envelope: Envelope) -> Receipt:
     return replace(first, outcome=Outcome.DUPLICATE) if first.is_applied else first
 
 
-def _chain_fault(known: _Known, envelope: Envelope) -> Problem | None:
+def _chain_fault(known: Known, envelope: Envelope) -> Problem | None:
     if known.taken is not None and known.taken.id != envelope.id:
         return problem(Code.NUMBER_TAKEN, number=envelope.number)
     if envelope.number == 1:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from fieldpost_server.replication import Plan, plan_for
 from fieldpost_server.settings import Settings
 
 GZIP_LEVEL = 5
+FLUSH_S = 0.02
+"""Receipts are sent at least so often, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,18 @@ class Sync:
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     def _receipts(self, body: bytes, user: User, device: str) -> Iterator[str]:
+        """Yield receipts; several at once where they come quicker than anybody reads them."""
+        lines, sent = "", time.monotonic()
+        for data in self._received(body, user, device):
+            lines += json.dumps(data, ensure_ascii=False) + "\n"
+            # each piece costs a change of threads
+            if time.monotonic() - sent > FLUSH_S:
+                yield lines
+                lines, sent = "", time.monotonic()
+        if lines:
+            yield lines
+
+    def _received(self, body: bytes, user: User, device: str) -> Iterator[dict[str, Any]]:
         inbox = self.home.inbox
         applied = False
         for number, line in enumerate(body.split(b"\n"), 1):
@@ -143,10 +158,10 @@ class Sync:
             data = receipt.to_json()
             if not receipt.envelope:
                 data |= {"envelope": None, "line": number}
-            yield json.dumps(data, ensure_ascii=False) + "\n"
+            yield data
         if applied:
             for receipt in inbox.retry_waiting(user, device):
-                yield json.dumps(receipt.to_json(), ensure_ascii=False) + "\n"
+                yield receipt.to_json()
 
     # data
 
@@ -292,4 +307,6 @@ def _unzipped(body: bytes, limit: int) -> bytes:
         raise InputError([problem(Code.MALFORMED, reason=reason)]) from error
     if len(content) > limit:
         raise InputError([problem(Code.TOO_BIG, what="The push", limit=f"{limit >> 20} MB")])
+    if not unpacker.eof:
+        raise InputError([problem(Code.MALFORMED, reason="its end is missing")])
     return content

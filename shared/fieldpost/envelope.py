@@ -11,7 +11,6 @@ from fieldpost.errors import Code, InputError, Problem, problem
 from fieldpost.protocol import (
     FORMAT,
     MAX_ATTACHMENTS,
-    MAX_DEPTH,
     MAX_ENVELOPE_BYTES,
     MAX_OPERATIONS,
 )
@@ -118,8 +117,6 @@ def envelope_from_data(data: Any) -> Envelope:
         raise InputError([_malformed("it is not a JSON object")])
     if isinstance(data.get("format"), int) and data["format"] != FORMAT:
         raise InputError([problem(Code.UNKNOWN_FORMAT, format=data["format"], known=FORMAT)])
-    if not _is_shallow(data, MAX_DEPTH):
-        raise InputError([problem(Code.TOO_DEEP)])
     faults = list(_shape_faults(data))
     if faults:
         raise InputError(faults)
@@ -136,14 +133,6 @@ def envelope_from_data(data: Any) -> Envelope:
 
 def _malformed(reason: str, path: str = "") -> Problem:
     return problem(Code.MALFORMED, path, reason=reason)
-
-
-def _is_shallow(data: Any, left: int) -> bool:
-    if isinstance(data, dict):
-        return left > 0 and all(_is_shallow(v, left - 1) for v in data.values())
-    if isinstance(data, list):
-        return left > 0 and all(_is_shallow(v, left - 1) for v in data)
-    return True
 
 
 def _shape_faults(data: dict[str, Any]) -> Sequence[Problem]:

@@ -7,8 +7,9 @@ from typing import Any
 
 _MODULUS = 1 << 128
 # the text of `fieldpost.canonical`, from an encoder that is made once and not for every row
-_canonical = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"),
-                              sort_keys=True).encode
+_canonical = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+).encode
 
 
 def row_digest(data: Mapping[str, Any]) -> int:

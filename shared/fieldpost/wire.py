@@ -40,8 +40,10 @@ def row_to_wire(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
         row: column name to value as SQLAlchemy reads it; only these columns travel.
     """
     # most values travel as they are; a replica has many rows, and all of them are proven
-    return {name: value if type(value) in _PLAIN else _to_wire(table.columns[name], value)
-            for name, value in row.items()}
+    return {
+        name: value if type(value) in _PLAIN else _to_wire(table.columns[name], value)
+        for name, value in row.items()
+    }
 
 
 def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:

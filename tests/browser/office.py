@@ -19,10 +19,17 @@ class Office:
     Args:
         data: the folder; what is in it survives the process.
         environment: more variables, such as ``FIELDPOST_SEATS``.
+        command: what `fieldpost` is to do.
     """
 
-    def __init__(self, data: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        environment: dict[str, str] | None = None,
+        command: tuple[str, ...] = ("demo",),
+    ) -> None:
         self.data = data
+        self.command = command
         self.environment = environment or {}
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
@@ -39,7 +46,7 @@ class Office:
             "FIELDPOST_DATA": str(self.data),
         }
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
-        command = [sys.executable, "-m", "fieldpost_server.cli", "demo"]
+        command = [sys.executable, "-m", "fieldpost_server.cli", *self.command]
         self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + START_SECONDS

@@ -71,6 +71,7 @@ class _Replay:
     rows: dict[int, tuple[Any, Operation, Place]] = field(default_factory=dict)
     unflushed: dict[tuple[str, int], Any] = field(default_factory=dict)
     fresh: dict[tuple[str, int], int] = field(default_factory=dict)
+    flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
@@ -238,7 +239,9 @@ class _Replay:
         for (model, temporary), row in self.unflushed.items():
             spec = self.app.models[model]
             assert spec.generated_key is not None
-            self.fresh[model, temporary] = getattr(row, spec.generated_key)
+            real = getattr(row, spec.generated_key)
+            self.fresh[model, temporary] = real
+            self.flushed.add((model, real))
         self.unflushed.clear()
 
     def _check_reference(

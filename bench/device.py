@@ -1,0 +1,185 @@
+"""Starting and saving on a device, in real Chromium with the network off."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from jobs.app import Base, Job, app
+from playwright.sync_api import Page, sync_playwright
+from sqlalchemy import insert
+
+from browser.device import Device
+from browser.office import Office
+from browser.pictures import png
+from browser.proxy import FaultProxy
+from fieldpost_server.database import Database
+from fieldpost_server.people import add_user
+from fieldpost_server.settings import Settings
+from fieldpost_server.triggers import install
+
+ROWS = 100_000
+STARTS = 5
+SAVES = 9
+
+RAW_PUT = """async (bytes) => {
+  const db = await new Promise((ok, no) => { const r = indexedDB.open("bench", 1);
+    r.onupgradeneeded = () => r.result.createObjectStore("kv");
+    r.onsuccess = () => ok(r.result); r.onerror = () => no(r.error); });
+  const times = [];
+  for (let i = 0; i < 15; i++) {
+    const value = new Blob([new Uint8Array(bytes)]);
+    const began = performance.now();
+    await new Promise((ok, no) => {
+      const t = db.transaction("kv", "readwrite", { durability: "strict" });
+      t.objectStore("kv").put("x".repeat(6000), i); t.objectStore("kv").put(value, -i - 1);
+      t.oncomplete = ok; t.onerror = () => no(t.error); });
+    times.push(performance.now() - began);
+  }
+  db.close(); indexedDB.deleteDatabase("bench");
+  return times.sort((a, b) => a - b)[7];
+}"""
+
+WATCH_SAVE = """() => new Promise((done) => {
+  const status = document.getElementById("status");
+  const began = performance.now();
+  const look = () => status.textContent.includes("Saved") && done(performance.now() - began);
+  status.textContent = "";
+  const all = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(look).observe(status, all);
+  document.querySelector("form.record .form-actions button").click();
+})"""
+
+
+def prepare(data: Path) -> None:
+    """Fill a data folder: users, 100,000 rows, triggers."""
+    settings = Settings(app="jobs.app:app", data=data)
+    database = Database(settings.database_url)
+    Base.metadata.create_all(database.engine)
+    rows = [
+        {"name": f"customer {i}", "amount": i * 1.5, "note": "abc " * 10}
+        for i in range(1, ROWS + 1)
+    ]
+    with database.engine.begin() as connection:
+        connection.execute(insert(Job), rows)
+    install(database.engine, [m.table for m in app.models.values()])
+    database.write(
+        lambda session: add_user(
+            session, "bench", "bench-bench", roles=["Offline"], known_roles=app.roles, seats=10
+        )
+    )
+    database.close()
+
+
+def measure(chromium: str) -> dict[str, Any]:
+    """Return the figures of a device."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        data = Path(folder) / "data"
+        prepare(data)
+        office = Office(data, command=("--app", "jobs.app:app", "serve"))
+        proxy = FaultProxy()
+        proxy.target = office.start()
+        device = Device(playwright, chromium, Path(folder) / "profile", proxy.origin)
+        try:
+            began = time.perf_counter()
+            device.sign_in("bench", "bench-bench")
+            device.wait_ready()
+            first = time.perf_counter() - began
+            wait_for_snapshot(device.page)
+            office.stop()
+            proxy.target = None
+            device.context.set_offline(True)
+            warm = [start(device) for _ in range(STARTS)]
+            saves = [save(device, number) for number in range(SAVES)]
+            raw = device.page.evaluate(RAW_PUT, list(png()))
+            strict = device.page.evaluate("() => window.__fieldpostStrictMs ?? null")
+            device.page.evaluate(DROP_SNAPSHOTS)
+            cold = [start(device, drop=True) for _ in range(3)]
+        finally:
+            device.close()
+            office.stop()
+            proxy.close()
+    return {
+        "rows": ROWS,
+        "first_download_s": round(first, 2),
+        "warm_start_ms": _median(warm),
+        "start_without_snapshot_ms": _median(cold),
+        "warm_to_ordinary": round(_median(warm) / _median(cold), 2),
+        "submit_to_saved_ms": _median(saves),
+        "raw_strict_put_ms": round(raw, 2),
+        "strict_transaction_ms": strict,
+    }
+
+
+DROP_SNAPSHOTS = """() => new Promise((ok) => { const r = indexedDB.open("fieldpost");
+  r.onsuccess = () => { const t = r.result.transaction("snapshots", "readwrite");
+    t.objectStore("snapshots").clear(); t.oncomplete = () => { r.result.close(); ok(); }; }; })"""
+COUNT_SNAPSHOTS = """() => new Promise((ok) => { const r = indexedDB.open("fieldpost");
+  r.onsuccess = () => {
+    const q = r.result.transaction("snapshots").objectStore("snapshots").count();
+    q.onsuccess = () => { r.result.close(); ok(q.result); }; }; })"""
+
+
+def wait_for_snapshot(page: Page) -> None:
+    """Wait until the idle worker has stored the snapshot."""
+    deadline = time.monotonic() + 120
+    while page.evaluate(COUNT_SNAPSHOTS) == 0:
+        if time.monotonic() > deadline:
+            raise RuntimeError("no snapshot was made within two minutes")
+        page.wait_for_timeout(500)
+
+
+def start(device: Device, *, drop: bool = False) -> float:
+    """Return milliseconds from navigation to the first list that Python has made."""
+    if drop:
+        device.page.evaluate(DROP_SNAPSHOTS)
+    device.page.goto("about:blank")
+    began = time.perf_counter()
+    device.page.goto(device.origin + "/pages/job", wait_until="commit")
+    device.page.locator("body[data-home=device] table.list tbody tr").first.wait_for(timeout=60_000)
+    return (time.perf_counter() - began) * 1000
+
+
+def save(device: Device, number: int) -> float:
+    """Return milliseconds from the tap on Save to the visible word."""
+    page = device.page
+    page.evaluate(
+        "() => { const a = document.createElement('a'); a.href = '/pages/visit/new';"
+        " document.querySelector('main').append(a); a.click(); }"
+    )
+    page.get_by_role("heading", name="New visit").wait_for()
+    page.locator("[name=name]").fill(f"visit {number}")
+    for index in range(20):
+        page.get_by_role("button", name="Add line").click()
+        page.locator(f"[name='lines[{index}].note']").wait_for()
+        page.locator(f"[name='lines[{index}].note']").fill(f"line {index}")
+        page.locator(f"[name='lines[{index}].severity']").fill("3")
+    canvas = page.locator("[data-attachment=signature] canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    if box is None:
+        raise RuntimeError("there is no canvas to sign on")
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 60, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(400)
+    took: float = page.evaluate(WATCH_SAVE)
+    page.get_by_role("link", name="All visits").wait_for()
+    return took
+
+
+def _median(times: list[float]) -> float:
+    return round(statistics.median(times), 1)
+
+
+def find_chromium() -> str:
+    """Return the Chromium that the tests use."""
+    script = Path(__file__).parent.parent / "scripts" / "ensure-chromium"
+    found = subprocess.run([script, "--find"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        sys.exit("Chromium is missing: run scripts/ensure-chromium")
+    return found.stdout.strip()

@@ -1,0 +1,49 @@
+"""All measurements: `make bench`. Results go to bench/results/latest.json; quote ratios."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+for folder in (HERE, HERE.parent / "tests"):
+    sys.path.insert(0, str(folder))
+# the server's process imports the app of the benchmarks, too
+os.environ["PYTHONPATH"] = str(HERE)
+
+import device  # noqa: E402 - after the path is set
+import replay  # noqa: E402
+
+import postgresql  # noqa: E402
+
+
+def main() -> None:
+    """Run what is named on the command line, or everything."""
+    wanted = set(sys.argv[1:]) or {"replay", "device"}
+    file = HERE / "results" / "latest.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    if "replay" in wanted:
+        results["push_sqlite"] = replay.measure(None)
+        results["push_postgresql"] = on_postgresql()
+    if "device" in wanted:
+        results["device"] = device.measure(device.find_chromium())
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results, indent=2))
+
+
+def on_postgresql() -> dict[str, float]:
+    """Measure the push on a cluster of its own."""
+    script = HERE.parent / "scripts" / "ensure-postgres"
+    found = subprocess.run([script, "--find"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        sys.exit("PostgreSQL is missing: run scripts/ensure-postgres")
+    with postgresql.running(Path(found.stdout.strip())) as cluster:
+        return replay.measure(cluster.create("bench"))
+
+
+if __name__ == "__main__":
+    main()
