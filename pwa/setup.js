@@ -14,7 +14,6 @@ import { keptVersion, precache, servedManifest, useVersion } from "./versions.js
  */
 
 const RETRY_MS = 8_000;
-const IDLE_MS = 2_500;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
 const BOOT_WORDS = new Map([
   ["runtime", "Starting Python"],
@@ -31,8 +30,9 @@ export async function startDevice() {
   const started = await device.call("start", startArgument(manifest));
   context.device = device;
   context.user = started.user?.name ?? "";
+  // beside the first download, which waits for the network most of the time
+  if (how === "ordinary") void makeSnapshot(manifest);
   if (started.needs === "download") await download(device);
-  if (how === "ordinary") whenIdle(() => void makeSnapshot(manifest));
 }
 
 /** @param {Manifest} manifest */
@@ -113,12 +113,6 @@ function onEvent(event) {
 
 function isShowingPages() {
   return document.body.dataset.home !== "shell";
-}
-
-/** @param {() => void} work */
-function whenIdle(work) {
-  const soon = window.requestIdleCallback ?? setTimeout;
-  setTimeout(() => soon(work), IDLE_MS);
 }
 
 /**

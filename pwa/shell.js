@@ -26,7 +26,11 @@ async function start() {
   startSyncButton();
   await beTheOne(letGo);
   await startDevice();
-  await visit(location.pathname + location.search, { history: "replace" });
+  const here = location.pathname + location.search;
+  if (await visit(here, { history: "replace" })) return;
+  const again = make("a", { class: "button primary", href: here }, "Try again");
+  const home = make("a", { class: "button", href: "/" }, "Back to the start");
+  showOwn("This page could not be shown", make("p", {}, "Nothing that you saved is lost."), again, " ", home);
 }
 
 /** End this tab's work with the device's data: another tab goes on with it. */

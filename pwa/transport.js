@@ -83,6 +83,7 @@ async function askUnreachable(asked, error) {
   if (!(error instanceof NoAnswer) || asked.method !== "GET") throw error;
   const headers = { ...asked.headers, "fieldpost-unreachable": "1" };
   const answer = await context.device?.call("request", asData({ ...asked, headers }));
+  if (!answer?.body) throw error;
   return { status: answer.status, path: asked.path, html: answer.body, redirected: false };
 }
 

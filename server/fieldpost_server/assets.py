@@ -90,7 +90,8 @@ class Assets:
         extra: Iterable[str] = (),
     ) -> None:
         self.name = name
-        self._pwa_dir = pwa_dir
+        self._page = (pwa_dir / "index.html").read_text("utf-8")
+        self._service_worker = (pwa_dir / "sw.js").read_text("utf-8")
         package = app.partition(":")[0].partition(".")[0]
         self.app_version = wheels.app_version(package)
         self._shell = _under_one_hash(_shell_files(pwa_dir, node_modules))
@@ -117,14 +118,14 @@ class Assets:
 
     def shell_html(self) -> str:
         """Return the static page that starts a device."""
-        page = (self._pwa_dir / "index.html").read_text("utf-8")
-        page = page.replace("{{name}}", self.name.replace("&", "&amp;").replace("<", "&lt;"))
+        page = self._page.replace("{{name}}", self.name.replace("&", "&amp;").replace("<", "&lt;"))
         return re.sub(r'(href|src)="\./([^"]+)"', lambda m: f'{m[1]}="{self.url(m[2])}"', page)
 
     def service_worker(self) -> str:
         """Return the service worker's script, its imports pointed at the shell's files."""
-        script = (self._pwa_dir / "sw.js").read_text("utf-8")
-        return re.sub(r'from "\./([^"]+)"', lambda m: f'from "{self.url(m[1])}"', script)
+        return re.sub(
+            r'from "\./([^"]+)"', lambda m: f'from "{self.url(m[1])}"', self._service_worker
+        )
 
     def routes(self) -> list[Route]:
         """Return the routes of everything static; all of it is public."""

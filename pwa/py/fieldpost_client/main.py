@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.protocol import ELSEWHERE_HEADER
+from fieldpost.protocol import ELSEWHERE_HEADER, UNREACHABLE_HEADER
 from fieldpost.users import User
 from fieldpost.web.application import web_app
 from fieldpost.web.requests import USER
@@ -80,6 +80,8 @@ class Client:
 
     async def request(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer a page's request, or say that only the server can."""
+        if asked.get("headers", {}).get(UNREACHABLE_HEADER):
+            return self._page(asked, "unreachable.html", 503)
         if not self.is_here(asked["path"]):
             return {"status": 421, "headers": {ELSEWHERE_HEADER: "server"}, "body": ""}
         try:
@@ -88,10 +90,14 @@ class Client:
             # a worker never sees a stack trace; the console has it
             _log.exception("%s %s failed", asked["method"], asked["path"])
             fault = problem(Code.UNEXPECTED, cause=type(error).__name__)
-            page = render(self.home, self.home.user, "error.html", 500, path=asked["path"],
-                          problems=[fault])
-            headers = {"content-type": "text/html; charset=utf-8"}
-            return {"status": 500, "headers": headers, "body": bytes(page.body).decode()}
+            return self._page(asked, "error.html", 500, problems=[fault])
+
+    def _page(
+        self, asked: Mapping[str, Any], template: str, status: int, **values: Any
+    ) -> dict[str, Any]:
+        page = render(self.home, self.home.user, template, status, path=asked["path"], **values)
+        headers = {"content-type": "text/html; charset=utf-8"}
+        return {"status": status, "headers": headers, "body": bytes(page.body).decode()}
 
     def is_here(self, path: str) -> bool:
         """Say whether the device answers an address itself."""

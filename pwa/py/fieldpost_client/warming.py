@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fieldpost.app import App
 from fieldpost.users import OFFLINE, User
+from fieldpost.web.templates import environment
 from fieldpost_client.platform.host import HostPlatform
 from fieldpost_client.replica import Replica
 from fieldpost_client.working import make_working_copy
@@ -39,6 +40,8 @@ async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
     # moments carry their offset; names of zones are for authors' own code
     with suppress(ZoneInfoNotFoundError):
         ZoneInfo("UTC")
+    for name in environment().list_templates():
+        environment().get_template(name)
     client = make(app, HostPlatform())
     home = client.home
     user = User("nobody", "Nobody", frozenset(app.roles) | {OFFLINE})
