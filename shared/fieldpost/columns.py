@@ -15,6 +15,14 @@ EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
 
 
+_INTEGER_BITS = ((sa.SmallInteger, 15), (sa.BigInteger, 63), (sa.Integer, 31))
+
+
+def integer_bits(type_: sa.types.TypeEngine[Any]) -> int:
+    """Return how many bits a number in an integer column may have, its sign left out."""
+    return next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), 63)
+
+
 class _SqliteNumeric(sa.types.UserDefinedType[Any]):
     """NUMERIC as SQLite stores it, without SQLAlchemy's conversion through float."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 
-from fieldpost.columns import adapt
+from fieldpost.columns import adapt, integer_bits
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.fields import Field, field_of, words
 
@@ -110,9 +110,15 @@ class Model:
         )
         if None in parts:
             raise ValueError("a key has no empty parts")
-        if any(isinstance(part, int) and abs(part) >= 1 << 63 for part in parts):
-            raise ValueError("no database counts that far")
         return parts
+
+    def can_hold(self, key: Key) -> bool:
+        """Say whether the table's columns can hold a key: PostgreSQL fails where they cannot."""
+        bits = (integer_bits(self.by_attribute[a].column.type) for a in self.key)
+        return all(
+            not isinstance(part, int) or -(1 << limit) <= part < 1 << limit
+            for part, limit in zip(key, bits, strict=True)
+        )
 
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""

@@ -7,13 +7,11 @@ from typing import Any
 import annotated_types as at
 import sqlalchemy as sa
 
-from fieldpost.columns import EXACT_DIGITS, ExactDecimal
+from fieldpost.columns import EXACT_DIGITS, ExactDecimal, integer_bits
 from fieldpost.errors import Code, Problem, problem
 from fieldpost.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.protocol import MAX_TEXT_CHARACTERS
 from fieldpost.values import ValueProblem
-
-_INTEGER_BITS = ((sa.SmallInteger, 15), (sa.BigInteger, 63), (sa.Integer, 31))
 
 
 def read_json(field: Field, data: Any, path: str) -> tuple[Any, Problem | None]:
@@ -67,7 +65,7 @@ def has_default(field: Field) -> bool:
 def _column_problems(field: Field, value: Any, path: str) -> Iterator[Problem]:
     type_ = field.column.type
     if isinstance(type_, sa.Integer):
-        bits = next(b for kind, b in _INTEGER_BITS if isinstance(type_, kind))
+        bits = integer_bits(type_)
         if value >= 1 << bits:
             yield problem(Code.TOO_LARGE, path, label=field.label, limit=(1 << bits) - 1)
         elif value < -(1 << bits):

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from fieldpost.columns import integer_bits
 from fieldpost.errors import Problem, join_path
 from fieldpost.odp.rows import Opened, Row
 from fieldpost.odp.verdicts import rule_problems
@@ -68,7 +69,10 @@ def _target(session: Session, relation: Any, made: Any) -> Any:
     key = tuple(
         getattr(made, relation.parent.get_property_by_column(c).key) for c in relation.local_columns
     )
-    if None in key or len(key) != 1:
+    if len(key) != 1 or key[0] is None:
+        return None
+    limit = 1 << integer_bits(next(iter(relation.local_columns)).type)
+    if isinstance(key[0], int) and not -limit <= key[0] < limit:
         return None
     return session.get(relation.mapper.class_, key)
 

@@ -84,6 +84,7 @@ def _committed(
 def load(session: Session, model: Model, key: list[Any]) -> Any:
     """Return the mapped object with a key given as JSON data; None where there is none."""
     try:
-        return session.get(model.cls, model.key_from_json(key))
+        typed = model.key_from_json(key)
     except ValueError:
         return None
+    return session.get(model.cls, typed) if model.can_hold(typed) else None

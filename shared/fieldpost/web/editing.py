@@ -16,6 +16,7 @@ from fieldpost.pages import Form, FormList
 from fieldpost.types import Attachment
 from fieldpost.values import ValueProblem
 from fieldpost.web.display import words_for
+from fieldpost.web.listing import search_words
 from fieldpost.web.requests import PageRequest
 
 MOST_CHOICES = 500
@@ -180,9 +181,10 @@ class FormView:
 
     def _chosen(self, field: Field, target: Any, text: str) -> list[Choice]:
         try:
-            row = self.session.get(target.cls, (field.codec.from_text(text),))
+            key = (field.codec.from_text(text),)
         except ValueProblem:
             return []
+        row = self.session.get(target.cls, key) if target.can_hold(key) else None
         return [] if row is None else [Choice(text, target.title_of(row))]
 
     def _scope(self, target: Any) -> list[Any]:
@@ -211,7 +213,9 @@ def add_row(form: Form, row: Row, place: str) -> str:
 
 def find_words(posted: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return what lookups were searched for, by path."""
-    return {n.removesuffix(".find"): v[:200] for n, v in posted if n.endswith(".find") and v}
+    return {
+        n.removesuffix(".find"): search_words(v) for n, v in posted if n.endswith(".find") and v
+    }
 
 
 def with_uploads(asked: PageRequest, form: Form) -> list[tuple[str, str]]:
