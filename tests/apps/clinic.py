@@ -1,4 +1,4 @@
-"""A small app with everything that is hard: every kind of key, field and name, three levels deep."""
+"""A small app with all that is hard: every kind of key, field and name, three levels deep."""
 
 import uuid
 from datetime import date, datetime, time

@@ -247,7 +247,7 @@ class FakeBrowser:
 
         call = self.app(scope, receive, send)
         try:
-            call.send(None)  # type: ignore[attr-defined]  # a coroutine: an async function's
+            call.send(None)
         except StopIteration:
             pass
         else:

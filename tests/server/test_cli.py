@@ -22,7 +22,7 @@ def test_installing_twice_changes_nothing(
     data: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An administrator may run it after every update."""
-    assert "visit" in capsys.readouterr().out
+    capsys.readouterr()
     assert 0 == main([*data, "db", "install"])
     assert "none; all were there" in capsys.readouterr().out
 

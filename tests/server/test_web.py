@@ -3,6 +3,7 @@
 import html
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ def test_field_workers_get_the_shell_and_the_shell_gets_pages(office: Any) -> No
 
 
 def test_a_form_is_saved_whole(office: Any) -> None:
-    """A form with its child rows is one transaction, on a table that needs quoting too (R2, R36)."""
+    """A form with its child rows is one transaction, with names that need quoting too (R2, R36)."""
     client = office.client("anna")
     answer = client.post(
         "/pages/visit/new",
@@ -81,9 +82,7 @@ def test_problems_change_nothing(office: Any) -> None:
     ("words", "found"),
     [("ärm", ["Ada Ärmel"]), ("ÖZIL", ["Eric Özil"]), ("%", []), ("_", []), ("\\", []), ("'", [])],
 )
-def test_search_folds_the_same_on_both_databases(
-    office: Any, words: str, found: list[str]
-) -> None:
+def test_search_folds_the_same_on_both_databases(office: Any, words: str, found: list[str]) -> None:
     """The same query gives the same answer wherever it runs (R10, R36)."""
     client = office.client("anna")
 
@@ -169,8 +168,6 @@ def test_what_is_not_hers_or_no_key_is_not_found(office: Any, address: str) -> N
 @pytest.mark.parametrize("words", ["\0", "\ud800".encode("utf-8", "surrogatepass"), "x" * 5000])
 def test_no_search_breaks_the_list(office: Any, words: Any) -> None:
     """Characters that a database cannot hold find nothing (R66)."""
-    from urllib.parse import quote
-
     address = f"/pages/patient?q={quote(words)}"
     assert 200 == office.client("anna").get(address, headers=SHELL).status_code
 

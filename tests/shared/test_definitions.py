@@ -56,13 +56,17 @@ PAGES: dict[str, tuple[Callable[[], list[Page]], str]] = {
     ),
     "never filled in": (
         lambda: [Page(Shelf, form=["id"])],
-        "Shelf.name must have a value, but the form does not show it and it has no default. "
-        "Add it to the form, give it a default, or set create=False.",
+        (
+            "Shelf.name must have a value, but the form does not show it and it has no default. "
+            "Add it to the form, give it a default, or set create=False."
+        ),
     ),
     "child list without its rows' end": (
         lambda: [Page(Shelf, form=["name", "boxes"])],
-        "Shelf.boxes is a child list, so its rows must belong to their parent: give the "
-        'relationship cascade="all, delete-orphan".',
+        (
+            "Shelf.boxes is a child list, so its rows must belong to their parent: give the "
+            'relationship cascade="all, delete-orphan".'
+        ),
     ),
     "two pages with one name": (
         lambda: [Page(Shelf, form=["name"]), Page(Shelf, form=["name"])],
@@ -70,8 +74,10 @@ PAGES: dict[str, tuple[Callable[[], list[Page]], str]] = {
     ),
     "unknown role": (
         lambda: [Page(Shelf, form=["name"], roles=["Boss"])],
-        "The page 'shelf' names the role 'Boss', which the app does not have. "
-        "Add it to the app's roles.",
+        (
+            "The page 'shelf' names the role 'Boss', which the app does not have. "
+            "Add it to the app's roles."
+        ),
     ),
     "class of another base": (
         lambda: [Page(Ward)],

@@ -62,7 +62,7 @@ def operation(**parts: Any) -> dict[str, Any]:
 
 
 MALFORMED: dict[str, Callable[[], Any]] = {
-    "a list": lambda: [],
+    "a list": list,
     "a number": lambda: 7,
     "null": lambda: None,
     "unknown part": lambda: changed(extra=1),

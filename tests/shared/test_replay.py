@@ -1,4 +1,4 @@
-"""Replay: an envelope is applied whole, merged, or refused with all that is wrong (R30–R37)."""
+"""Replay: an envelope is applied whole, merged, or refused with all that is wrong (R30-R37)."""
 
 import uuid
 from datetime import date
@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from apps.clinic import Dose, Drug, Order, Patient, Reading, Visit, Ward
 from apps.fakes import ADA, BERT, DOCTOR, FakeHome, rows
+from fieldpost import rules
 from fieldpost.envelope import Operation
 from fieldpost.errors import Code
 from fieldpost.odp.replay import Result
 from fieldpost.receipts import NewKey, Outcome
-from fieldpost.rules import rule
+from fieldpost.rules import broken_rules, rule, rules_of
 
 TODAY = {"patient_id": str(ADA), "visited_on": "2026-11-23"}
 
@@ -337,14 +338,12 @@ def test_rules_speak_with_the_paths_of_the_form(home: FakeHome) -> None:
     assert untouched(home)
 
 
-def test_a_rule_that_breaks_is_a_problem_not_a_crash(home: FakeHome) -> None:
+def test_a_rule_that_breaks_is_a_problem_not_a_crash() -> None:
     """An author's mistake refuses the envelope in words and keeps the work."""
 
     @rule(Ward)
     def broken(ward: Ward) -> None:
         raise ZeroDivisionError(ward.name)
-
-    from fieldpost.rules import broken_rules, rules_of
 
     (found,) = broken_rules(Ward(code="X", name="Y"))
 
@@ -352,8 +351,6 @@ def test_a_rule_that_breaks_is_a_problem_not_a_crash(home: FakeHome) -> None:
     assert "'broken' could not be checked (ZeroDivisionError: Y)" in found.message
     assert [] == list(broken_rules(Ward(code="X", name="Y"), patient=True))
     assert 1 == len(rules_of(Ward))
-    from fieldpost import rules
-
     rules._registered.pop(Ward)
 
 

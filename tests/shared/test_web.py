@@ -1,4 +1,4 @@
-"""Lists and forms, as both homes show them: on SQLite in memory, without an event loop or threads."""
+"""Lists and forms, as both homes show them: on SQLite in memory, without event loop or threads."""
 
 import html
 import json
@@ -6,12 +6,17 @@ import re
 import uuid
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from apps.clinic import Order, Patient, Visit, Ward
 from apps.fakes import ADA, BERT, DOCTOR, FakeBrowser, FakeHome, rows
+from fieldpost.app import App
+from fieldpost.pages import Page
 
 NEW = {"patient": str(ADA), "visited_on": "2026-11-23", "kind": "first", "nurse": "anna"}
 
@@ -100,8 +105,6 @@ def test_search_finds_every_word_in_any_case(
     browser: FakeBrowser, words: str, found: list[str]
 ) -> None:
     """Umlauts fold as people expect; SQL's own signs are just signs (R10)."""
-    from urllib.parse import quote_plus
-
     address = words if "%" in words else quote_plus(words)
 
     assert found == first_cells(browser.get(f"/pages/patient?q={address}").text)
@@ -157,8 +160,6 @@ def test_lists_come_in_pages(browser: FakeBrowser, home: FakeHome) -> None:
 @pytest.mark.parametrize("number", ["0", "-1", "99999", "abc", "²", ""])
 def test_any_number_of_a_page_shows_a_page(browser: FakeBrowser, number: str) -> None:
     """A page that does not exist shows the nearest one (R66)."""
-    from urllib.parse import quote
-
     assert 200 == browser.get(f"/pages/patient?page={quote(number)}").status
 
 
@@ -460,3 +461,32 @@ def test_dates_of_a_list_are_in_words(browser: FakeBrowser, home: FakeHome) -> N
     home.add(Visit(id=8, patient_id=ADA, visited_on=date(2026, 1, 31) + timedelta(1), nurse="anna"))
 
     assert "1 Feb 2026" in browser.get("/pages/visit").text
+
+
+class Store(DeclarativeBase):
+    pass
+
+
+class Shelf(Store):
+    __tablename__ = "shelf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Box(Store):
+    __tablename__ = "box"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    shelf_id: Mapped[int] = mapped_column(ForeignKey("shelf.id"))
+    shelf: Mapped[Shelf] = relationship()
+
+
+@pytest.mark.parametrize("action", ["save", "show", "add:x"])
+@pytest.mark.parametrize("number", ["99999999999", "9" * 25, "-1", "0"])
+def test_a_forged_choice_is_a_problem_not_a_crash(action: str, number: str) -> None:
+    """A number that no key can be is refused at its field, and shown again (R66)."""
+    pages = [Page(Box, form=["name", "shelf"]), Page(Shelf)]
+    browser = FakeBrowser(FakeHome(App("Store", Store, pages)))
+    answer = browser.post("/pages/box/new", {"name": "", "shelf": number, "_action": action})
+
+    assert (422 if action == "save" else 200) == answer.status
