@@ -286,7 +286,9 @@ def _user(request: Request) -> User:
 
 
 def _is_device_id(device: object) -> bool:
-    return isinstance(device, str) and device.startswith("d-") and len(device) <= 100
+    if not isinstance(device, str) or len(device) > 100:
+        return False
+    return device.startswith("d-") and device.isascii() and device.isprintable()
 
 
 def _number(request: Request, header: str) -> int:
