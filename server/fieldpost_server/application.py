@@ -26,6 +26,7 @@ from fieldpost_server.health import check_health
 from fieldpost_server.home import ServerHome
 from fieldpost_server.housekeeping import housekeeping
 from fieldpost_server.inbox import Inbox
+from fieldpost_server.leaving import EndLeftSessions
 from fieldpost_server.request_log import RequestLog
 from fieldpost_server.security import SecurityHeaders
 from fieldpost_server.settings import Settings
@@ -98,6 +99,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             Middleware(SecurityHeaders),
             Middleware(BodyLimit, settings=settings),
             Middleware(OriginGuard, settings=settings),
+            Middleware(EndLeftSessions, database=home.database),
             Middleware(
                 Authentication,
                 application=app,
