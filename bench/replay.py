@@ -7,12 +7,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import httpx
 from jobs.app import Base, Line, Visit, app
 from sqlalchemy.orm import Session
-from starlette.testclient import TestClient
 
+from browser.office import Office
 from fieldpost.envelope import Envelope, Operation
-from fieldpost_server.application import make_application
 from fieldpost_server.database import Database
 from fieldpost_server.people import add_user
 from fieldpost_server.settings import Settings
@@ -26,9 +26,9 @@ DEVICE = "d-bench"
 def measure(database_url: str | None) -> dict[str, float]:
     """Return seconds and their ratio for one database; None means SQLite in a file."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
-            app="jobs.app:app", data=Path(folder), database=database_url or "", seats=10
-        )
+        data = Path(folder) / "data"
+        data.mkdir()
+        settings = Settings(app="jobs.app:app", data=data, database=database_url or "", seats=10)
         database = Database(settings.database_url)
         Base.metadata.create_all(database.engine)
         plain_before = _plain(database)
@@ -92,22 +92,27 @@ def envelopes() -> list[str]:
 
 
 def _pushed(settings: Settings, database: Database) -> float:
-    body = "\n".join(envelopes())
-    application = make_application(settings)
+    """Return how long a real server takes from the first byte sent to the last receipt."""
     database.write(
         lambda session: add_user(
             session, "bench", "bench-bench", roles=["Offline"], known_roles=app.roles, seats=10
         )
     )
-    headers = {"Fieldpost-Device": DEVICE}
-    with TestClient(application) as client:
-        client.post("/sign-in", data={"name": "bench", "password": "bench-bench"})
-        client.post("/sync/device", json={"device": DEVICE})
-        began = time.perf_counter()
-        answer = client.post("/sync/push", content=body.encode(), headers=headers)
-        took = time.perf_counter() - began
+    body = "\n".join(envelopes()).encode()
+    variables = {"FIELDPOST_DATABASE": settings.database} if settings.database else {}
+    office = Office(settings.data, variables, ("--app", "jobs.app:app", "serve"))
+    office.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{office.port}", timeout=300) as client:
+            client.post("/sign-in", data={"name": "bench", "password": "bench-bench"})
+            client.post("/sync/device", json={"device": DEVICE})
+            began = time.perf_counter()
+            answer = client.post("/sync/push", content=body, headers={"Fieldpost-Device": DEVICE})
+            took = time.perf_counter() - began
+    finally:
+        office.stop()
     receipts: list[dict[str, Any]] = [json.loads(line) for line in answer.text.splitlines()]
-    outcomes = {receipt["outcome"] for receipt in receipts}
+    outcomes = {receipt.get("outcome") for receipt in receipts}
     if outcomes != {"accepted"} or len(receipts) != FORMS:
         raise RuntimeError(f"not all forms were accepted: {len(receipts)} receipts, {outcomes}")
     return took

@@ -115,7 +115,7 @@ def envelope_from_data(data: Any) -> Envelope:
     """Read an envelope from plain data; raises `InputError` as `read_envelope` does."""
     if not isinstance(data, dict):
         raise InputError([_malformed("it is not a JSON object")])
-    if isinstance(data.get("format"), int) and data["format"] != FORMAT:
+    if type(data.get("format")) is int and data["format"] != FORMAT:
         raise InputError([problem(Code.UNKNOWN_FORMAT, format=data["format"], known=FORMAT)])
     faults = list(_shape_faults(data))
     if faults:
@@ -138,6 +138,8 @@ def _malformed(reason: str, path: str = "") -> Problem:
 def _shape_faults(data: dict[str, Any]) -> Sequence[Problem]:
     faults = [_malformed(f"'{name}' is unknown", str(name)) for name in data.keys() - _PARTS]
     faults += [_malformed(f"'{name}' is missing", name) for name in sorted(_PARTS - data.keys())]
+    if type(data.get("format", FORMAT)) is not int:
+        faults.append(_malformed("'format' must be a whole number", "format"))
     for name in (*_TEXTS, "digest"):
         value = data.get(name, "")
         if not isinstance(value, str) or len(value) > 500:

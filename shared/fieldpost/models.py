@@ -29,13 +29,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """A list of child rows: a one-to-many relationship whose rows belong to their parent."""
+    """A list of child rows: a one-to-many relationship.
+
+    Attributes:
+        owned: its rows belong to their parent and go with it.
+        by_key: the relationship orders them by nothing but their key, or by nothing.
+    """
 
     name: str
     label: str
     model: str
     link: Link
     owned: bool
+    by_key: bool = False
 
 
 class Model:
@@ -119,6 +125,17 @@ class Model:
             not isinstance(part, int) or -(1 << limit) <= part < 1 << limit
             for part, limit in zip(key, bits, strict=True)
         )
+
+    def children_of(self, row: Any, name: str, model: "Model") -> list[Any]:
+        """Return the rows of a child list in the order in which people made them.
+
+        Temporary keys count down: ordered by key the newest row would stand first.
+        """
+        rows = list(getattr(row, name))
+        key = model.generated_key
+        if key is None or not self.children[name].by_key:
+            return rows
+        return sorted(rows, key=lambda r: (getattr(r, key) < 0, abs(getattr(r, key))))
 
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
@@ -232,6 +249,7 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
             model=table_of(child).name,
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,
+            by_key=set(relation.order_by or ()) <= set(table_of(child).primary_key.columns),
         )
 
 

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Page, Playwright, ViewportSize, expect
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -44,7 +44,7 @@ class Device:
         self.chromium = chromium
         self.profile = profile
         self.origin = origin
-        self.size = {"width": width, "height": height}
+        self.size = ViewportSize(width=width, height=height)
         self.faults: list[str] = []
         self.context: BrowserContext
         self.page: Page

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from browser.device import Device
 from browser.office import Office
@@ -52,7 +52,7 @@ def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
 
     worker.new_inspection("Made in the dark")
     add_finding(worker.page, 0, "Loose rail at the top")
-    picture = {"name": "rail.png", "mimeType": "image/png", "buffer": png()}
+    picture = FilePayload(name="rail.png", mimeType="image/png", buffer=png())
     worker.page.locator(".child-row").first.locator("input[type=file]").set_input_files([picture])
     expect(worker.page.locator(".child-row .thumbs img")).to_have_count(1)
     add_finding(worker.page, 1, "Paint is flaking")

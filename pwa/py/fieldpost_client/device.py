@@ -180,8 +180,14 @@ class DeviceHome:
     def commit(self, user: User, submission: Submission) -> Receipt:
         """Replay the next envelope here and queue it for the store."""
         origin = Origin(self.state.device, self.app.name, self.app_version)
-        envelope = make_envelope(submission, user, origin, self.state.counters,
-                                 self.platform.new_id(), self.platform.now())
+        envelope = make_envelope(
+            submission,
+            user,
+            origin,
+            self.state.counters,
+            self.platform.new_id(),
+            self.platform.now(),
+        )
         text = envelope.to_text()
         if len(text.encode()) > MAX_ENVELOPE_BYTES:
             limit = f"{MAX_ENVELOPE_BYTES >> 20} MB"
@@ -197,8 +203,17 @@ class DeviceHome:
                 self._queue.append(("delete", "drafts", submission.draft))
             self._saved.append((entry, result))
             self.state.counters = self.state.counters.after(envelope)
-        return Receipt(envelope.id, envelope.device, envelope.number, envelope.digest,
-                       result.outcome, result.problems, result.keys, "", result.record)
+        return Receipt(
+            envelope.id,
+            envelope.device,
+            envelope.number,
+            envelope.digest,
+            result.outcome,
+            result.problems,
+            result.keys,
+            "",
+            result.record,
+        )
 
     def _replayed(self, user: User, envelope: Envelope) -> Result:
         try:
@@ -241,9 +256,11 @@ class DeviceHome:
 
     def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:
         """Return the keys of the page's records that are not yet synchronised."""
-        return frozenset(self.record_of(e)[1] for e in self.outbox.entries.values()
-                         if e.state in (PENDING, ATTENTION)
-                         and self.record_of(e)[0] == page.spec.name)
+        return frozenset(
+            self.record_of(e)[1]
+            for e in self.outbox.entries.values()
+            if e.state in (PENDING, ATTENTION) and self.record_of(e)[0] == page.spec.name
+        )
 
     def record_of(self, entry: Entry) -> tuple[str, tuple[Any, ...]]:
         """Return the model and the present key of an envelope's record; empty where it is gone."""
@@ -254,8 +271,9 @@ class DeviceHome:
         if self.working is not None:
             key = self.working.records.get(entry.envelope.id, key)
         model = page.spec.name
-        return model, tuple(self.real_key(model, part) or part if is_temporary(part) else part
-                            for part in key)
+        return model, tuple(
+            self.real_key(model, part) or part if is_temporary(part) else part for part in key
+        )
 
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became, once the rows here have it."""

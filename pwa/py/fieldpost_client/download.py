@@ -82,6 +82,13 @@ async def _image(home: DeviceHome) -> Image:
         cursor = answer.headers["fieldpost-cursor"]
     except (Damaged, ValueError, KeyError) as error:
         raise Stopped(OFFLINE, problem(Code.UNREACHABLE)) from error
-    home.platform.notify({"event": "progress", "step": "rows", "done": len(content),
-                          "total": len(content), "rows": rows})
+    home.platform.notify(
+        {
+            "event": "progress",
+            "step": "rows",
+            "done": len(content),
+            "total": len(content),
+            "rows": rows,
+        }
+    )
     return Image(content, cursor, rows)

@@ -201,4 +201,3 @@ def _finish(work: Coroutine[Any, Any, None]) -> None:
         return
     work.close()
     raise RuntimeError("warming up must not wait for anything")
-

@@ -225,10 +225,17 @@ def receipt_of(data: Any) -> Receipt:
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is none.
     """
-    parts = {"device": "", "number": 0, "digest": "", "problems": (), "keys": (),
-             "received_at": "", "record": (), **data}
+    parts = {
+        "device": "",
+        "number": 0,
+        "digest": "",
+        "problems": (),
+        "keys": (),
+        "received_at": "",
+        "record": (),
+        **data,
+    }
     receipt = receipt_from_json({k: parts[k] if parts[k] is not None else "" for k in parts})
     if not receipt.envelope:
         raise ValueError("a receipt names its envelope")
     return receipt
-

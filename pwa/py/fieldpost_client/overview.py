@@ -30,8 +30,13 @@ def make_status(home: "DeviceHome") -> dict[str, Any]:
     waiting = len(home.outbox.of_state(PENDING))
     attention = len(home.outbox.of_state(ATTENTION)) + len(home.outbox.broken)
     state, words = _state(home.activity, waiting, attention)
-    return {"state": state, "waiting": waiting, "attention": attention, "words": words,
-            "last_sync": home.state.last_sync}
+    return {
+        "state": state,
+        "waiting": waiting,
+        "attention": attention,
+        "words": words,
+        "last_sync": home.state.last_sync,
+    }
 
 
 def _state(activity: str, waiting: int, attention: int) -> tuple[str, str]:

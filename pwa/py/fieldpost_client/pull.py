@@ -67,8 +67,15 @@ class Pull:
             return
         changed |= bool(self.report.repaired)
         try:
-            await install(self.home, replica, answer["cursor"], answer, confirmed,
-                          pieces_changed=changed, proven=self.proven)
+            await install(
+                self.home,
+                replica,
+                answer["cursor"],
+                answer,
+                confirmed,
+                pieces_changed=changed,
+                proven=self.proven,
+            )
         except StoreError as error:
             raise stopped_by(error) from error
 
@@ -117,8 +124,11 @@ class Pull:
         """
         touched = {*answer.get("put", ()), *answer.get("remove", ()), *answer.get("replace", ())}
         known = self.home.state.proven
-        return {table: digest for table, digest in answer["digests"].items()
-                if table in touched or known.get(table) != digest}
+        return {
+            table: digest
+            for table, digest in answer["digests"].items()
+            if table in touched or known.get(table) != digest
+        }
 
     def _apply(self, replica: Replica, answer: Mapping[str, Any]) -> None:
         try:
@@ -190,9 +200,13 @@ async def install(
     image = replica.image()
     if pieces_changed or not pieces:
         pieces, operations = await kept_pieces(home.platform, image)
-    current = {"cursor": cursor, "pieces": pieces, "size": len(image),
-               "app_version": home.app_version,
-               "proven": {"of": seal_of(pieces), "digests": dict(proven or {})}}
+    current = {
+        "cursor": cursor,
+        "pieces": pieces,
+        "size": len(image),
+        "app_version": home.app_version,
+        "proven": {"of": seal_of(pieces), "digests": dict(proven or {})},
+    }
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []
     operations += home.outbox.leaving(confirmed)

@@ -81,8 +81,9 @@ class Push:
             return
         await self._keep(entry.with_receipt(receipt), receipt)
         total = self.report.accepted + self.report.attention + self.report.waiting
-        self.platform.notify({"event": "progress", "step": "push", "done": total,
-                              "total": self.report.sent})
+        self.platform.notify(
+            {"event": "progress", "step": "push", "done": total, "total": self.report.sent}
+        )
 
     async def _keep(self, entry: Entry, receipt: Receipt) -> None:
         keys = {(k.model, k.temporary): k.real for k in receipt.keys}

@@ -168,8 +168,10 @@ def _fit_schema(connection: sa.Connection, app: App) -> bool:
             if column.name not in known:
                 outdated = True
                 kind = column.type.compile(connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {quote.format_table(table)} "
-                                           f"ADD COLUMN {quote.format_column(column)} {kind}")
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {quote.format_table(table)} "
+                    f"ADD COLUMN {quote.format_column(column)} {kind}"
+                )
     return outdated
 
 

@@ -72,13 +72,22 @@ class Synchroniser:
             activity, problems = TROUBLE, [problem(Code.UNEXPECTED, cause=type(error).__name__)]
             await self._settle()
         seconds = round((self.platform.now() - begin).total_seconds(), 1)
-        report = {**summary(push.report), **asdict(pull.report), "attachments": attachments,
-                  "seconds": seconds}
+        report = {
+            **summary(push.report),
+            **asdict(pull.report),
+            "attachments": attachments,
+            "seconds": seconds,
+        }
         if not activity:
             await self._note(report)
         self._set(activity)
-        return {"outcome": activity or "done", **report, "refused": self.uploads.refused,
-                "problems": [p.to_json() for p in problems], "status": self.home.status()}
+        return {
+            "outcome": activity or "done",
+            **report,
+            "refused": self.uploads.refused,
+            "problems": [p.to_json() for p in problems],
+            "status": self.home.status(),
+        }
 
     async def _settle(self) -> None:
         """Show what the receipts of a sync that stopped have changed."""
@@ -92,8 +101,12 @@ class Synchroniser:
     async def _note(self, report: Mapping[str, Any]) -> None:
         moment = self.platform.now().isoformat(timespec="seconds")
         try:
-            await self.platform.store.write([("put", "session", "last_sync", moment),
-                                             ("put", "session", "report", dict(report))])
+            await self.platform.store.write(
+                [
+                    ("put", "session", "last_sync", moment),
+                    ("put", "session", "report", dict(report)),
+                ]
+            )
         except StoreError:
             _log.warning("the report of the sync could not be stored")
         self.home.state.last_sync, self.home.state.report = moment, dict(report)
@@ -112,8 +125,12 @@ class Synchroniser:
         except StoreError as error:
             activity, problems = TROUBLE, [stopped_by(error).problem]
         self._set(activity)
-        return {"outcome": activity or "done", "rows": rows,
-                "problems": [p.to_json() for p in problems], "status": self.home.status()}
+        return {
+            "outcome": activity or "done",
+            "rows": rows,
+            "problems": [p.to_json() for p in problems],
+            "status": self.home.status(),
+        }
 
     async def load_attachments(self) -> int:
         """Download what the rows on the device refer to; returns how many arrived."""
@@ -127,8 +144,9 @@ class Synchroniser:
         wanted = [sha for sha in references if sha not in known]
         loaded = 0
         for number, sha256 in enumerate(wanted):
-            self.platform.notify({"event": "progress", "step": "attachments", "done": number,
-                                  "total": len(wanted)})
+            self.platform.notify(
+                {"event": "progress", "step": "attachments", "done": number, "total": len(wanted)}
+            )
             try:
                 await self.platform.download_attachment(attachment_path(sha256), sha256)
             except Refused as refused:

@@ -43,8 +43,9 @@ class Uploads:
         wanted = dict.fromkeys(sha for e in entries for sha in e.envelope.attachments)
         left = [sha for sha in wanted if sha not in self.sent]
         for done, sha256 in enumerate(left):
-            self.platform.notify({"event": "progress", "step": "upload", "done": done,
-                                  "total": len(left)})
+            self.platform.notify(
+                {"event": "progress", "step": "upload", "done": done, "total": len(left)}
+            )
             await self._send(sha256)
 
     async def _send(self, sha256: str) -> None:

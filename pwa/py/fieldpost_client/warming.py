@@ -22,10 +22,23 @@ from fieldpost_client.replica import Replica
 from fieldpost_client.working import make_working_copy
 
 _LATE = (
-    "_strptime", "decimal", "html.entities", "json.encoder", "sqlalchemy.dialects.sqlite.pysqlite",
-    "sqlalchemy.ext.asyncio", "starlette.formparsers", "starlette.middleware.errors",
-    "starlette.middleware.exceptions", "python_multipart.multipart", "email.message",
-    "http.cookies", "unicodedata", "urllib.parse", "uuid",
+    # there is none outside of a browser; inside, `main` wants it right after the restore
+    "fieldpost_client.platform.browser",
+    "_strptime",
+    "decimal",
+    "html.entities",
+    "json.encoder",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "sqlalchemy.ext.asyncio",
+    "starlette.formparsers",
+    "starlette.middleware.errors",
+    "starlette.middleware.exceptions",
+    "python_multipart.multipart",
+    "email.message",
+    "http.cookies",
+    "unicodedata",
+    "urllib.parse",
+    "uuid",
 )
 """Modules that others import inside functions."""
 
@@ -45,18 +58,28 @@ async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
     client = make(app, HostPlatform())
     home = client.home
     user = User("nobody", "Nobody", frozenset(app.roles) | {OFFLINE})
-    home.state = replace(home.state, user=user, device="d-warm", cursor="0", pieces=["0"],
-                         settings={"offline": list(app.pages), "pages": list(app.pages)})
+    home.state = replace(
+        home.state,
+        user=user,
+        device="d-warm",
+        cursor="0",
+        pieces=["0"],
+        settings={"offline": list(app.pages), "pages": list(app.pages)},
+    )
     home.swap(make_working_copy(app, Replica(app), user, (), {}))
     for path in _paths(app):
         await client.request({"method": "GET", "path": path, "headers": {}, "body": None})
     for page in app.pages.values():
         if page.create:
             # an empty form has problems: it is read, checked and shown again, never saved
-            await client.request({
-                "method": "POST", "path": f"/pages/{page.name}/new", "body": "_action=show",
-                "headers": {"content-type": "application/x-www-form-urlencoded"},
-            })
+            await client.request(
+                {
+                    "method": "POST",
+                    "path": f"/pages/{page.name}/new",
+                    "body": "_action=show",
+                    "headers": {"content-type": "application/x-www-form-urlencoded"},
+                }
+            )
     home.close()
 
 

@@ -38,8 +38,11 @@ class WorkingCopy:
 
     def session(self) -> Session:
         """Open a session; what it commits is part of the transaction around it, if there is one."""
-        return Session(self.replica.connection, join_transaction_mode="create_savepoint",
-                       expire_on_commit=False)
+        return Session(
+            self.replica.connection,
+            join_transaction_mode="create_savepoint",
+            expire_on_commit=False,
+        )
 
     def replay(self, app: App, user: User, envelope: Envelope) -> Result:
         """Apply one envelope, whole or not at all."""

@@ -97,7 +97,10 @@ def opened_from(form: Form, record: Any, base: str = "") -> dict[str, Any]:
         "key": model.key_to_json(model.key_of(record)),
         "values": shown_values(form, record),
         "children": {
-            name: [opened_from(child.form, row) for row in getattr(record, name)]
+            name: [
+                opened_from(child.form, row)
+                for row in model.children_of(record, name, child.form.model)
+            ]
             for name, child in form.lists.items()
         },
     }

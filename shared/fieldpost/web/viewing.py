@@ -46,7 +46,8 @@ def record_view(asked: PageRequest, form: Form, record: Any) -> RecordView:
 
 def _lists(asked: PageRequest, form: Form, record: Any) -> Iterator[ShownList]:
     for name, child in form.lists.items():
-        rows = tuple(record_view(asked, child.form, row) for row in getattr(record, name))
+        children = form.model.children_of(record, name, child.form.model)
+        rows = tuple(record_view(asked, child.form, row) for row in children)
         yield ShownList(child.label, child.title, rows)
 
 

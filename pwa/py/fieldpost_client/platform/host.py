@@ -124,7 +124,10 @@ class HostPlatform:
             raise Damaged(f"{path} has another hash")
         type_ = answer.headers.get("content-type", "application/octet-stream")
         self.store.tables["attachments"][sha256] = {
-            "blob": answer.body, "type": type_, "size": len(answer.body), "name": "",
+            "blob": answer.body,
+            "type": type_,
+            "size": len(answer.body),
+            "name": "",
             "state": "downloaded",
         }
         return len(answer.body)
@@ -189,12 +192,22 @@ async def _call(
     """Call an ASGI app; with `limit` it dies after so many lines of its answer."""
     place, _, query = path.partition("?")
     scope = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
-        "method": method, "scheme": "http", "path": place, "raw_path": place.encode(),
-        "query_string": query.encode(), "root_path": "", "client": ("127.0.0.1", 1),
-        "server": ("testserver", 80), "state": {},
-        "headers": [(n.lower().encode(), v.encode()) for n, v in
-                    {"host": "testserver", "content-length": str(len(body)), **headers}.items()],
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": place,
+        "raw_path": place.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+        "state": {},
+        "headers": [
+            (n.lower().encode(), v.encode())
+            for n, v in {"host": "testserver", "content-length": str(len(body)), **headers}.items()
+        ],
     }
     inbox = [{"type": "http.request", "body": body, "more_body": False}]
     found: dict[str, Any] = {"status": 500, "headers": {}, "body": b""}

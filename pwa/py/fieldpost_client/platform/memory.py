@@ -7,8 +7,17 @@ from typing import Any
 
 from fieldpost_client.platform.base import Key, Operation, StoreError
 
-STORES = ("session", "outbox", "history", "attachments", "staged", "drafts", "replica", "pieces",
-          "snapshots")
+STORES = (
+    "session",
+    "outbox",
+    "history",
+    "attachments",
+    "staged",
+    "drafts",
+    "replica",
+    "pieces",
+    "snapshots",
+)
 
 
 class Crash(BaseException):
@@ -69,8 +78,13 @@ class HostStore:
     def stage(self, content: bytes, type_: str = "image/jpeg", name: str = "photo.jpg") -> str:
         """Put a file where the shell puts what is chosen in a form; return its SHA-256."""
         sha256 = hashlib.sha256(content).hexdigest()
-        self.tables["staged"][sha256] = {"blob": content, "type": type_, "size": len(content),
-                                         "name": name, "draft": ""}
+        self.tables["staged"][sha256] = {
+            "blob": content,
+            "type": type_,
+            "size": len(content),
+            "name": name,
+            "draft": "",
+        }
         return sha256
 
 
