@@ -5,7 +5,8 @@ import getpass
 import importlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -90,6 +91,20 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database_url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _write(settings: Settings, work: Callable[[Session], object]) -> None:
+    with _opened(settings) as database:
+        database.write(work)
+
+
 def _serve(settings: Settings, _: argparse.Namespace) -> None:
     start_logging()
     application = make_application(settings)
@@ -110,7 +125,8 @@ def _install_app(app: App, database: Database) -> list[str]:
 
 def _install(settings: Settings, _: argparse.Namespace) -> None:
     app = load_app(settings.app)
-    changed = _install_app(app, Database(settings.database_url))
+    with _opened(settings) as database:
+        changed = _install_app(app, database)
     _say(f"Installed. New triggers on: {', '.join(changed) or 'none; all were there'}.")
 
 
@@ -123,11 +139,10 @@ def _demo(settings: Settings, options: argparse.Namespace) -> None:
         database=settings.database or None,
     )
     app = load_app(settings.app)
-    database = Database(settings.database_url)
-    _install_app(app, database)
-    database.write(lambda session: _add_demo_users(session, app, settings))
-    _seed(database, settings)
-    database.close()
+    with _opened(settings) as database:
+        _install_app(app, database)
+        database.write(lambda session: _add_demo_users(session, app, settings))
+        _seed(database, settings)
     names = ", ".join(name for name, _, _ in DEMO_USERS)
     _say(
         f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
@@ -156,16 +171,18 @@ def _seed(database: Database, settings: Settings) -> None:
     """Run the app's hooks: `seed(session)` for rows, `attachments()` for the files they name."""
     package = settings.app.partition(":")[0].partition(".")[0]
     hooks = importlib.import_module(f"{package}.server.seed")
-    if not database.write(hooks.seed):
-        return
+    database.write(hooks.seed)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     for reference, content in hooks.attachments():
+        # an earlier start may have ended between the rows and their files
         store.keep(Upload(reference.name, reference.type, content), User("demo"))
 
 
 def _check(settings: Settings, _: argparse.Namespace) -> int:
     app = load_app(settings.app)
-    found = check_health(make_home(settings, app, make_assets(settings, app)), settings)
+    home = make_home(settings, app, make_assets(settings, app))
+    found = check_health(home, settings)
+    home.database.close()
     _say(json.dumps(found, indent=2))
     return 0 if found["ok"] else 1
 
@@ -176,7 +193,8 @@ def _asked(given: str | None) -> str:
 
 def _add_user(settings: Settings, options: argparse.Namespace) -> None:
     app, password = load_app(settings.app), _asked(options.password)
-    Database(settings.database_url).write(
+    _write(
+        settings,
         lambda session: add_user(
             session,
             options.name,
@@ -185,31 +203,30 @@ def _add_user(settings: Settings, options: argparse.Namespace) -> None:
             roles=options.role,
             known_roles=app.roles,
             seats=settings.seats,
-        )
+        ),
     )
     _say(f"Added {options.name}.")
 
 
 def _give_role(settings: Settings, options: argparse.Namespace) -> None:
     app = load_app(settings.app)
-    Database(settings.database_url).write(
+    _write(
+        settings,
         lambda session: give_role(
             session, options.name, options.role, known_roles=app.roles, seats=settings.seats
-        )
+        ),
     )
     _say(f"{options.name} has the role {options.role}.")
 
 
 def _set_password(settings: Settings, options: argparse.Namespace) -> None:
     password = _asked(options.password)
-    Database(settings.database_url).write(
-        lambda session: set_password(session, options.name, password)
-    )
+    _write(settings, lambda session: set_password(session, options.name, password))
     _say(f"Set the password of {options.name}; all sessions ended.")
 
 
 def _list_users(settings: Settings, _: argparse.Namespace) -> None:
-    with Database(settings.database_url).read_session() as session:
+    with _opened(settings) as database, database.read_session() as session:
         for user in list_users(session):
             _say(f"{user.name}\t{user.display_name}\t{', '.join(sorted(user.roles))}")
 

@@ -32,7 +32,8 @@ class Seats:
 
 def folded(name: str) -> str:
     """Return the form by which a user name is found, however it is capitalised."""
-    return name.strip().casefold()
+    # PostgreSQL takes no NUL; nobody has one in her name
+    return name.strip().casefold().replace("\0", "\ufffd")
 
 
 def add_user(

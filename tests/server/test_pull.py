@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from apps.clinic import Dose, Drug, Kind, Order, Patient, Reading, Visit, Ward
 from apps.fakes import ADA, BERTS, ERIC
+from apps.offices import office_like
 from fieldpost_server import tables
 from fieldpost_server.page_settings import set_offline
 from fieldpost_server.people import give_role, take_role
@@ -141,26 +142,19 @@ def test_composite_and_uuid_keys_are_removed_by_their_values(office: Any) -> Non
 
 def test_many_changes_send_the_table_whole(office: Any) -> None:
     """With more changed keys than the limit the table and its child lists are replaced."""
-    device = office.device("anna")
-    limit = office.settings.max_pull_keys
-    office.run(
-        sa.insert(Visit).values(
-            [
-                {"id": n, "patient_id": ADA, "visited_on": date(2026, 1, 1), "nurse": "anna"}
-                for n in range(1000, 1000 + 50)
-            ]
-        )
-    )
-    object.__setattr__(office.settings, "max_pull_keys", 20)
-    try:
+    many = [
+        {"id": n, "patient_id": ADA, "visited_on": date(2026, 1, 1), "nurse": "anna"}
+        for n in range(1000, 1050)
+    ]
+    with office_like(office, max_pull_keys=20) as narrow:
+        device = narrow.device("anna")
+        office.run(sa.insert(Visit).values(many))
         answer = device.pull()
-    finally:
-        object.__setattr__(office.settings, "max_pull_keys", limit)
 
-    assert {"visit", "order", "dose", "reading"} <= set(answer["replace"])
-    assert len(device.read(VISITS)) == 51
-    assert keys(device.read(ORDERS)) == {1, 2}
-    assert differences(device, answer) == []
+        assert {"visit", "order", "dose", "reading"} <= set(answer["replace"])
+        assert len(device.read(VISITS)) == 51
+        assert keys(device.read(ORDERS)) == {1, 2}
+        assert differences(device, answer) == []
 
 
 def test_a_truncated_parent_takes_its_children_along(office: Any) -> None:

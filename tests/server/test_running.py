@@ -1,0 +1,165 @@
+"""Health, housekeeping, installation, and the demo as a process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from apps.clinic import Visit
+from apps.offices import office_like
+from fieldpost_server import changes, cli, tables, triggers
+from fieldpost_server.housekeeping import tidy, watch_horizon
+from fieldpost_server.tables import utc_now
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_health_says_that_all_is_well(office: Any) -> None:
+    """Anybody may ask; every check is named."""
+    answer = office.client().get("/health")
+
+    assert answer.status_code == 200
+    assert answer.json()["ok"]
+    assert set(answer.json()["checks"].values()) == {"ok"}
+
+
+def test_health_names_lost_triggers(office: Any) -> None:
+    """A table that was rebuilt is reported with what to do."""
+    with office.database.engine.begin() as connection:
+        for table in ("reading", "dose"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        office.home.app.base.metadata.create_all(connection)
+
+    answer = office.client().get("/health")
+
+    assert answer.status_code == 503
+    assert "missing on" in answer.json()["checks"]["triggers"]
+    assert "fieldpost db install" in answer.json()["checks"]["triggers"]
+
+
+def test_health_names_a_stalled_change_feed(office: Any) -> None:
+    """A long transaction holds back every pull: health and log say so (R45)."""
+    if office.database.dialect != "postgresql":
+        pytest.skip("SQLite has no horizon")
+    with office.database.engine.connect() as slow, office_like(office, stalled_after_s=0) as strict:
+        slow.execute(sa.update(Visit).where(Visit.id == 1).values(score=5))
+        answer = strict.client().get("/health")
+        assert watch_horizon(strict.home, strict.settings)
+
+    assert answer.status_code == 503
+    assert "transaction has been running" in answer.json()["checks"]["horizon"]
+    assert not watch_horizon(office.home, office.settings)
+
+
+def test_health_names_a_folder_that_cannot_be_written(office: Any) -> None:
+    """The attachments store is tried, not assumed."""
+    folder = office.settings.attachments
+    folder.rename(folder.with_name("gone"))
+
+    assert "cannot be written" in office.client().get("/health").json()["checks"]["attachments"]
+
+
+def test_housekeeping_deletes_what_has_ended(office: Any) -> None:
+    """Old sessions and changes go; what is young stays."""
+    office.client("dora")
+    old = utc_now() - timedelta(days=400)
+    office.run(sa.update(tables.change).values(at=int(old.timestamp())))
+    assert tidy(office.home, office.settings) == {"sessions": 0, "changes": 0, "uploads": 0}
+
+    office.run(sa.update(tables.session).values(created_at=old))
+    assert tidy(office.home, office.settings)["sessions"] == 1
+
+
+def test_people_are_kept_by_command(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Users are added, listed, given and denied roles; faults are said and end with 1."""
+    arguments = ["--app", "apps.clinic:app", "--data", str(tmp_path), "--database", database_url]
+    cli.main([*arguments, "db", "install"])
+    add = [*arguments, "user", "add"]
+
+    assert cli.main([*add, "zoe", "--password", "correct horse", "--role", "Doctor"]) == 0
+    assert cli.main([*add, "ZOE", "--password", "correct horse"]) == 1
+    assert cli.main([*add, "max", "--password", "short"]) == 1
+    assert cli.main([*arguments, "user", "role", "zoe", "Offline"]) == 0
+    assert cli.main([*arguments, "user", "role", "zoe", "King"]) == 1
+    assert cli.main([*arguments, "user", "password", "zoe", "--password", "another horse"]) == 0
+    capsys.readouterr()
+    assert cli.main([*arguments, "user", "list"]) == 0
+
+    assert capsys.readouterr().out == "zoe\t\tDoctor, Offline\n"
+
+
+def test_a_failed_installation_changes_nothing(office: Any) -> None:
+    """Triggers are created in one transaction."""
+    bad = sa.Table("nowhere", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+    with pytest.raises(Exception, match="nowhere"):
+        triggers.install(office.database.engine, [bad])
+
+    with office.database.read_session() as session:
+        models = office.home.app.models.values()
+        assert triggers.uninstalled(session.connection(), [m.table for m in models]) == []
+        assert changes.current_cursor(session).history
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The demo as a process of its own."""
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    environment = {**os.environ, "PORT": str(port), "FIELDPOST_DATA": str(tmp_path / "data")}
+    environment.pop("FIELDPOST_DATABASE", None)
+    code = "import sys; from fieldpost_server.cli import main; sys.exit(main(['demo']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    yield f"http://127.0.0.1:{port}", process
+    process.kill()
+    process.communicate()
+
+
+def test_the_demo_starts_from_nothing_and_ends_when_asked(
+    demo: tuple[str, "subprocess.Popen[str]"],
+) -> None:
+    """One command: data, accounts and address; its log is JSON; it ends cleanly."""
+    address, process = demo
+    for _ in range(600):
+        if process.poll() is not None:
+            pytest.fail(process.communicate()[1])
+        try:
+            health = httpx.get(f"{address}/health")
+            break
+        except httpx.TransportError:
+            time.sleep(0.1)
+    assert health.json()["ok"], health.text
+
+    with httpx.Client(base_url=address, follow_redirects=True) as client:
+        assert "worker1, worker2, office, admin" in client.get("/sign-in").text
+        page = client.post("/sign-in", data={"name": "office", "password": "demo"})
+        assert "Inspections" in page.text
+        assert "Page" in client.get("/pages/inspection").text
+    process.send_signal(signal.SIGTERM)
+    out, log = process.communicate(timeout=20)
+
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert f"Open {address}/" in out
+    assert "'demo'" in out
+    assert all(json.loads(line)["level"] == "info" for line in log.splitlines())
