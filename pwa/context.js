@@ -12,9 +12,14 @@ export const context = {
   device: null,
   /** The version that runs. @type {Manifest | null} */
   manifest: null,
-  /** The signed-in user's name. */
+  /** The signed-in user's name, where no page says it yet. */
   user: "",
 };
+
+/** Return the signed-in user's name; empty before the first page. */
+export function userName() {
+  return document.body.dataset.user || context.user;
+}
 
 /** @type {Promise<IDBDatabase> | null} */
 let opened = null;

@@ -1,6 +1,6 @@
 // Drafts: what is typed into a record form is kept as it is typed, and comes back.
 
-import { context, database } from "./context.js";
+import { database, userName } from "./context.js";
 import { announce, make, openForm } from "./elements.js";
 import { onMoved, visit } from "./navigation.js";
 import { onPage } from "./page.js";
@@ -53,7 +53,7 @@ export async function keepDraft() {
   for (const [name, value] of new FormData(form)) {
     if (typeof value === "string" && name !== "_action") fields.push([name, value]);
   }
-  const draft = { fields, saved_at: new Date().toISOString(), user: owner() };
+  const draft = { fields, saved_at: new Date().toISOString(), user: userName() };
   try {
     await write(await database(), [["put", "drafts", path, draft]], { durability: "relaxed" });
   } catch (error) {
@@ -100,7 +100,7 @@ async function bringBack(fresh) {
   if (!path) return;
   /** @type {Draft | undefined} */
   const draft = await read(await database(), "drafts", path);
-  if (!draft || draft.user !== owner() || openForm()?.dataset.draft !== path) return;
+  if (!draft || draft.user !== userName() || openForm()?.dataset.draft !== path) return;
   restored = path;
   const body = new URLSearchParams([...draft.fields, ["_action", "show"]]).toString();
   await visit(path, { method: "POST", body, history: "none" });
@@ -131,8 +131,4 @@ async function move(from, to) {
   const db = await database();
   const draft = await read(db, "drafts", from);
   if (draft) await write(db, [["put", "drafts", to, draft], ["delete", "drafts", from]]);
-}
-
-function owner() {
-  return document.body.dataset.user ?? context.user;
 }

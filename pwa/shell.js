@@ -19,7 +19,6 @@ async function start() {
   startSignatures();
   startDrafts();
   if (document.body.dataset.home !== "shell") {
-    context.user = document.body.dataset.user ?? "";
     enhance({ fresh: true });
     return;
   }

@@ -1,7 +1,7 @@
 // The small dialog that continues a session which has ended, without leaving the page.
 
 import { ask, make } from "./elements.js";
-import { context } from "./context.js";
+import { userName } from "./context.js";
 
 /** @type {Promise<boolean> | null} */
 let open = null;
@@ -14,7 +14,7 @@ export function signIn() {
 
 /** @param {(done: boolean) => void} finish */
 function fill(finish) {
-  const name = make("input", { id: "again-name", name: "name", autocomplete: "username", autocapitalize: "none", required: true, value: context.user });
+  const name = make("input", { id: "again-name", name: "name", autocomplete: "username", autocapitalize: "none", required: true, value: userName() });
   const password = make("input", { id: "again-password", name: "password", type: "password", autocomplete: "current-password", required: true });
   const problem = make("p", { class: "problem", role: "alert" });
   const form = make(
@@ -48,8 +48,9 @@ function fill(finish) {
  */
 async function send(name, password) {
   // another user's session would send this device's work under a wrong name
-  if (context.user && name.trim().toLowerCase() !== context.user.toLowerCase()) {
-    return `This device belongs to ${context.user}. Sign out first to use it as somebody else.`;
+  const owner = userName();
+  if (owner && name.trim().toLowerCase() !== owner.toLowerCase()) {
+    return `This device belongs to ${owner}. Sign out first to use it as somebody else.`;
   }
   try {
     const body = new URLSearchParams({ name, password });
