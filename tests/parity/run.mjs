@@ -41,7 +41,7 @@ class Results:
 results = Results()
 code = pytest.main(
     ["--rootdir=/repository", "-c", "/repository/pyproject.toml", "--capture=sys",
-     "-p", "no:cacheprovider", "-p", "no:faulthandler", "-m", "not postgresql",
+     "-p", "no:cacheprovider", "-o", "faulthandler_timeout=0", "-m", "not postgresql",
      *json.loads(arguments)], plugins=[results])
 json.dumps({"code": int(code), "python": sys.version.split()[0], "outcomes": results.outcomes})
 `;
