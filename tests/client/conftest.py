@@ -59,8 +59,11 @@ class Office:
 
     def add_user(self, name: str, *roles: str) -> None:
         def work(session: Session) -> None:
-            session.execute(sa.insert(tables.user).values(
-                name=name, folded_name=name, display_name=name.title(), password_hash="-"))
+            session.execute(
+                sa.insert(tables.user).values(
+                    name=name, folded_name=name, display_name=name.title(), password_hash="-"
+                )
+            )
             for role in roles:
                 give_role(session, name, role, known_roles=inspections.roles, seats=100)
 
@@ -71,8 +74,11 @@ class Office:
         return f"{COOKIE}={token}"
 
     def change(self, key: int, **values: Any) -> None:
-        self.write(lambda session: session.execute(
-            sa.update(Inspection).where(Inspection.id == key).values(**values)))
+        self.write(
+            lambda session: session.execute(
+                sa.update(Inspection).where(Inspection.id == key).values(**values)
+            )
+        )
 
     def rows(self, model: Any = Inspection) -> list[Any]:
         with self.database.read_session() as session:
@@ -132,8 +138,9 @@ class Desk:
         return answer
 
     def add(self, remarks: str = "New", **more: str) -> dict[str, Any]:
-        return self.save("/pages/inspection/new", site="1", inspected_on="2026-11-23",
-                         remarks=remarks, **more)
+        return self.save(
+            "/pages/inspection/new", site="1", inspected_on="2026-11-23", remarks=remarks, **more
+        )
 
     def rows(self, model: Any = Inspection) -> list[Any]:
         with self.home.session() as session:
@@ -147,8 +154,9 @@ class Desk:
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """An office with two sites, one inspection of each of two workers, and their accounts."""
     monkeypatch.setattr(application, "make_assets", lambda *_: _Assets())
-    settings = Settings(app="inspections.app:app", data=tmp_path,
-                        database=f"sqlite:///{tmp_path / 'office.sqlite'}")
+    settings = Settings(
+        app="inspections.app:app", data=tmp_path, database=f"sqlite:///{tmp_path / 'office.sqlite'}"
+    )
     server = application.make_application(settings)
     made = Office(server, settings)
     inspections.base.metadata.create_all(made.database.engine)
@@ -165,12 +173,20 @@ def _seed(session: Session) -> None:
     from datetime import date
 
     for key, name in ((1, "North bridge"), (2, "South school")):
-        session.add(Site(id=key, name=name, kind=SiteKind.school, street="Long road 1",
-                         town="Delft"))
+        session.add(
+            Site(id=key, name=name, kind=SiteKind.school, street="Long road 1", town="Delft")
+        )
     session.flush()
     for key, worker in ((1, "ann"), (2, "bob")):
-        session.add(Inspection(id=key, site_id=key, inspected_on=date(2026, 11, 1),
-                               remarks=f"Of {worker}", assignee=worker))
+        session.add(
+            Inspection(
+                id=key,
+                site_id=key,
+                inspected_on=date(2026, 11, 1),
+                remarks=f"Of {worker}",
+                assignee=worker,
+            )
+        )
 
 
 @pytest.fixture
@@ -182,8 +198,9 @@ def make_desk(office: Office) -> Callable[..., Desk]:
         # ids that tell devices apart and are the same in every run
         number = next(numbers)
         ids = (str(uuid.UUID(int=(number << 64) + n)) for n in itertools.count(1))
-        platform = HostPlatform(office.server, headers={"cookie": office.cookie(name)},
-                                ids=lambda: next(ids))
+        platform = HostPlatform(
+            office.server, headers={"cookie": office.cookie(name)}, ids=lambda: next(ids)
+        )
         return Desk(platform)
 
     return make

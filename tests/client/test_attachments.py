@@ -24,9 +24,7 @@ def test_attachments_are_resumed(desk: Any, office: Any) -> None:
     assert office.rows()[-1].signature.sha256 == sha256
 
 
-def test_attachments_of_others_are_downloaded(
-    desk: Any, make_desk: Any, office: Any
-) -> None:
+def test_attachments_of_others_are_downloaded(desk: Any, make_desk: Any, office: Any) -> None:
     """Attachments of records in scope are on the device after a sync (R44)."""
     sha256 = desk.store.stage(PNG, "image/png", "s.png")
     reference = {"sha256": sha256, "size": len(PNG), "type": "image/png", "name": "s.png"}
@@ -53,7 +51,8 @@ def test_refused_file_is_named_and_sent_once(desk: Any, office: Any) -> None:
     assert (report["outcome"], report["accepted"], report["waiting"]) == ("done", 1, 1)
     assert "picture" in report["refused"][sha256]
     assert [method for method, path in desk.platform.requests if path.endswith(sha256)] == [
-        "HEAD", "PATCH",
+        "HEAD",
+        "PATCH",
     ]
     assert sorted(desk.remarks()) == ["Of ann", "Other", "Signed"]
     assert [r.remarks for r in office.rows()] == ["Of ann", "Of bob", "Other"]

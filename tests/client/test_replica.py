@@ -59,10 +59,20 @@ class Thing(Base):
 
 APP = App("Things", Base, [Page(Thing, offline=True, form=["region", "number", "text"])])
 FULL = {
-    "region": "nord", "number": 1, "select": "ä\nb", "price": Decimal("10.50"), "weight": 0.1,
-    "day": date(2026, 1, 2), "hour": time(3, 4), "moment": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
-    "mark": uuid.UUID(int=7), "colour": Colour.blue, "done": True, "raw": b"\0\xff",
-    "more": {"a": [1, None]}, "photos": [Attachment(SHA, 3, "image/png", "p")],
+    "region": "nord",
+    "number": 1,
+    "select": "ä\nb",
+    "price": Decimal("10.50"),
+    "weight": 0.1,
+    "day": date(2026, 1, 2),
+    "hour": time(3, 4),
+    "moment": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+    "mark": uuid.UUID(int=7),
+    "colour": Colour.blue,
+    "done": True,
+    "raw": b"\0\xff",
+    "more": {"a": [1, None]},
+    "photos": [Attachment(SHA, 3, "image/png", "p")],
     "file": Attachment(SHA, 3, "text/plain", "f"),
 }
 EMPTY = dict.fromkeys(FULL) | {"region": "süd", "number": 2}

@@ -30,8 +30,15 @@ def test_saved_record_is_listed_and_waits(desk: Any) -> None:
 def test_save_survives_a_crash(desk: Any, moment: str) -> None:
     """A power cut while saving leaves the whole record or nothing of it (R21)."""
     desk.store.crash = {desk.store.writes + 1: moment}
-    fields = {**desk.form(NEW), "site": "1", "inspected_on": "2026-11-23", "remarks": "Kept",
-              "findings[0]._key": "", "findings[0].severity": "3", "findings[0].note": "Loose rail"}
+    fields = {
+        **desk.form(NEW),
+        "site": "1",
+        "inspected_on": "2026-11-23",
+        "remarks": "Kept",
+        "findings[0]._key": "",
+        "findings[0].severity": "3",
+        "findings[0].note": "Loose rail",
+    }
     with pytest.raises(Crash):
         desk.post(NEW, fields)
     assert desk.restart()["ready"]
@@ -42,8 +49,9 @@ def test_save_survives_a_crash(desk: Any, moment: str) -> None:
     assert desk.sync()["accepted"] == (2 if kept else 1)
 
 
-@pytest.mark.parametrize(("name", "words"), [("QuotaExceededError", "no space left"),
-                                             ("AbortError", "could not store")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("QuotaExceededError", "no space left"), ("AbortError", "could not store")]
+)
 def test_refused_write_keeps_the_form(desk: Any, name: str, words: str) -> None:
     """When the device cannot store it the form stays open with everything in it (R22)."""
     desk.store.fail = {desk.store.writes + 1: name}
@@ -64,8 +72,12 @@ def test_missing_photo_refuses_the_save(desk: Any, office: Any) -> None:
     photo = {"sha256": "0" * 64, "size": 3, "type": "image/jpeg", "name": "p.jpg"}
     import json
 
-    fields = {**desk.form(NEW), "site": "1", "inspected_on": "2026-11-23",
-              "signature": json.dumps(photo)}
+    fields = {
+        **desk.form(NEW),
+        "site": "1",
+        "inspected_on": "2026-11-23",
+        "signature": json.dumps(photo),
+    }
     answer = desk.post(NEW, fields)
     assert answer["status"] in (422, 507)
     assert "choose it again" in answer["body"]

@@ -26,14 +26,17 @@ def test_sync_empties_the_outbox(desk: Any, office: Any) -> None:
     assert "Applied at the office" in desk.get("/sync")["body"]
 
 
-@pytest.mark.parametrize("fault", [
-    Fault("/sync/push", "request"),
-    Fault("/sync/push", "answer"),
-    Fault("/sync/push", "lines", lines=1),
-    Fault("/sync/push", "death", lines=1),
-    Fault("/sync/pull", "request"),
-    Fault("/sync/pull", "answer"),
-])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("/sync/push", "request"),
+        Fault("/sync/push", "answer"),
+        Fault("/sync/push", "lines", lines=1),
+        Fault("/sync/push", "death", lines=1),
+        Fault("/sync/pull", "request"),
+        Fault("/sync/pull", "answer"),
+    ],
+)
 def test_lost_connection_applies_once(desk: Any, office: Any, fault: Fault) -> None:
     """A connection lost anywhere: the next sync goes on, each envelope applied once (R26)."""
     for name in ("One", "Two", "Three"):
@@ -53,8 +56,10 @@ def test_twenty_envelopes_and_a_dying_server(desk: Any, office: Any) -> None:
     names = [f"Form {number:02}" for number in range(20)]
     for name in names:
         desk.add(name)
-    desk.platform.faults += [Fault("/sync/push", "death", lines=7),
-                             Fault("/sync/push", "death", lines=3)]
+    desk.platform.faults += [
+        Fault("/sync/push", "death", lines=7),
+        Fault("/sync/push", "death", lines=3),
+    ]
     assert desk.sync()["outcome"] == "offline"
     desk.restart()
     assert desk.sync()["outcome"] == "offline"
