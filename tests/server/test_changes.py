@@ -421,7 +421,7 @@ def test_cursors_survive_their_text() -> None:
         "f1",
         "f2." + "a" * 32 + ".1.",
         "f1." + "a" * 32 + ".-1.",
-        "f1." + "a" * 32 + ".\u0661.",  # noqa: RUF001 - the digit is the point
+        "f1." + "a" * 32 + ".\u0661.",
         "f1." + "a" * 32 + "." + "9" * 19 + ".",
         "f1." + "a" * 32 + ".1." + "x" * 9000,
         "\0",
