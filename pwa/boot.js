@@ -21,6 +21,9 @@ const HEAP_STEP = 8 << 20;
  * @returns {Promise<{python: Python, how: "snapshot" | "ordinary"}>}
  */
 export async function start(manifest, snapshot, report) {
+  // modules of 1.3 MB are read and compiled while the snapshot is read
+  const modules = ["pyodide.mjs", "pyodide.asm.mjs"].map((name) => import(`${manifest.pyodide.base}${name}`));
+  Promise.all(modules).catch(() => {}); // reported where they are used
   const bytes = await snapshot.catch(() => null);
   if (bytes) {
     try {

@@ -13,8 +13,8 @@ KINDS = {
     "icon-192.png": (192, 1.0, "transparent"),
     "icon-512.png": (512, 1.0, "transparent"),
     # launchers cut maskable icons to their own shape: the mark stays in the inner 80 %
-    "maskable-512.png": (512, 0.86, "#0f4c4a"),
-    "apple-touch-icon.png": (180, 1.0, "#0f4c4a"),
+    "maskable-512.png": (512, 0.86, "#0b6b5c"),
+    "apple-touch-icon.png": (180, 1.0, "#0b6b5c"),
 }
 
 

@@ -174,8 +174,8 @@ class Assets:
             "start_url": "/",
             "scope": "/",
             "display": "standalone",
-            "background_color": "#f7f5f0",
-            "theme_color": "#0f4c4a",
+            "background_color": "#f4f6f5",
+            "theme_color": "#0b6b5c",
             "icons": [
                 {"src": self.url("icons/icon.svg"), "sizes": "any", "type": "image/svg+xml"},
                 {"src": self.url("icons/icon-192.png"), "sizes": "192x192", **icon},

@@ -266,3 +266,36 @@ def test_back_and_forward_lead_through_the_pages(new_device: NewDevice) -> None:
     worker.page.go_forward()
     expect(worker.page.locator(".record-view").first).to_be_visible()
     assert title not in worker.page.title() or worker.page.url != first
+
+
+def test_a_new_version_waits_for_consent_and_never_interrupts_a_form(
+    new_device: NewDevice,
+) -> None:
+    """It is offered after a sync, hides while a form is open, and starts when asked for (R56)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    page = worker.page
+    served = page.evaluate("async () => (await fetch('/assets/manifest.json')).json()")
+    served["version"] = "next"
+    served["html"] = served["html"].replace("</title>", " two</title>")
+    worker.context.route("**/assets/manifest.json", lambda route: route.fulfill(json=served))
+    before = page.evaluate("caches.keys()")
+    worker.sync()
+    offer = page.get_by_role("button", name="Update")
+    expect(offer).to_be_visible(timeout=30_000)
+    page.reload()
+    worker.wait_ready()
+    assert before[0] in page.evaluate("caches.keys()")
+
+    worker.sync()
+    expect(offer).to_be_visible(timeout=30_000)
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Inspections").click()
+    page.get_by_role("link", name="New inspection").click()
+    expect(page.get_by_role("heading", name="New inspection")).to_be_visible()
+    expect(offer).to_be_hidden()
+    page.get_by_role("button", name="Cancel").click()
+    offer.click()
+
+    expect(page).to_have_title(re.compile(" two$"), timeout=SETUP_MS)
+    page.locator("body[data-home=device]").wait_for(timeout=SETUP_MS)
+    assert page.evaluate("caches.keys()") == ["fieldpost-next"]
