@@ -78,9 +78,7 @@ def test_a_damaged_file_is_thrown_away(store: AttachmentStore) -> None:
         (b"RIFFxxxxWAVE", "image/webp"),
     ],
 )
-def test_what_is_no_picture_is_refused(
-    store: AttachmentStore, content: bytes, type_: str
-) -> None:
+def test_what_is_no_picture_is_refused(store: AttachmentStore, content: bytes, type_: str) -> None:
     """A claim to be a picture is checked by the bytes; vector pictures run scripts (R65)."""
     with pytest.raises(InputError) as caught:
         add(store, content, 0, len(content), type_=type_)
