@@ -27,6 +27,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.housekeeping import housekeeping
 from fieldpost_server.inbox import Inbox
 from fieldpost_server.leaving import EndLeftSessions
+from fieldpost_server.proofs import Proofs
 from fieldpost_server.request_log import RequestLog
 from fieldpost_server.security import SecurityHeaders
 from fieldpost_server.settings import Settings
@@ -91,7 +92,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             Route("/health", health),
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
-            *Sync(home, settings, assets.app_version).routes(),
+            *Sync(home, settings, assets.app_version, Proofs(app)).routes(),
             *web_routes(home),
         ],
         middleware=[

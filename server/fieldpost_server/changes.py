@@ -9,7 +9,7 @@ SQLite there is one writer, and a counter is the order of commits.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -93,10 +93,9 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
     now = current_cursor(session)
     if cursor.history != now.history or not _is_kept(session, cursor.position):
         return ChangeSet(now, reset=True)
-    by_name = {table.key: table for table in tables}
-    column = own.change.c.transaction if _is_postgresql(session) else own.change.c.seq
-    since = cursor.position if _is_postgresql(session) else cursor.position + 1
-    query = sa.select(own.change.c.table_name, own.change.c.key).distinct().where(column >= since)
+    by_name = {table.name: table for table in tables}
+    columns = own.change.c.table_name, own.change.c.key
+    query = sa.select(*columns).distinct().where(_since(session, cursor))
     changes = ChangeSet(replace(now, plan=cursor.plan))
     for name, key in session.execute(query):
         table = by_name.get(name)
@@ -107,6 +106,16 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
         else:
             changes.changed.setdefault(name, set()).add(decode_key(session, table, key))
     return changes
+
+
+def has_changed(session: Session, cursor: Cursor, names: Collection[str]) -> bool:
+    """Say whether something in these tables has changed since the cursor, or may have."""
+    if cursor.history != _meta(session, HISTORY) or not _is_kept(session, cursor.position):
+        return True
+    query = sa.select(sa.literal(1)).where(
+        _since(session, cursor), own.change.c.table_name.in_(names)
+    )
+    return session.execute(query.limit(1)).first() is not None
 
 
 def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_000) -> int:
@@ -176,6 +185,12 @@ def _driver_value(kind: sa.types.TypeEngine[Any], value: str) -> Any:
     if isinstance(kind, sa.Date):
         return date.fromisoformat(value)
     return time.fromisoformat(value) if isinstance(kind, sa.Time) else value
+
+
+def _since(session: Session, cursor: Cursor) -> sa.ColumnElement[bool]:
+    if _is_postgresql(session):
+        return own.change.c.transaction >= cursor.position
+    return own.change.c.seq > cursor.position
 
 
 def _is_postgresql(session: Session) -> bool:

@@ -22,6 +22,7 @@ from fieldpost_server.database import Database
 from fieldpost_server.health import check_health
 from fieldpost_server.log import start_logging
 from fieldpost_server.people import add_user, find_user, give_role, list_users, set_password
+from fieldpost_server.replication import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.triggers import install
 
@@ -120,7 +121,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> None:
 
 def _install_app(app: App, database: Database) -> list[str]:
     app.base.metadata.create_all(database.engine)
-    return install(database.engine, [model.table for model in app.models.values()])
+    return install(database.engine, captured_tables(app))
 
 
 def _install(settings: Settings, _: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fieldpost import __version__
 from fieldpost_server.changes import horizon_age_s
 from fieldpost_server.home import ServerHome
+from fieldpost_server.replication import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.triggers import uninstalled
 
@@ -18,7 +19,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     try:
         with home.session() as session:
             age = horizon_age_s(session)
-            missing = uninstalled(session.connection(), [m.table for m in home.app.models.values()])
+            missing = uninstalled(session.connection(), captured_tables(home.app))
     except SQLAlchemyError as error:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         missing, age = [], 0.0

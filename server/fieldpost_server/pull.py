@@ -9,10 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.proof import table_digest
-from fieldpost.wire import public_columns, row_to_wire
+from fieldpost.wire import row_to_wire
 from fieldpost_server.changes import ChangeSet, Cursor, current_cursor, read_changes
-from fieldpost_server.replication import Plan, TablePlan
+from fieldpost_server.replication import Plan, TablePlan, captured_tables
 
 CHUNK_KEYS = 400
 """Keys in one query; SQLite allows 32,766 variables and a key may have several parts."""
@@ -64,18 +63,19 @@ def read_delta(
         whole: tables that the device wants whole.
         max_keys: with more changed keys than this a table is sent whole.
     """
-    changes = read_changes(session, cursor, [model.table for model in app.models.values()])
+    captured = captured_tables(app)
+    changes = read_changes(session, cursor, captured)
     now = str(replace(changes.cursor, plan=plan_id))
     if changes.reset:
         return Delta(now, reset=True)
     delta = Delta(now)
     every = set(plan) if cursor.plan != plan_id else set(whole) & set(plan)
-    swept = _swept(plan, changes, max_keys)
+    swept = _swept(plan, changes, {table.name for table in captured}, max_keys)
     candidates = _candidates(session, app, plan, changes, without=every | swept)
     for name, entry in plan.items():
         if name in every or name in swept or len(candidates[name]) > max_keys:
             delta.replace.append(name)
-            delta.put[name] = [_wire(entry, row) for row in session.execute(entry.select())]
+            delta.put[name] = [entry.to_wire(row) for row in session.execute(entry.select())]
         elif candidates[name]:
             _read_keys(session, entry, candidates[name], delta)
     if cursor.plan != plan_id:
@@ -84,7 +84,7 @@ def read_delta(
     return delta
 
 
-def _swept(plan: Plan, changes: ChangeSet, max_keys: int) -> set[str]:
+def _swept(plan: Plan, changes: ChangeSet, captured: set[str], max_keys: int) -> set[str]:
     """Return the tables of which any row may have come or gone, and the child lists below them."""
     touched = {*changes.changed, *changes.whole}
     swept = {
@@ -92,6 +92,8 @@ def _swept(plan: Plan, changes: ChangeSet, max_keys: int) -> set[str]:
         for name, entry in plan.items()
         if name in changes.whole
         or entry.watches & touched
+        # nobody knows what happens in a table without a key
+        or entry.watches - captured
         or len(changes.changed.get(name, ())) > max_keys
     }
     while below := {n for n, e in plan.items() if swept & {p for p, _ in e.parents}} - swept:
@@ -159,7 +161,7 @@ def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta)
     rows: list[dict[str, Any]] = []
     for chunk in _chunks(keys):
         query = entry.select(_is_one_of(columns, chunk))
-        rows += [_wire(entry, row) for row in session.execute(query)]
+        rows += [entry.to_wire(row) for row in session.execute(query)]
     there = {tuple(row[c.name] for c in columns) for row in rows}
     gone = [
         list(
@@ -175,11 +177,6 @@ def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta)
         delta.remove[name] = missing
 
 
-def _wire(entry: TablePlan, row: sa.Row[Any]) -> dict[str, Any]:
-    names = [c.name for c in public_columns(entry.model)]
-    return row_to_wire(entry.model.table, dict(zip(names, row, strict=True)))
-
-
 def _is_one_of(columns: list[sa.Column[Any]], keys: list[Key]) -> sa.ColumnElement[bool]:
     if len(columns) == 1:
         return columns[0].in_([key[0] for key in keys])
@@ -190,14 +187,3 @@ def _chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
     left = iter(keys)
     while chunk := list(islice(left, CHUNK_KEYS)):
         yield chunk
-
-
-def digests(session: Session, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return count and sum of every table, as the device must have them after the pull."""
-    return {
-        name: table_digest(
-            _wire(entry, row)
-            for row in session.execute(entry.select(), execution_options={"yield_per": 2_000})
-        )
-        for name, entry in plan.items()
-    }

@@ -1,7 +1,8 @@
 """Which rows a user's device has: one condition for each table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from fieldpost.app import App
 from fieldpost.models import Model
 from fieldpost.pages import Page
 from fieldpost.users import User
-from fieldpost.wire import public_columns
+from fieldpost.wire import public_columns, row_to_wire
 
 Condition = sa.ColumnElement[bool]
 
@@ -32,6 +33,15 @@ class TablePlan:
     parents: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     watches: set[str] = field(default_factory=set)
 
+    @cached_property
+    def columns(self) -> tuple[sa.Column[Any], ...]:
+        """The columns that may leave the server."""
+        return public_columns(self.model)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
     @property
     def condition(self) -> Condition:
         """Return the condition as one."""
@@ -39,8 +49,11 @@ class TablePlan:
 
     def select(self, *more: Condition) -> sa.Select[Any]:
         """Return the query for the columns that may leave the server."""
-        columns = public_columns(self.model)
-        return sa.select(*columns).where(self.condition, *more)
+        return sa.select(*self.columns).where(self.condition, *more)
+
+    def to_wire(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Return a row of `select` as it travels."""
+        return row_to_wire(self.model.table, dict(zip(self._names, row, strict=True)))
 
     @property
     def key_columns(self) -> list[sa.Column[Any]]:
@@ -49,7 +62,28 @@ class TablePlan:
 
 
 Plan = dict[str, TablePlan]
-"""By table name; parents stand before their children."""
+"""By table name."""
+
+
+def captured_tables(app: App) -> list[sa.Table]:
+    """Return the tables whose changes are captured: all with a key, also those without a model.
+
+    Scopes may look at any of them.
+    """
+    return [table for table in app.base.metadata.sorted_tables if table.primary_key.columns]
+
+
+def deciding_tables(plan: Plan, name: str) -> set[str]:
+    """Return the tables that decide which rows of a table are on the device, itself included."""
+    found, left = set[str](), {name}
+    while left:
+        each = left.pop()
+        found.add(each)
+        if each in plan:
+            entry = plan[each]
+            found |= entry.watches
+            left |= {parent for parent, _ in entry.parents} - found
+    return found
 
 
 def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:

@@ -25,7 +25,8 @@ from fieldpost_server.changes import Cursor
 from fieldpost_server.home import ServerHome
 from fieldpost_server.image import make_image
 from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_for
-from fieldpost_server.pull import cursor_now, digests, read_delta
+from fieldpost_server.proofs import Proofs
+from fieldpost_server.pull import cursor_now, read_delta
 from fieldpost_server.replication import Plan, plan_for
 from fieldpost_server.settings import Settings
 
@@ -41,6 +42,7 @@ class Sync:
     home: ServerHome
     settings: Settings
     app_version: str
+    proofs: Proofs
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -167,8 +169,8 @@ class Sync:
 
     async def image(self, request: Request) -> Response:
         """Send the user's rows as a SQLite database, compressed."""
-        user = _user(request)
-        content, headers = await run_in_threadpool(self._image, user)
+        await run_in_threadpool(self._check_device, request)
+        content, headers = await run_in_threadpool(self._image, _user(request))
         return Response(content, headers=headers, media_type="application/gzip")
 
     def _image(self, user: User) -> tuple[bytes, dict[str, str]]:
@@ -208,7 +210,7 @@ class Sync:
                 whole=whole,
                 max_keys=self.settings.max_pull_keys,
             )
-            sums = {} if delta.reset else digests(session, plan)
+            sums = {} if delta.reset else self.proofs.digests(session, plan)
             about = self._about(session, user)
         return JSONResponse(
             {

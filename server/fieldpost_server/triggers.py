@@ -66,7 +66,7 @@ def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
             _run(connection, trigger.sql)
         for table in stale:
             _record_whole(connection, table)
-    return [table.key for table in stale]
+    return [table.name for table in stale]
 
 
 def uninstalled(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Table]:
@@ -74,11 +74,11 @@ def uninstalled(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[s
     tables = list(tables)
     present = _present(connection)
     wrong = {
-        trigger.table.key
+        trigger.table.name
         for trigger in _triggers(connection, tables)
         if (trigger.table.name, trigger.name, trigger.definition) not in present
     }
-    return [table for table in tables if table.key in wrong]
+    return [table for table in tables if table.name in wrong]
 
 
 def _check(tables: Sequence[sa.Table]) -> None:
@@ -86,11 +86,11 @@ def _check(tables: Sequence[sa.Table]) -> None:
     for table in tables:
         columns = list(table.primary_key.columns)
         if not columns:
-            words = f"The table '{table.key}' has no primary key; give it one."
-            problems.append(problem(Code.DEFINITION, table.key, text=words))
+            words = f"The table '{table.name}' has no primary key; give it one."
+            problems.append(problem(Code.DEFINITION, table.name, text=words))
         elif any(isinstance(c.type, sa.LargeBinary) for c in columns):
-            words = f"The primary key of '{table.key}' is binary; use text or UUID."
-            problems.append(problem(Code.DEFINITION, table.key, text=words))
+            words = f"The primary key of '{table.name}' is binary; use text or UUID."
+            problems.append(problem(Code.DEFINITION, table.name, text=words))
     if problems:
         raise DefinitionError(problems)
 
@@ -119,7 +119,7 @@ def _record_whole(connection: sa.Connection, table: sa.Table) -> None:
     connection.execute(
         sa.insert(own.change).values(
             transaction=transaction,
-            table_name=table.key,
+            table_name=table.name,
             key=None,
             at=int(own.utc_now().timestamp()),
         )
@@ -207,7 +207,7 @@ def _postgresql_triggers(dialect: sa.Dialect, table: sa.Table, schema: str) -> I
     on = _quoted_table(dialect, table)
     for event, (rows, referencing) in _POSTGRESQL_EVENTS.items():
         body = _POSTGRESQL_BODY.format(
-            schema=schema, table=_literal(table.key), rows=rows.format(keys=keys)
+            schema=schema, table=_literal(table.name), rows=rows.format(keys=keys)
         )
         name = f"{_PREFIX}{event.lower()}"
         function = f"{_PREFIX}changes_{_digest(on + event + body)}"
@@ -257,7 +257,7 @@ def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[_Trigger]
         key = ", ".join(f"{row}.{c}" for c in columns)
         return (
             "INSERT INTO fieldpost_change (table_name, key, at) "
-            f"SELECT {_literal(table.key)}, json_array({key}), {_COUNTED_AT}{where};"
+            f"SELECT {_literal(table.name)}, json_array({key}), {_COUNTED_AT}{where};"
         )
 
     moved = " OR ".join(f"OLD.{c} IS NOT NEW.{c}" for c in columns)
@@ -274,7 +274,7 @@ def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[_Trigger]
         bodies[f"BEFORE UPDATE {number}"] = replaced
     for event, body in bodies.items():
         when = " ".join(event.split()[:2])
-        name = f"{_PREFIX}{_digest(table.key + event)}"
+        name = f"{_PREFIX}{_digest(table.name + event)}"
         sql = f"CREATE TRIGGER {name} {when} ON {on} BEGIN {body} END"
         yield _Trigger(table, name, sql, sql)
 
