@@ -63,8 +63,12 @@ async function run() {
   draw();
   try {
     let outcome = await context.device.call("sync");
-    if (isSignedOut(outcome) && (await signIn())) outcome = await context.device.call("sync");
     status = outcome.status;
+    working = "";
+    if (isSignedOut(outcome) && (await askToSignIn())) {
+      outcome = await context.device.call("sync");
+      status = outcome.status;
+    }
     const isDone = outcome.outcome === "done";
     announce(outcome.problems[0]?.message ?? outcome.status.words, isDone ? "done" : "problem");
     if (isDone) void offerUpdate().catch((error) => console.info(error)); // there is a next time
@@ -74,6 +78,12 @@ async function run() {
     announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
   }
   if (!openForm()) await refresh();
+}
+
+/** Nothing is being done while the dialog waits, and the button says so. */
+function askToSignIn() {
+  draw();
+  return signIn();
 }
 
 /** @param {{outcome?: string}} outcome */
