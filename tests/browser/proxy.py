@@ -65,6 +65,10 @@ class FaultProxy:
             if request.path in self.lose_answer:
                 answer.read()
                 self.lose_answer.remove(request.path)
+                # a connection closed without a byte would make Chromium send the request again
+                request.send_response_only(answer.status)
+                request.send_header("Content-Length", "100000")
+                request.end_headers()
                 return
             self._pass_back(request, answer)
         except (OSError, http.client.HTTPException):
