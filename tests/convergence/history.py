@@ -1,0 +1,90 @@
+"""What everybody did, and what must have become of it: a model that knows nothing of replay.
+
+Every text that is written is new, so each applied change of a cell leads from one text to another.
+Whatever the order, the applied changes of a cell must be one unbroken path from the text it was
+born with to the text that it has: a lost, doubled or misplaced effect breaks it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+CELLS = {"errand": ("title", "note"), "item": ("name",), "place": ("name",), "memo": ("text",)}
+PROGRAM = ""
+"""The act of another program: applied when it is done."""
+
+Link = tuple[str, Any, Any]
+"""Act, the text before, the text after."""
+
+
+@dataclass
+class History:
+    """Acts of one story; an act is an envelope's id, or `PROGRAM`."""
+
+    births: dict[str, tuple[str, str, dict[str, Any]]] = field(default_factory=dict)
+    links: dict[tuple[str, str], list[Link]] = field(default_factory=lambda: defaultdict(list))
+    deaths: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def born(self, act: str, model: str, mark: str, values: Mapping[str, Any]) -> None:
+        cells = {column: values.get(column) for column in CELLS[model]}
+        self.births[mark] = (act, model, cells)
+
+    def changed(self, act: str, mark: str, column: str, was: Any, new: Any) -> None:
+        self.links[mark, column].append((act, was, new))
+
+    def died(self, act: str, mark: str) -> None:
+        self.deaths[mark].append(act)
+
+    def saved(self, envelope: Mapping[str, Any]) -> None:
+        """Take down what an envelope wants."""
+        act = envelope["id"]
+        for operation in envelope["operations"]:
+            model, new, was = operation["model"], operation.get("set", {}), operation.get("was")
+            if operation["do"] == "insert":
+                self.born(act, model, new["mark"], new)
+            elif operation["do"] == "delete":
+                self.died(act, was["mark"])
+            elif operation["do"] == "update":
+                for column in CELLS[model]:
+                    if column in new:
+                        self.changed(act, was["mark"], column, was[column], new[column])
+
+    def faults(self, applied: set[str], rows: list[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+        """Yield how these rows differ from what the applied acts must have made."""
+        acts = {*applied, PROGRAM}
+        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for _, row in rows:
+            found[row["mark"]].append(row)
+        alive = {m for m, birth in self.births.items() if birth[0] in acts and self._lives(m, acts)}
+        for mark in sorted(alive | found.keys()):
+            times = len(found[mark])
+            if times != (mark in alive):
+                yield f"{mark} is there {times} times, and should be {int(mark in alive)} times"
+        for mark, (act, _, cells) in self.births.items():
+            if act in acts:
+                for column, first in cells.items():
+                    last = found[mark][0][column] if mark in alive and found[mark] else ...
+                    links = [link for link in self.links[mark, column] if link[0] in acts]
+                    yield from _breaks(f"{mark}.{column}", first, links, last)
+
+    def _lives(self, mark: str, acts: set[str]) -> bool:
+        parent = mark.rpartition(".")[0]
+        return not acts.intersection(self.deaths[mark]) and (
+            not parent or self._lives(parent, acts)
+        )
+
+
+def _breaks(cell: str, first: Any, links: list[Link], last: Any) -> Iterator[str]:
+    onward: dict[Any, Any] = {}
+    for _, was, new in links:
+        if was in onward:
+            yield f"{cell}: {was!r} became {onward[was]!r} and {new!r}: one of them was overwritten"
+        onward[was] = new
+    value = first
+    while value in onward:
+        value = onward.pop(value)
+    if onward:
+        yield f"{cell}: applied although the text before was never there: {onward}"
+    if last is not ... and value != last:
+        yield f"{cell} is {last!r}; the applied changes lead to {value!r}"

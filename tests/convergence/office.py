@@ -1,0 +1,118 @@
+"""One server for many stories: its database is emptied between them, not made anew."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from starlette.routing import Route
+
+from apps import errands
+from apps.errands import CHIEF, Errand, Item, Memo, Place
+from fieldpost.users import User
+from fieldpost_server import tables, triggers
+from fieldpost_server.application import make_application
+from fieldpost_server.assets import Assets
+from fieldpost_server.home import ServerHome
+from fieldpost_server.people import give_role
+from fieldpost_server.sessions import COOKIE, start_session
+from fieldpost_server.settings import Settings
+
+VERSION = "1"
+WORKERS = ("ann", "bob")
+MODELS: dict[str, Any] = {"errand": Errand, "item": Item, "place": Place, "memo": Memo}
+
+
+class NoAssets:
+    """Stands for what the browser loads."""
+
+    app_version = VERSION
+
+    def url(self, name: str) -> str:
+        return f"/assets/{name}"
+
+    def shell_html(self) -> str:
+        return "<!doctype html>"
+
+    def routes(self) -> list[Route]:
+        return []
+
+
+class Office:
+    """The server with its database, and the one event loop that everything here runs on."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.settings = Settings(app="apps.errands:app", data=folder, database=url)
+        self.runner = asyncio.Runner()
+        self.application: Any = None
+        self.restart()
+        errands.Base.metadata.create_all(self.engine)
+        triggers.install(self.engine, [m.table for m in errands.app.models.values()])
+        self.cookies = {name: self._sign_in(name) for name in (*WORKERS, CHIEF)}
+
+    @property
+    def home(self) -> ServerHome:
+        return cast(ServerHome, self.application.state.home)
+
+    @property
+    def engine(self) -> sa.Engine:
+        return self.home.database.engine
+
+    def restart(self) -> None:
+        """Begin anew from what is in the database."""
+        self._close_database()
+        self.application = make_application(self.settings, cast(Assets, NoAssets()))
+        sa.event.listen(self.engine, "connect", _hurry)
+
+    def close(self) -> None:
+        self._close_database()
+        self.runner.close()
+
+    def run(self, work: Callable[[sa.Connection], Any]) -> Any:
+        """Do something as another program does: plain SQL in one transaction."""
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def rows(self, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def empty(self) -> None:
+        """Forget the last story; the changes of this very emptying stay in the feed."""
+
+        def work(connection: sa.Connection) -> None:
+            for table in (tables.change, tables.envelope, tables.key, tables.device):
+                connection.execute(sa.delete(table))
+            for model in (Memo, Item, Errand, Place):
+                connection.execute(sa.delete(model))
+            if connection.dialect.name == "postgresql":
+                for name in ("errand", "item"):
+                    connection.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
+
+        self.run(work)
+
+    def _sign_in(self, name: str) -> str:
+        def work(session: Session) -> str:
+            values = {"name": name, "folded_name": name, "password_hash": "-"}
+            session.execute(sa.insert(tables.user).values(display_name=name.title(), **values))
+            if name in WORKERS:
+                give_role(session, name, "Offline", known_roles=errands.app.roles, seats=9)
+            return f"{COOKIE}={start_session(session, User(name))}"
+
+        return self.home.database.write(work)
+
+    def _close_database(self) -> None:
+        if self.application is not None:
+            self.home.database.close()
+
+
+def _hurry(connection: Any, _: Any) -> None:
+    """Do not wait for the disk: no story cuts the power of the office."""
+    if hasattr(connection, "autocommit") and hasattr(connection, "info"):
+        before, connection.autocommit = connection.autocommit, True
+        connection.execute("SET synchronous_commit = off")
+        connection.autocommit = before
+    else:
+        connection.execute("PRAGMA synchronous = OFF")

@@ -1,0 +1,60 @@
+"""Whatever happens in whatever order, everybody ends up with the same, and nothing is lost.
+
+`FIELDPOST_SEQUENCES=20000` tells that many stories on each database, others in every run.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from convergence.office import Office
+from convergence.story import Story
+
+ASKED = int(os.environ.get("FIELDPOST_SEQUENCES", "0"))
+WANTED = {"sqlite": ASKED or 750, "postgresql": ASKED or 250}
+STEPS = 10
+_told: dict[str, Counter[str]] = {}
+
+
+@pytest.fixture
+def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
+    made = Office(database_url, tmp_path)
+    yield made
+    made.close()
+
+
+def test_everybody_converges(office: Office) -> None:
+    """After any story every device equals its scope, and every envelope had one effect (R26)."""
+    name = office.engine.dialect.name
+    told = _told[name] = Counter()
+    machine = type("Story", (Story,), {"office": office, "told": told})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=WANTED[name],
+            stateful_step_count=STEPS,
+            derandomize=not ASKED,
+            database=None,
+            deadline=None,
+            print_blob=bool(ASKED),
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert told["sequences"] >= WANTED[name]
+    # stories in which nothing ever collides would prove nothing
+    assert {"accepted", "merged", "conflict", "invalid", "forbidden"} <= told.keys()
+
+
+def test_enough_stories_were_told(request: pytest.FixtureRequest) -> None:
+    """No run passes with fewer than a thousand stories in all (R26)."""
+    if "postgres" in os.environ.get("FIELDPOST_WITHOUT", ""):
+        pytest.skip("FIELDPOST_WITHOUT leaves a database out")
+    ran = {item.name for item in request.session.items}
+    assert {f"test_everybody_converges[{name}]" for name in WANTED} <= ran
+    assert sum(told["sequences"] for told in _told.values()) >= 1000
