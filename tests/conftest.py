@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 # quick ones first: a mistake shows early
-ORDER = ("shared", "client", "server", "parity", "chaos", "browser")
+ORDER = ("shared", "client", "server", "convergence", "parity", "chaos", "browser")
 _numbers = count(1)
 _left_out = pytest.StashKey[set[str]]()
 

@@ -62,12 +62,18 @@ class Office:
 
     def restart(self) -> None:
         """Begin anew from what is in the database."""
-        self._close_database()
+        engine = None if self.application is None else self.engine
         self.application = make_application(self.settings, cast(Assets, NoAssets()))
-        sa.event.listen(self.engine, "connect", _hurry)
+        if engine is None:
+            sa.event.listen(self.engine, "connect", _hurry)
+            return
+        # connections and compiled statements hold nothing of a story, and cost most of the time
+        self.home.database.close()
+        engine.dispose()
+        self.home.database.engine = engine
 
     def close(self) -> None:
-        self._close_database()
+        self.home.database.close()
         self.runner.close()
 
     def run(self, work: Callable[[sa.Connection], Any]) -> Any:
@@ -102,10 +108,6 @@ class Office:
             return f"{COOKIE}={start_session(session, User(name))}"
 
         return self.home.database.write(work)
-
-    def _close_database(self) -> None:
-        if self.application is not None:
-            self.home.database.close()
 
 
 def _hurry(connection: Any, _: Any) -> None:
