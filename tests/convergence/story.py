@@ -321,8 +321,11 @@ class Story(RuleBasedStateMachine):
         for row in self.office.rows(query):
             word = self.word()
             self.history.changed(PROGRAM, mark, what, row[what], word)
-            change = sa.update(Errand).where(Errand.mark == mark).values({what: word})
-            self.office.run(lambda connection, change=change: connection.execute(change))
+            self._rewrite(mark, {what: word})
+
+    def _rewrite(self, mark: str, values: dict[str, Any]) -> None:
+        statement = sa.update(Errand).where(Errand.mark == mark).values(values)
+        self.office.run(lambda connection: connection.execute(statement))
 
     @rule()
     def office_restarts(self) -> None:
