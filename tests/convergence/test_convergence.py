@@ -17,7 +17,7 @@ from convergence.story import Story
 
 ASKED = int(os.environ.get("FIELDPOST_SEQUENCES", "0"))
 WANTED = {"sqlite": ASKED or 750, "postgresql": ASKED or 250}
-STEPS = 10
+STEPS = 8
 _told: dict[str, Counter[str]] = {}
 
 
