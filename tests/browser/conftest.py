@@ -29,10 +29,16 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def office(seeded: Path, tmp_path: Path) -> Iterator[Office]:
+def settings() -> dict[str, str]:
+    """Settings of the server, for a test to override."""
+    return {}
+
+
+@pytest.fixture
+def office(seeded: Path, tmp_path: Path, settings: dict[str, str]) -> Iterator[Office]:
     """Run a server on data of its own."""
     shutil.copytree(seeded, tmp_path / "data")
-    made = Office(tmp_path / "data")
+    made = Office(tmp_path / "data", settings)
     made.start()
     yield made
     made.stop()

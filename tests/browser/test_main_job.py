@@ -233,6 +233,21 @@ def test_the_designer_brings_a_page_to_a_device_and_takes_it_away(new_device: Ne
             expect(worker.page.locator("main")).to_contain_text("needs a connection")
 
 
+@pytest.mark.parametrize("settings", [{"FIELDPOST_SEATS": "2"}])
+def test_a_field_worker_without_a_seat_is_refused_in_words(new_device: NewDevice) -> None:
+    """With all seats taken the role is refused, and nobody who has one loses it (R5)."""
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("admin")
+    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk.go("/designer")
+    expect(desk.page.locator(".seats")).to_contain_text("2 of 2 field-worker seats are taken")
+    desk.page.get_by_role("switch", name="Offline: office").click()
+    expect(desk.page.get_by_role("alert")).to_contain_text("All 2 field-worker seats are taken")
+    for name, has in (("office", "false"), ("worker1", "true"), ("worker2", "true")):
+        switch = desk.page.get_by_role("switch", name=f"Offline: {name}")
+        expect(switch).to_have_attribute("aria-checked", has)
+
+
 def test_signing_out_leaves_nothing_behind(new_device: NewDevice) -> None:
     """Databases, caches and service workers are gone afterwards: counted, not assumed (R49)."""
     worker = new_device()
