@@ -42,7 +42,7 @@ def on_postgresql() -> dict[str, float]:
     if found.returncode:
         sys.exit("PostgreSQL is missing: run scripts/ensure-postgres")
     with postgresql.running(Path(found.stdout.strip())) as cluster:
-        return replay.measure(cluster.create("bench"))
+        return replay.measure(cluster.create("bench"), cluster.create("plain"))
 
 
 if __name__ == "__main__":

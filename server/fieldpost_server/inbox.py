@@ -159,8 +159,7 @@ class Inbox:
         return self.database.write(lambda session: keep_envelope(session, envelope, receipt))
 
     def _once(self, session: Session, envelope: Envelope, user: User) -> Receipt:
-        locked_device(session, envelope.device, user)
-        known = known_around(session, envelope)
+        known = known_around(session, envelope, user)
         if known.same is not None and known.same.outcome in _DECIDED | {Outcome.MISMATCH}:
             return _again(known.same, envelope)
         if fault := _chain_fault(known, envelope):
@@ -170,7 +169,7 @@ class Inbox:
         if missing := self._missing(session, envelope):
             raise _Refused(_receipt(envelope, missing))
         gap = envelope.number > 1 and known.before is None
-        return self._apply(session, envelope, user, gap=gap)
+        return self._apply(session, envelope, user, gap=gap, is_new=known.same is None)
 
     def _missing(self, session: Session, envelope: Envelope) -> Result | None:
         missing = [a for a in envelope.attachments if not self.has_attachment(session, a)]
@@ -180,7 +179,13 @@ class Inbox:
         return Result(Outcome.WAITING, (waits,))
 
     def _apply(
-        self, session: Session, envelope: Envelope, user: User, *, gap: bool = False
+        self,
+        session: Session,
+        envelope: Envelope,
+        user: User,
+        *,
+        gap: bool = False,
+        is_new: bool = True,
     ) -> Receipt:
         keys = ServerKeys(session, envelope.device)
         result = _replayed(envelope, session, self.app, user, keys)
@@ -192,8 +197,7 @@ class Inbox:
                 receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
             raise _Refused(receipt)
         keys.keep(receipt.keys)
-        keep_envelope(session, envelope, receipt)
-        return receipt
+        return keep_envelope(session, envelope, receipt, is_new=is_new)
 
 
 def _replayed(

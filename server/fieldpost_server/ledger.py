@@ -32,28 +32,46 @@ _MOVE_DEVICE = (
         last_seen_at=bindparam("seen_at"),
     )
 )
-_AROUND = sa.select(
-    _ENVELOPE.c.id,
-    _ENVELOPE.c.device,
-    _ENVELOPE.c.number,
-    _ENVELOPE.c.digest,
-    _ENVELOPE.c.outcome,
-    _ENVELOPE.c.receipt,
-).where(
-    sa.or_(
-        _ENVELOPE.c.id == bindparam("envelope"),
-        sa.and_(
-            _ENVELOPE.c.device == bindparam("device"),
-            _ENVELOPE.c.number.between(bindparam("before"), bindparam("number")),
-        ),
+_IS_AROUND = sa.or_(
+    _ENVELOPE.c.id == bindparam("envelope"),
+    sa.and_(
+        _ENVELOPE.c.device == bindparam("device"),
+        _ENVELOPE.c.number.between(bindparam("before"), bindparam("number")),
+    ),
+)
+# one statement for both: on a database across a network each one costs a journey
+_LOCK_AND_LOOK_AROUND = (
+    sa.select(
+        _ENVELOPE.c.id,
+        _ENVELOPE.c.device,
+        _ENVELOPE.c.number,
+        _ENVELOPE.c.digest,
+        _ENVELOPE.c.outcome,
+        _ENVELOPE.c.receipt,
     )
+    .select_from(_DEVICE.outerjoin(_ENVELOPE, _IS_AROUND))
+    .where(_DEVICE.c.id == bindparam("device"))
+    .with_for_update(of=_DEVICE)
 )
 _REAL_KEY = sa.select(_KEY.c.real).where(
     _KEY.c.device == bindparam("device"),
     _KEY.c.model == bindparam("model"),
     _KEY.c.temporary == bindparam("temporary"),
 )
-_INSERT_KEYS = sa.insert(_KEY)
+# all keys of an envelope as one parameter: one short statement, however many rows
+_INSERT_KEYS = {
+    "sqlite": sa.text(
+        "INSERT INTO fieldpost_key (device, model, temporary, real) "
+        "SELECT :device, json_extract(value, '$[0]'), json_extract(value, '$[1]'), "
+        "'[' || json_extract(value, '$[2]') || ']' "
+        "FROM json_each(:keys)"
+    ),
+    "postgresql": sa.text(
+        "INSERT INTO fieldpost_key (device, model, temporary, real) "
+        "SELECT :device, value ->> 0, (value ->> 1)::bigint, '[' || (value ->> 2) || ']' "
+        "FROM jsonb_array_elements(CAST(:keys AS jsonb))"
+    ),
+}
 _INSERT_ENVELOPE = sa.insert(_ENVELOPE)
 _DROP_WAITING = sa.delete(_ENVELOPE).where(
     _ENVELOPE.c.id == bindparam("envelope"), _ENVELOPE.c.outcome == str(Outcome.WAITING)
@@ -69,15 +87,18 @@ class Known:
     before: Any
 
 
-def known_around(session: Session, envelope: Envelope) -> Known:
-    """Return what the inbox holds around an envelope."""
+def known_around(session: Session, envelope: Envelope, user: User) -> Known:
+    """Return what the inbox holds around an envelope, with its device's row locked."""
     values = {
         "envelope": envelope.id,
         "device": envelope.device,
         "before": envelope.number - 1,
         "number": envelope.number,
     }
-    rows = session.execute(_AROUND, values).all()
+    rows = session.connection().execute(_LOCK_AND_LOOK_AROUND, values).all()
+    if not rows:
+        locked_device(session, envelope.device, user)
+        return known_around(session, envelope, user)
     here = [row for row in rows if row.device == envelope.device]
     return Known(
         same=next((r for r in rows if r.id == envelope.id), None),
@@ -88,7 +109,7 @@ def known_around(session: Session, envelope: Envelope) -> Known:
 
 def locked_device(session: Session, device: str, user: User) -> Any:
     """Return the device's row, locked: one envelope of a device after the other."""
-    row = session.execute(_LOCK_DEVICE, {"device": device}).first()
+    row = session.connection().execute(_LOCK_DEVICE, {"device": device}).first()
     if row is None:
         kind = WEB if device.startswith(f"{WEB}-") else "device"
         session.execute(sa.insert(_DEVICE).values(id=device, user=user.name, kind=kind))
@@ -96,9 +117,13 @@ def locked_device(session: Session, device: str, user: User) -> Any:
     return row
 
 
-def keep_envelope(session: Session, envelope: Envelope, receipt: Receipt) -> Receipt:
+def keep_envelope(
+    session: Session, envelope: Envelope, receipt: Receipt, *, is_new: bool = False
+) -> Receipt:
     """Write envelope and receipt; an envelope that was waiting gets its new receipt."""
-    session.execute(_DROP_WAITING, {"envelope": envelope.id})
+    connection = session.connection()
+    if not is_new:
+        connection.execute(_DROP_WAITING, {"envelope": envelope.id})
     row = {
         "id": envelope.id,
         "device": envelope.device,
@@ -112,14 +137,14 @@ def keep_envelope(session: Session, envelope: Envelope, receipt: Receipt) -> Rec
         "content": envelope.to_text(),
         "receipt": canonical(receipt.to_json()),
     }
-    session.execute(_INSERT_ENVELOPE, row)
+    connection.execute(_INSERT_ENVELOPE, row)
     moved = {
         "device": envelope.device,
         "new_number": envelope.number,
         "new_digest": envelope.digest,
         "seen_at": tables.utc_now(),
     }
-    session.connection().execute(_MOVE_DEVICE, moved)
+    connection.execute(_MOVE_DEVICE, moved)
     return receipt
 
 
@@ -150,13 +175,7 @@ class ServerKeys:
     def keep(self, keys: tuple[NewKey, ...]) -> None:
         """Write new keys."""
         if keys:
-            rows = [
-                {
-                    "device": self.device,
-                    "model": k.model,
-                    "temporary": k.temporary,
-                    "real": json.dumps([k.real]),
-                }
-                for k in keys
-            ]
-            self.session.execute(_INSERT_KEYS, rows)
+            connection = self.session.connection()
+            text = json.dumps([[k.model, k.temporary, k.real] for k in keys])
+            values = {"device": self.device, "keys": text}
+            connection.execute(_INSERT_KEYS[connection.dialect.name], values)

@@ -48,6 +48,7 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
         yield problem(Code.PAGE_FORBIDDEN, page=page.title)
         return
     places = places_of(page)
+    allowed: dict[tuple[str, str], frozenset[str]] = {}
     for operation in envelope.operations:
         place = places.get(operation.model)
         if place is None:
@@ -60,7 +61,11 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
             yield problem(
                 Code.OPERATION_FORBIDDEN, operation.at, do=words, label=place.form.model.label
             )
-        yield from _field_denials(place, operation)
+        kind = (operation.model, operation.do)
+        if kind not in allowed:
+            allowed[kind] = _allowed(place, operation.do)
+        if not operation.set.keys() <= allowed[kind]:
+            yield from _field_denials(place, operation, allowed[kind])
 
 
 def _may(page: Page, place: Place, operation: Operation) -> bool:
@@ -69,13 +74,18 @@ def _may(page: Page, place: Place, operation: Operation) -> bool:
     return page.edit or page.create
 
 
-def _field_denials(place: Place, operation: Operation) -> Iterator[Problem]:
+def _allowed(place: Place, do: str) -> frozenset[str]:
+    """Return the attributes that an operation may set there."""
+    allowed = frozenset(f.attribute for f in place.form.fields.values() if not f.read_only)
+    if do == "insert":
+        return allowed | {child for child, _ in place.pairs} | frozenset(place.form.model.key)
+    return allowed - frozenset(place.form.model.key)
+
+
+def _field_denials(
+    place: Place, operation: Operation, allowed: frozenset[str]
+) -> Iterator[Problem]:
     model = place.form.model
-    allowed = {f.attribute for f in place.form.fields.values() if not f.read_only}
-    if operation.do == "insert":
-        allowed |= {child for child, _ in place.pairs} | set(model.key)
-    else:
-        allowed -= set(model.key)
     for attribute in operation.set:
         if attribute in allowed:
             continue

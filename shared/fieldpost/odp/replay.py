@@ -73,6 +73,7 @@ class _Replay:
     fresh: dict[tuple[str, int], int] = field(default_factory=dict)
     flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
+    there: set[tuple[str, Any]] = field(default_factory=set)
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
     forbidden: list[Problem] = field(default_factory=list)
@@ -229,6 +230,8 @@ class _Replay:
         return self.keys.real(model, temporary)
 
     def _resolve(self, model: Model, attribute: str, value: Any) -> Any:
+        if not is_temporary(value):
+            return value
         return resolved_part(model, attribute, value, self.app.models, self._real)
 
     def _resolved_json(self, model: Model, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +254,11 @@ class _Replay:
         target = self.app.models.get(model.references.get(attribute, ""))
         if value is None or target is None or len(target.key) != 1:
             return
-        if self.session.get(target.cls, (value,)) is None:
+        if (target.name, value) in self.there:
+            return  # twenty child rows point to one parent
+        if self.session.get(target.cls, (value,)) is not None:
+            self.there.add((target.name, value))
+        else:
             new = self.session.new
             if any(type(r) is target.cls and target.key_of(r) == (value,) for r in new):
                 return  # a row of this very form, whose key is real from the start
@@ -275,8 +282,16 @@ class _Replay:
 
     def _check(self) -> None:
         places = {}
+        known: dict[tuple[Any, ...], Any] = {}
         for row, operation, place in self.rows.values():
-            top = top_of(self.session, place, row)
+            # rows of one list have one top record
+            beside = (place.form.model.name, *(getattr(row, ours) for ours, _ in place.pairs))
+            if place.parent is None:
+                top = row
+            elif beside in known:
+                top = known[beside]
+            else:
+                top = known[beside] = top_of(self.session, place, row)
             if top is None:
                 self.forbidden.append(problem(Code.ROW_FORBIDDEN, operation.at))
                 continue
