@@ -136,7 +136,7 @@ def _malformed(reason: str, path: str = "") -> Problem:
 
 
 def _shape_faults(data: dict[str, Any]) -> Sequence[Problem]:
-    faults = [_malformed(f"'{name}' is unknown", str(name)) for name in data.keys() - _PARTS]
+    faults = [_malformed(f"'{name}' is unknown", name) for name in sorted(data.keys() - _PARTS)]
     faults += [_malformed(f"'{name}' is missing", name) for name in sorted(_PARTS - data.keys())]
     if type(data.get("format", FORMAT)) is not int:
         faults.append(_malformed("'format' must be a whole number", "format"))
@@ -193,14 +193,22 @@ def _operation_fault(entry: Any) -> str:
     key = entry.get("key")
     if not isinstance(key, list) or not key or not all(_is_key_part(part) for part in key):
         return "'key' must be a list of numbers and texts"
-    if (entry["do"] != "delete") is not isinstance(entry.get("set"), dict):
-        return "'set' belongs to inserts and updates"
-    if not isinstance(entry.get("was", {}), dict):
-        return "'was' must be an object"
-    if entry["do"] == "update" and not set(entry["set"]) <= set(entry.get("was", {})):
-        return "'was' must name every field of 'set'"
     if not isinstance(entry.get("at", ""), str) or len(entry.get("at", "")) > 500:
         return "'at' must be short text"
+    return _values_fault(entry)
+
+
+def _values_fault(entry: dict[str, Any]) -> str:
+    new, was = entry.get("set"), entry.get("was", {})
+    if not isinstance(new, dict) if entry["do"] != "delete" else "set" in entry:
+        return "'set' belongs to inserts and updates"
+    if not isinstance(was, dict):
+        return "'was' must be an object"
+    if entry["do"] == "update" and not set(new or ()) <= set(was):
+        return "'was' must name every field of 'set'"
+    # one content has one text: otherwise what is kept would not fit the digest
+    if entry.get("was") == {} or entry.get("at") == "":
+        return "'was' and 'at' are left out where they are empty"
     return ""
 
 

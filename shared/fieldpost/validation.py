@@ -1,7 +1,7 @@
 """Checks of single values against what the model says about them."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import annotated_types as at
@@ -80,10 +80,9 @@ def _column_problems(field: Field, value: Any, path: str) -> Iterator[Problem]:
 
 def _decimal_problems(field: Field, value: Decimal, path: str) -> Iterator[Problem]:
     type_ = field.column.type.impl_instance  # type: ignore[attr-defined]  # an ExactDecimal
-    exponent = value.as_tuple().exponent
-    places = max(0, -exponent) if isinstance(exponent, int) else 0
+    places = _places(value)
     whole = len(str(abs(int(value)))) if abs(value) >= 1 else 0
-    if type_.scale is not None and value != round(value, type_.scale):
+    if type_.scale is not None and places > type_.scale:
         limit = f"{type_.scale} after the point"
         yield problem(Code.TOO_MANY_DIGITS, path, label=field.label, limit=limit)
     elif type_.precision is not None and whole > type_.precision - (type_.scale or 0):
@@ -92,6 +91,20 @@ def _decimal_problems(field: Field, value: Decimal, path: str) -> Iterator[Probl
     elif whole + places > EXACT_DIGITS:
         limit = f"{EXACT_DIGITS} in all"
         yield problem(Code.TOO_MANY_DIGITS, path, label=field.label, limit=limit)
+
+
+def _places(value: Decimal) -> int:
+    """Return how many digits after the point a number needs."""
+    # counted: arithmetic with more digits than the context's precision raises, or rounds
+    fraction = f"{value:f}".partition(".")[2]
+    return len(fraction.rstrip("0"))
+
+
+def _is_multiple(value: Any, limit: Any) -> bool:
+    with localcontext() as context:
+        # a form takes 80 digits, and a remainder needs all of the quotient's
+        context.prec = 200
+        return not value % limit
 
 
 def _constraint_problems(field: Field, constraint: Any, value: Any, path: str) -> Iterator[Problem]:
@@ -111,7 +124,7 @@ def _broken(constraint: Any, value: Any, kind: Kind) -> tuple[Code, str] | None:
             return Code.TOO_LARGE, str(limit)
         case at.Lt(lt=limit) if not value < limit:
             return Code.TOO_LARGE, f"less than {limit}"
-        case at.MultipleOf(multiple_of=limit) if value % limit:
+        case at.MultipleOf(multiple_of=limit) if not _is_multiple(value, limit):
             return Code.NOT_A_MULTIPLE, str(limit)
         case at.MinLen(min_length=limit) if len(value) < limit:
             return Code.TOO_SHORT, _counted(limit, kind)

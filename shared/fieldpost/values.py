@@ -22,7 +22,12 @@ from fieldpost.errors import Code
 from fieldpost.types import Attachment, AttachmentType
 
 _FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?|[+-]?\.\d{1,40}")
+# digits are those of ASCII: which others there are is another thing in each edition of Unicode
+_DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?|[+-]?\.\d{1,40}", re.ASCII)
+_FLOAT = re.compile(
+    r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,6})?", re.ASCII | re.IGNORECASE
+)
+_UUID = re.compile(r"[0-9a-f]{8}(-?)([0-9a-f]{4}\1){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 class ValueProblem(ValueError):
@@ -81,7 +86,9 @@ def _whole(data: Any) -> int:
 
 
 def _whole_from_form(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text.strip()):
+    # stripped first: what counts as a space for a text does not for `int`
+    text = text.strip()
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
         raise ValueProblem(Code.NOT_A_WHOLE_NUMBER)
     return int(text)
 
@@ -112,10 +119,10 @@ def _float(data: Any) -> float:
 
 
 def _float_from_form(text: str) -> float:
-    try:
-        return _float(float(text))
-    except ValueError as error:
-        raise ValueProblem(Code.NOT_A_NUMBER) from error
+    text = text.strip()
+    if not _FLOAT.fullmatch(text):
+        raise ValueProblem(Code.NOT_A_NUMBER)
+    return _float(float(text))
 
 
 def _boolean(data: Any) -> bool:
@@ -188,12 +195,9 @@ def _isoformat(value: Any) -> str:
 
 
 def _uuid(data: Any) -> uuid.UUID:
-    if not isinstance(data, str):
+    if not isinstance(data, str) or not _UUID.fullmatch(data.strip()):
         raise ValueProblem(Code.NOT_AN_ID)
-    try:
-        return uuid.UUID(data.strip())
-    except ValueError as error:
-        raise ValueProblem(Code.NOT_AN_ID) from error
+    return uuid.UUID(data.strip())
 
 
 def _enum_codec(type_: sa.Enum) -> Codec:
@@ -264,7 +268,7 @@ _CODECS: tuple[tuple[type[Any], Codec], ...] = (
     (sa.Uuid, Codec(str, _uuid, _uuid, str)),
     (sa.String, _TEXT),
 )
-_FLOAT = Codec(_same, _float, _float_from_form, repr)
+_FLOATS = Codec(_same, _float, _float_from_form, repr)
 
 
 def codec_for(type_: sa.types.TypeEngine[Any]) -> Codec | None:
@@ -274,5 +278,5 @@ def codec_for(type_: sa.types.TypeEngine[Any]) -> Codec | None:
     if isinstance(type_, sa.Enum):
         return _enum_codec(type_)
     if isinstance(type_, sa.Float) or (isinstance(type_, sa.Numeric) and not type_.asdecimal):
-        return _FLOAT
+        return _FLOATS
     return next((codec for kind, codec in _CODECS if isinstance(type_, kind)), None)

@@ -104,6 +104,9 @@ MALFORMED: dict[str, Callable[[], Any]] = {
     "was is a list": lambda: operation(was=[]),
     "was lacks a field of set": lambda: operation(was={}),
     "delete with set": lambda: operation(do="delete"),
+    "delete with nothing as set": lambda: operation(do="delete", set=None),
+    "was is empty": lambda: operation(set={}, was={}),
+    "at is empty": lambda: operation(at=""),
     "at is a number": lambda: operation(at=1),
     "at is long": lambda: operation(at="x" * 501),
 }
@@ -125,6 +128,15 @@ def test_all_faults_of_the_shape_are_said_at_once() -> None:
         read_envelope(json.dumps(changed(number=0, user=1, extra=2, operations=[])))
 
     assert {"number", "user", "extra", "operations"} == {p.path for p in caught.value.problems}
+
+
+def test_faults_come_in_one_order() -> None:
+    """The same envelope gets the same words from every Python (R16)."""
+    names = [f"part {number}" for number in range(20)]
+    with pytest.raises(InputError) as caught:
+        read_envelope(json.dumps(changed(**dict.fromkeys(reversed(names), 1))))
+
+    assert sorted(names) == [p.path for p in caught.value.problems]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ BAD_JSON: list[tuple[str, Any, Code]] = [
     ("weight", "Infinity", Code.NOT_A_NUMBER),
     ("weight", "1e5", Code.NOT_A_NUMBER),
     ("weight", "1" * 41, Code.NOT_A_NUMBER),
+    ("weight", "٣", Code.NOT_A_NUMBER),
     ("temperature", float("nan"), Code.NOT_A_NUMBER),
     ("temperature", float("inf"), Code.NOT_A_NUMBER),
     ("temperature", True, Code.NOT_A_NUMBER),
@@ -94,6 +95,8 @@ BAD_JSON: list[tuple[str, Any, Code]] = [
     ("summary", "a\ud800b", Code.NOT_TEXT),
     ("summary", 7, Code.NOT_TEXT),
     ("patient.id", "7", Code.NOT_AN_ID),
+    ("patient.id", "0" * 31 + "٣", Code.NOT_AN_ID),
+    ("patient.id", "urn:uuid:" + "0" * 32, Code.NOT_AN_ID),
     ("patient.id", 7, Code.NOT_AN_ID),
     ("signature", "ab" * 32, Code.NOT_AN_ATTACHMENT),
     ("signature", {**PICTURE.to_json(), "sha256": "AB" * 32}, Code.NOT_AN_ATTACHMENT),
@@ -121,6 +124,10 @@ BAD_TEXT: list[tuple[str, str, Code]] = [
     ("score", "0x10", Code.NOT_A_WHOLE_NUMBER),
     ("score", "1_000", Code.NOT_A_WHOLE_NUMBER),
     ("score", "٣", Code.NOT_A_WHOLE_NUMBER),
+    ("temperature", "٣", Code.NOT_A_NUMBER),
+    ("temperature", "1_000", Code.NOT_A_NUMBER),
+    ("temperature", "infinity", Code.NOT_A_NUMBER),
+    ("temperature", "1e400", Code.NOT_A_NUMBER),
     ("temperature", "nan", Code.NOT_A_NUMBER),
     ("temperature", "warm", Code.NOT_A_NUMBER),
     ("urgent", "perhaps", Code.NOT_A_YES_OR_NO),
@@ -142,6 +149,13 @@ def test_line_ends_of_forms_become_one_character() -> None:
     assert ("a\nb\nc", None) == read_text(field("summary"), "a\r\nb\rc", "summary")
 
 
+@pytest.mark.parametrize("space", ["\x1d", "\x85", "\u2003", "\n"])
+def test_spaces_of_all_kinds_around_a_number_do_no_harm(space: str) -> None:
+    """What a person does not see changes neither the number nor ends the program (R66)."""
+    for name, value in (("score", 5), ("weight", Decimal(5)), ("temperature", 5.0)):
+        assert (value, None) == read_text(field(name), f"{space}5{space}", name)
+
+
 def test_nothing_but_spaces_is_nothing() -> None:
     """An input with spaces only counts as empty."""
     assert (None, None) == read_text(field("score"), "  ", "score")
@@ -156,6 +170,8 @@ OUTSIDE: list[tuple[str, Any, Code]] = [
     ("weight", Decimal(-1), Code.TOO_SMALL),
     ("weight", Decimal("1.234"), Code.TOO_MANY_DIGITS),
     ("weight", Decimal(12345), Code.TOO_MANY_DIGITS),
+    ("weight", Decimal("1" * 40), Code.TOO_MANY_DIGITS),
+    ("weight", Decimal("0." + "0" * 39 + "1"), Code.TOO_MANY_DIGITS),
     ("patient.name", "x", Code.TOO_SHORT),
     ("patient.name", "x" * 81, Code.TOO_LONG),
     ("summary", "x" * 2001, Code.TOO_LONG),
@@ -173,7 +189,12 @@ def test_values_outside_the_constraints_are_named(name: str, value: Any, code: C
 
 def test_values_at_the_limits_are_good() -> None:
     """The limits themselves belong to what is allowed."""
-    limits = [("score", 0), ("score", 100), ("weight", Decimal("9999.99"))]
+    limits = [
+        ("score", 0),
+        ("score", 100),
+        ("weight", Decimal("9999.99")),
+        ("weight", Decimal("1." + "0" * 40)),
+    ]
 
     for name, value in limits:
         assert [] == list(value_problems(field(name), value, name))
