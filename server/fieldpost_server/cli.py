@@ -20,6 +20,7 @@ from fieldpost.users import User
 from fieldpost_server.application import load_app, make_application, make_assets, make_home
 from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.database import Database
+from fieldpost_server.envelope_commands import EnvelopeCommands
 from fieldpost_server.health import check_health
 from fieldpost_server.log import start_logging
 from fieldpost_server.people import add_user, find_user, give_role, list_users, set_password
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check", help="check health").set_defaults(run=_check)
     database = commands.add_parser("db", help="the database").add_subparsers(required=True)
     database.add_parser("install", help="create tables and triggers").set_defaults(run=_install)
+    EnvelopeCommands(_opened, _say).add_to(commands)
     people = commands.add_parser("user", help="people").add_subparsers(required=True)
     _user_commands(people)
     return parser

@@ -68,6 +68,8 @@ class Code(StrEnum):
     NO_SEAT_LEFT = "no_seat_left"
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROLE = "no_such_role"
+    NO_SUCH_ENVELOPE = "no_such_envelope"
+    NO_SUCH_DEVICE = "no_such_device"
     USER_EXISTS = "user_exists"
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
     DEVICE_REVOKED = "device_revoked"
@@ -171,6 +173,8 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.NO_SUCH_USER: "There is no user '{user}'. Check the name.",
     Code.NO_SUCH_ROLE: "There is no role '{role}'. Choose one of: {known}.",
+    Code.NO_SUCH_ENVELOPE: "No envelope '{envelope}' has arrived. Check the id.",
+    Code.NO_SUCH_DEVICE: "No envelope of a device '{device}' has arrived. Check the id.",
     Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
