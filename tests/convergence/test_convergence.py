@@ -51,8 +51,6 @@ def test_everybody_converges(office: Office, volume: int) -> None:
         ),
     )
     assert told["sequences"] >= WANTED[name]
-    # stories in which nothing ever collides would prove nothing
-    assert {"accepted", "merged", "conflict", "invalid"} <= told.keys()
 
 
 def test_enough_stories_were_told(request: pytest.FixtureRequest) -> None:
@@ -63,3 +61,7 @@ def test_enough_stories_were_told(request: pytest.FixtureRequest) -> None:
     names = {f"test_everybody_converges[{name}-{each}]" for name in WANTED for each in VOLUMES}
     assert names <= ran, sorted(names - ran)
     assert sum(told["sequences"] for told in _told.values()) >= 1000
+    # stories in which nothing ever collides would prove nothing
+    for name in WANTED:
+        told = sum((_told[f"{name}-{volume}"] for volume in VOLUMES), Counter[str]())
+        assert {"accepted", "merged", "conflict", "invalid"} <= told.keys(), told
