@@ -28,6 +28,7 @@ from fieldpost_server.assets import Assets
 from fieldpost_server.database import Database
 from fieldpost_server.home import ServerHome
 from fieldpost_server.people import add_user
+from fieldpost_server.replication import captured_tables
 from fieldpost_server.settings import Settings
 
 PASSWORD = "correct horse"
@@ -249,7 +250,7 @@ def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
     made = Office(settings, make_application(settings, cast(Assets, NoAssets())))
     engine = made.database.engine
     clinic.Base.metadata.create_all(engine)
-    triggers.install(engine, [m.table for m in clinic.app.models.values()])
+    triggers.install(engine, captured_tables(clinic.app))
     made.write(_fill)
     yield made
     made.close()

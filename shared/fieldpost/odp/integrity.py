@@ -42,6 +42,29 @@ def rows_that_refer(
                         label=other.label,
                         detail={"model": other.name, "count": count},
                     )
+    yield from _links_that_refer(session, app, model, row, at)
+
+
+def _links_that_refer(
+    session: Session, app: App, model: Model, row: Any, at: str
+) -> Iterator[Problem]:
+    """Yield how many rows are linked to a row whose own model knows nothing of them."""
+    own = {tuple(f.association.owner_columns) for f in model.links.values() if f.association}
+    for link in app.link_tables.values():
+        for (name, pairs), (other, _) in (link.ends, link.ends[::-1]):
+            columns = tuple(column for column, _ in pairs)
+            goes = all(
+                any(key.ondelete == "CASCADE" for key in link.column(c).foreign_keys)
+                for c in columns
+            )
+            if name != model.name or columns in own or goes:
+                continue
+            same = (link.column(column) == getattr(row, ours) for column, ours in pairs)
+            query = sa.select(sa.func.count()).select_from(link.table).where(*same)
+            if count := session.scalar(query):
+                label = app.models[other].label
+                detail = {"model": other, "count": count}
+                yield problem(Code.STILL_REFERRED_TO, at, count=count, label=label, detail=detail)
 
 
 def integrity_problems(error: IntegrityError, app: App, envelope: Envelope) -> list[Problem]:
@@ -64,7 +87,8 @@ def _unique_columns(error: IntegrityError, app: App) -> tuple[str | None, set[st
     if diagnosis is not None:
         if getattr(error.orig, "sqlstate", "") != "23505":
             return None, set()
-        return diagnosis.table_name, _constraint_columns(diagnosis)
+        name = diagnosis.table_name
+        return (name, _constraint_columns(diagnosis)) if name in app.models else (None, set())
     found = _SQLITE_UNIQUE.search(str(error.orig))
     if found is None:
         return None, set()

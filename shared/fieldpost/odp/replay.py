@@ -18,6 +18,7 @@ from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
 from fieldpost.odp.integrity import integrity_problems, rows_that_refer
 from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
+from fieldpost.odp.links import LinkWork
 from fieldpost.odp.merge import Merge
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.receipts import NewKey, Outcome
@@ -84,6 +85,7 @@ class _Replay:
         self.places = places_of(self.page)
         # a row that another transaction is changing is waited for: compare and write see one state
         self.locking = self.session.get_bind().dialect.name != "sqlite"
+        self.links = LinkWork(self.session, self.app, self.user, self._real)
 
     def run(self) -> Result:
         decoded = [self._decoded(operation) for operation in self.envelope.operations]
@@ -95,6 +97,8 @@ class _Replay:
         if problems := self._in_the_way():
             return problems
         self._flush()
+        self.links.write()
+        self.merged |= self.links.merged
         self._check()
         if problems := self._in_the_way():
             return problems
@@ -160,7 +164,7 @@ class _Replay:
         model = place.form.model
         row = model.mapper.class_manager.new_instance()
         for attribute, value in values.items():
-            if attribute == model.generated_key:
+            if attribute == model.generated_key or attribute in model.links:
                 continue
             real = self._resolve(model, attribute, value)
             self._check_reference(operation, model, attribute, real)
@@ -168,6 +172,7 @@ class _Replay:
         self._give_key(operation, model, row)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
+        self.invalid += self.links.note(operation, place.form, row)
 
     def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
         """Fill in the parts of the key that 'set' does not hold."""
@@ -192,12 +197,13 @@ class _Replay:
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self.rows[id(row)] = (row, operation, place)
+        self.invalid += self.links.note(operation, place.form, row)
 
     def _delete(self, operation: Operation, place: Place, row: Any) -> None:
         model = place.form.model
         was = self._resolved_json(model, operation.was)
         merge = Merge(place.form, row, {}, was, operation.at)
-        if merge.changed_by_others:
+        if merge.changed_by_others or self.links.are_changed(operation, place.form, row):
             label = model.title_of(row) or model.label
             self.conflicts.append(
                 problem(
