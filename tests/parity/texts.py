@@ -159,7 +159,7 @@ def texts_of(model: str, name: str) -> Texts:
     field = app.models[model].fields[name]
     if field.kind is Kind.LOOKUP:
         own = _wards if field.target == "ward" else _ids
-    elif field.column.table is None:
+    elif field.kind is Kind.LINKS:
         own = st.lists(_wards, max_size=3).map(json.dumps)
     elif field.kind is Kind.DECIMAL:
         own = _floats if field.name == "temperature" else _decimals
@@ -178,7 +178,7 @@ _FROM_TEXT: Mapping[Kind, Callable[[str], Any]] = {
 def data_of(model: str, name: str) -> Data:
     """Return a strategy for what may travel for a field: values of its type, and of any other."""
     field = app.models[model].fields[name]
-    if field.column.table is None:
+    if field.kind is Kind.LINKS:
         return st.one_of(st.lists(_wards, max_size=3), any_json)
     if field.kind in (Kind.SIGNATURE, Kind.PHOTO, Kind.PHOTOS, Kind.FILE):
         return st.one_of(_attachments, any_json)
