@@ -4,13 +4,15 @@ Rows of all kinds are linked many-to-many, and most names need quoting.
 """
 
 import uuid
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fieldpost.app import App
+from fieldpost.envelope import Operation
 from fieldpost.pages import ChildList, Page
 from fieldpost.rules import rule
 from fieldpost.users import User, current_user_name
@@ -185,6 +187,60 @@ app = App(
         Page(Town, offline=True, form=["code", "name", "within"], sort=["name"]),
     ],
 )
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One sort of key: where its rows are, keys of two new rows, and how one points to another.
+
+    Attributes:
+        page: the page of its rows.
+        model: their table.
+        cls: their class.
+        keys: of new rows, as envelopes name them; negative numbers are temporary.
+        own: attributes that hold the key, where they have to be given.
+        pointing: attributes that hold the key of another row, in its order.
+    """
+
+    page: str
+    model: str
+    cls: type[Base]
+    keys: tuple[tuple[Any, ...], tuple[Any, ...]]
+    own: tuple[str, ...]
+    pointing: tuple[str, ...]
+
+    def new(self, which: int, above: Any = None, **more: Any) -> Operation:
+        """Return the insert of a new row, below another one where it is named."""
+        key = self.keys[which]
+        values = {"name": f"New {which}", **dict(zip(self.own, key, strict=False)), **more}
+        return Operation("insert", self.model, key, {**values, **self.below(above)})
+
+    def below(self, above: Any) -> dict[str, Any]:
+        """Return what points to a key."""
+        return {} if above is None else dict(zip(self.pointing, above, strict=True))
+
+
+SORTS = {
+    "counted": Sort("order", "order", Order, ((-7,), (-8,)), (), ("inside_id",)),
+    "uuid": Sort(
+        "gadget",
+        "Gadget",
+        Gadget,
+        ((str(uuid.UUID(int=51)),), (str(uuid.UUID(int=50)),)),
+        (),
+        ("part_of_id",),
+    ),
+    "text": Sort("town", "town", Town, (("Å, %s",), ("a b",)), ("code",), ("within_code",)),
+    "composite": Sort(
+        "shelf-slot",
+        "shelf slot",
+        Slot,
+        (("W/1", 7), ("E", -7)),
+        ("aisle", "number"),
+        ("above_aisle", "above_number"),
+    ),
+}
+"""Every sort of key, by name."""
 
 PLANE, SAW, BERTS = (uuid.UUID(int=number) for number in (1, 2, 9))
 

@@ -3,7 +3,7 @@
 The caller owns the transaction: it commits where the result is applied and rolls back otherwise.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
-from fieldpost.odp.integrity import integrity_problems, rows_that_refer
+from fieldpost.odp.integrity import integrity_problems, missing_parents, rows_that_refer
 from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
 from fieldpost.odp.links import LinkWork
 from fieldpost.odp.merge import Merge
@@ -170,6 +170,7 @@ class _Replay:
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self._give_key(operation, model, row)
+        self._check_references(operation, model, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
@@ -196,6 +197,7 @@ class _Replay:
             real = self._resolve(model, attribute, values[attribute])
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
+        self._check_references(operation, model, row, merge.takes)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
 
@@ -272,6 +274,13 @@ class _Replay:
             self.invalid.append(
                 problem(Code.NO_SUCH_ROW, join_path(operation.at, each.name), label=each.label)
             )
+
+    def _check_references(
+        self, operation: Operation, model: Model, row: Any, changed: Collection[str]
+    ) -> None:
+        for each in missing_parents(self.session, model, row, changed):
+            path = join_path(operation.at, each.name)
+            self.invalid.append(problem(Code.NO_SUCH_ROW, path, label=each.label))
 
     # checks on the whole
 
