@@ -29,7 +29,6 @@ app = App(
                 "site",
                 "inspected_on",
                 "weather",
-                "equipment",
                 "findings",
                 "score",
                 "remarks",
