@@ -119,10 +119,6 @@ class Assets:
     def shell_html(self) -> str:
         """Return the static page that starts a device."""
         page = self._page.replace("{{name}}", self.name.replace("&", "&amp;").replace("<", "&lt;"))
-        # all modules are asked for at once, not each when the one that imports it has come
-        modules = _imported(self._shell, "shell.js")
-        links = "".join(f'<link rel="modulepreload" href="./{name}">\n    ' for name in modules)
-        page = page.replace("<script ", links + "<script ", 1)
         return re.sub(r'(href|src)="\./([^"]+)"', lambda m: f'{m[1]}="{self.url(m[2])}"', page)
 
     def service_worker(self) -> str:
@@ -236,17 +232,6 @@ def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
     # modules import each other by relative paths, so they share one folder and one hash
     whole = _hash("\n".join(f"{n} {_hash(c)}" for n, c in sorted(files.items())).encode())
     return {name: Asset(f"/assets/{whole}/{name}", content) for name, content in files.items()}
-
-
-def _imported(files: Mapping[str, Asset], name: str) -> list[str]:
-    """Return the modules that a module imports, and those that they do, nearest first."""
-    found, rest = list[str](), [name]
-    while rest:
-        text = files[rest.pop(0)].content.decode()
-        new = [n for n in re.findall(r'from "\./([^"]+)"', text) if n in files and n not in found]
-        found += new
-        rest += new
-    return found
 
 
 def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ R9, R64, R65, R67.
 
 import asyncio
 import io
-import re
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -190,22 +189,6 @@ def test_the_shell_names_only_files_that_are_served(assets: Assets, client: Brow
     assert script.headers["service-worker-allowed"] == "/"
     assert script.headers["cache-control"] == "no-cache"
     assert page == assets.manifest["html"]
-
-
-def test_the_shell_asks_for_all_its_modules_at_once(assets: Assets, client: Browser) -> None:
-    """A start does not wait for one module to learn of the next (R9)."""
-    html = client.get("/shell").text
-    asked = set(re.findall(r'rel="modulepreload" href="([^"]+)"', html))
-    reached, rest = set[str](), [assets.url("shell.js")]
-    while rest:
-        address = rest.pop()
-        folder = address.rpartition("/")[0]
-        named = re.findall(r'from "\./([^"]+)"', client.get(address).text)
-        rest += [f"{folder}/{name}" for name in named if f"{folder}/{name}" not in reached]
-        reached |= {f"{folder}/{name}" for name in named}
-
-    assert len(asked) > 10
-    assert asked == reached
 
 
 def test_the_policy_forbids_inline_and_foreign_code(client: Browser) -> None:
