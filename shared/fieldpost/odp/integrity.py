@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ONETOMANY, Session
 
 from fieldpost.app import App
-from fieldpost.envelope import Envelope, Operation
+from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Model, table_of
 
@@ -42,13 +42,6 @@ def rows_that_refer(
                         label=other.label,
                         detail={"model": other.name, "count": count},
                     )
-
-
-def repeated_key(model: Model, operation: Operation) -> Problem:
-    """Return the problem that a form has two new rows with one key."""
-    fields = [model.by_attribute[attribute] for attribute in model.key]
-    label = " and ".join(each.label for each in fields)
-    return problem(Code.NOT_UNIQUE, join_path(operation.at, fields[-1].name), label=label)
 
 
 def integrity_problems(error: IntegrityError, app: App, envelope: Envelope) -> list[Problem]:

@@ -16,7 +16,7 @@ from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
-from fieldpost.odp.integrity import integrity_problems, repeated_key, rows_that_refer
+from fieldpost.odp.integrity import integrity_problems, rows_that_refer
 from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
 from fieldpost.odp.merge import Merge
 from fieldpost.odp.verdicts import rule_problems
@@ -74,7 +74,6 @@ class _Replay:
     flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
     there: set[tuple[str, Any]] = field(default_factory=set)
-    inserted: dict[str, set[Key]] = field(default_factory=dict)
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
     forbidden: list[Problem] = field(default_factory=list)
@@ -167,12 +166,6 @@ class _Replay:
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self._give_key(operation, model, row)
-        if model.key_of(row) in self.inserted.setdefault(model.name, set()):
-            # the session would take the second for the first, and one of them would be lost
-            self.invalid.append(repeated_key(model, operation))
-            return
-        if None not in model.key_of(row):
-            self.inserted[model.name].add(model.key_of(row))
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
 
