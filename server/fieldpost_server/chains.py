@@ -13,7 +13,7 @@ from fieldpost.errors import InputError
 from fieldpost_server import tables
 
 MOST_NAMED = 100
-"""Missing numbers and faults of one device that are named; the others are counted."""
+"""Missing numbers of one device that are named; the others are counted."""
 
 _ENVELOPE = tables.envelope
 _COLUMNS = ("id", "device", "number", "previous", "digest", "user", "page", "saved_at")

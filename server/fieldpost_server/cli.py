@@ -1,7 +1,6 @@
 """The command line: install, serve, people, health, and the demo."""
 
 import argparse
-import gc
 import getpass
 import importlib
 import json
@@ -112,9 +111,6 @@ def _write(settings: Settings, work: Callable[[Session], object]) -> None:
 def _serve(settings: Settings, _: argparse.Namespace) -> None:
     start_logging()
     application = make_application(settings)
-    # what is loaded by now stays: without this every full collection goes through all of it
-    gc.collect()
-    gc.freeze()
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
     uvicorn.run(
         application,

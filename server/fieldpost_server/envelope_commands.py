@@ -87,7 +87,7 @@ class EnvelopeCommands:
         return int(any(chain.faults for chain in chains))
 
     def _say_chain(self, chain: Chain) -> None:
-        state = f"{len(chain.faults)} faults" if chain.faults else "sound"
+        state = f"{len(chain.faults)} wrong" if chain.faults else "sound"
         self.say(f"{chain.device}: {chain.envelopes} envelopes up to number {chain.last}, {state}")
         if chain.missing:
             named = ", ".join(map(str, chain.missing))
