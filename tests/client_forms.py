@@ -26,7 +26,7 @@ class FormReader(HTMLParser):
         name = have.get("name", "")
         if tag == "input" and name and have.get("type") not in ("file", "submit"):
             if have.get("type") not in ("checkbox", "radio") or "checked" in have:
-                self.fields[name] = have.get("value", "")
+                self._add(name, have.get("value", ""))
         elif tag == "textarea":
             self._area, self.fields[name] = name, ""
         elif tag == "select":
@@ -34,6 +34,13 @@ class FormReader(HTMLParser):
             self.fields.setdefault(name, "")
         elif tag == "option" and self._select and "selected" in have:
             self.fields[self._select] = have.get("value", "")
+
+    def _add(self, name: str, value: str) -> None:
+        """Take a value; several ticked boxes of one name become one list."""
+        before = self.fields.get(name, "")
+        several = before.startswith("[") and value.startswith("[")
+        one = before if before.startswith("[[") else f"[{before}]"
+        self.fields[name] = f"{one[:-1]}, {value}]" if several else value
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -29,6 +29,7 @@ app = App(
                 "site",
                 "inspected_on",
                 "weather",
+                "equipment",
                 "findings",
                 "score",
                 "remarks",

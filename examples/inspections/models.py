@@ -1,4 +1,4 @@
-"""The data of site inspections: sites, their inspections with findings, and contractors."""
+"""The data of site inspections: sites, inspections with findings, equipment, contractors."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from annotated_types import Ge, Le, Len
-from sqlalchemy import ForeignKey, Index, Numeric, String
+from sqlalchemy import Column, ForeignKey, Index, Numeric, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fieldpost.types import LONG_TEXT, Hint, Label, Photos, Signature
@@ -83,6 +83,26 @@ class Site(Base):
         return self.name
 
 
+class Equipment(Base):
+    """A tool that inspectors take along; the office keeps the list."""
+
+    __tablename__ = "equipment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[Name] = mapped_column(unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+inspection_equipment = Table(
+    "inspection_equipment",
+    Base.metadata,
+    Column("inspection_id", ForeignKey("inspection.id"), primary_key=True),
+    Column("equipment_id", ForeignKey("equipment.id"), primary_key=True, index=True),
+)
+
+
 class Inspection(Base):
     """One visit to a site, with what was found there."""
 
@@ -103,6 +123,10 @@ class Inspection(Base):
     )
 
     site: Mapped[Site] = relationship()
+    equipment: Mapped[list[Equipment]] = relationship(
+        secondary=inspection_equipment,
+        info={"label": "Equipment used", "hint": "What you measured and tested with."},
+    )
     findings: Mapped[list["Finding"]] = relationship(
         back_populates="inspection", cascade="all, delete-orphan", order_by="Finding.id"
     )

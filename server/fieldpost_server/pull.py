@@ -80,7 +80,7 @@ def read_delta(
             _read_keys(session, entry, candidates[name], delta)
     if cursor.plan != plan_id:
         # what is in no table of the plan any more goes
-        delta.replace += [name for name in app.models if name not in plan]
+        delta.replace += [name for name in app.tables if name not in plan]
     return delta
 
 
@@ -134,11 +134,9 @@ def _children(
     parents: set[Key],
 ) -> set[Key]:
     model = app.models[parent]
-    links = [(getattr(entry.model.cls, theirs), ours) for theirs, ours in pairs]
+    links = [(entry.model.column(theirs), ours) for theirs, ours in pairs]
     if len(links) != 1 or model.key != (links[0][1],):
-        joined = [
-            getattr(entry.model.cls, theirs) == getattr(model.cls, ours) for theirs, ours in pairs
-        ]
+        joined = [column == model.column(ours) for column, ours in links]
         query = sa.select(*entry.key_columns).join(model.table, sa.and_(*joined))
         columns = list(model.table.primary_key.columns)
         return {

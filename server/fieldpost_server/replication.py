@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from fieldpost.app import App
+from fieldpost.associations import LinkTable
+from fieldpost.fields import Kind
 from fieldpost.models import Model
 from fieldpost.pages import Page
 from fieldpost.users import User
@@ -22,13 +24,14 @@ class TablePlan:
     """The part of one table that a device has.
 
     Attributes:
-        model: whose table it is.
+        model: whose table it is, or a table of links.
         conditions: a row is there if one of them holds.
-        parents: models whose child rows it holds, with the pairs (child, parent attribute).
+        parents: models whose child rows it holds, with the pairs (child, parent attribute); of
+            links, the models on both ends.
         watches: other tables that decide which rows are there.
     """
 
-    model: Model
+    model: Model | LinkTable
     conditions: list[Condition] = field(default_factory=list)
     parents: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     watches: set[str] = field(default_factory=set)
@@ -93,15 +96,39 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     of them what their lookups point to (R8).
     """
     plan: Plan = {}
+    offline = list(offline)
     for page in offline:
         scope = page.condition(user)
         entry = plan.setdefault(page.spec.name, TablePlan(page.spec))
         entry.conditions.append(sa.true() if scope is None else scope)
         entry.watches |= _tables_in(scope) - {page.spec.name}
         _add_children(app, plan, page.spec, (page.spec.name,))
+    links = [link for page in offline for link in _links_of(page)]
     for name in list(plan):
-        _add_lookups(app, plan, plan[name].model, user, {name})
+        _add_lookups(app, plan, app.models[name], user, {name})
+    for link in links:
+        for name in {name for name, _ in link.ends} - plan.keys():
+            _add_target(app, plan, app.models[name], user)
+            _add_lookups(app, plan, app.models[name], user, {name})
+    for link in links:
+        plan[link.name] = _link_plan(app, plan, link)
     return plan
+
+
+def _links_of(page: Page) -> Iterator[LinkTable]:
+    """Yield the tables of the many-to-many fields that a page shows."""
+    shown = [*page.columns, *(f for form in page.layout.forms() for f in form.fields.values())]
+    for each in shown:
+        if each.kind is Kind.LINKS and each.association is not None:
+            yield each.association.link
+
+
+def _link_plan(app: App, plan: Plan, link: LinkTable) -> TablePlan:
+    """Return the plan of a table of links: those whose rows are there on both ends."""
+    ends = [(app.models[name], pairs) for name, pairs in link.ends]
+    there = [_exists(link, model, pairs, plan[model.name].condition) for model, pairs in ends]
+    watches = {other for model, _ in ends for other in plan[model.name].watches}
+    return TablePlan(link, [sa.and_(*there)], list(link.ends), watches - {link.name})
 
 
 def _add_children(app: App, plan: Plan, parent: Model, above: tuple[str, ...]) -> None:
@@ -118,9 +145,12 @@ def _add_children(app: App, plan: Plan, parent: Model, above: tuple[str, ...]) -
 
 
 def _exists(
-    child: Model, parent: Model, pairs: tuple[tuple[str, str], ...], condition: Condition
+    child: Model | LinkTable,
+    parent: Model,
+    pairs: tuple[tuple[str, str], ...],
+    condition: Condition,
 ) -> Condition:
-    linked = [getattr(child.cls, theirs) == getattr(parent.cls, ours) for theirs, ours in pairs]
+    linked = [child.column(theirs) == parent.column(ours) for theirs, ours in pairs]
     query = sa.select(sa.literal(1)).select_from(parent.table).where(*linked, condition)
     return query.correlate(child.table).exists()
 
@@ -130,12 +160,16 @@ def _add_lookups(app: App, plan: Plan, model: Model, user: User, seen: set[str])
         target = app.models.get(target_name)
         if target is None or any(name == target_name for name, _ in _parents(plan, model)):
             continue
-        page = app.page_of(target_name)
-        scope = page.condition(user) if page is not None else None
-        entry = plan.setdefault(target_name, TablePlan(target))
-        entry.conditions.append(sa.true() if scope is None else scope)
-        entry.watches |= _tables_in(scope) - {target_name}
+        _add_target(app, plan, target, user)
         _add_lookups(app, plan, target, user, seen | {target_name})
+
+
+def _add_target(app: App, plan: Plan, target: Model, user: User) -> None:
+    page = app.page_of(target.name)
+    scope = page.condition(user) if page is not None else None
+    entry = plan.setdefault(target.name, TablePlan(target))
+    entry.conditions.append(sa.true() if scope is None else scope)
+    entry.watches |= _tables_in(scope) - {target.name}
 
 
 def _parents(plan: Plan, model: Model) -> Iterator[tuple[str, Any]]:

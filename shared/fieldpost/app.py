@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
 
+from fieldpost.associations import LinkTable
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
 from fieldpost.fields import Kind
 from fieldpost.models import Model, models_of
@@ -24,6 +26,7 @@ class App:
         name: its name in envelopes.
         base: the declarative base of its models.
         models: all its models by table name.
+        link_tables: the tables of its many-to-many relationships by name.
         pages: its pages by name, in the author's order.
         roles: the roles that can be given: `Offline`, `Admin` and the app's own.
     """
@@ -47,6 +50,8 @@ class App:
         self.name = name or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         self.base = base
         self.models: dict[str, Model] = models_of(base)
+        links = (f.association for m in self.models.values() for f in m.links.values())
+        self.link_tables = {how.link.name: how.link for how in links if how is not None}
         self.roles = tuple(dict.fromkeys((OFFLINE, ADMIN, *roles)))
         self.pages: dict[str, Page] = {}
         faults: list[str] = []
@@ -65,6 +70,11 @@ class App:
     def pages_for(self, user: User) -> list[Page]:
         """Return the pages that the user may open."""
         return [page for page in self.pages.values() if page.may_open(user)]
+
+    @cached_property
+    def tables(self) -> dict[str, Model | LinkTable]:
+        """All tables whose rows a device may have, by name."""
+        return {**self.models, **self.link_tables}
 
     def page_of(self, model: str) -> Page | None:
         """Return the first page over a model."""

@@ -23,6 +23,14 @@ def integer_bits(type_: sa.types.TypeEngine[Any]) -> int:
     return next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), 63)
 
 
+def can_hold(type_: sa.types.TypeEngine[Any], value: Any) -> bool:
+    """Say whether a column of this type can hold a number; PostgreSQL fails where it cannot."""
+    if not isinstance(value, int):
+        return True
+    limit = 1 << integer_bits(type_)
+    return -limit <= value < limit
+
+
 class _SqliteNumeric(sa.types.UserDefinedType[Any]):
     """NUMERIC as SQLite stores it, without SQLAlchemy's conversion through float."""
 

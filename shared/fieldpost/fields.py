@@ -9,6 +9,7 @@ from typing import Any
 import annotated_types as at
 import sqlalchemy as sa
 
+from fieldpost.associations import Association
 from fieldpost.columns import AwareDateTime
 from fieldpost.types import LONG_TEXT, PRIVATE, READ_ONLY, AttachmentType, Hint, Label
 from fieldpost.values import Codec, codec_for
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     YES_NO = "yes_no"
     CHOICE = "choice"
     LOOKUP = "lookup"
+    LINKS = "links"
     ID = "id"
     SIGNATURE = "signature"
     PHOTO = "photo"
@@ -58,10 +60,11 @@ class Field:
         required: whether it must be filled in.
         constraints: `annotated_types` constraints, in the order of the annotation.
         choices: for `Kind.CHOICE`.
-        target: for `Kind.LOOKUP`, the name of the model that it points to.
+        target: for `Kind.LOOKUP` and `Kind.LINKS`, the name of the model that it points to.
         read_only: shown, not filled in.
         private: never leaves the server.
         hint: a short help.
+        association: for `Kind.LINKS`, how its rows are linked; the column only stands for it.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Field:
     read_only: bool = False
     private: bool = False
     hint: str = ""
+    association: Association | None = None
 
 
 def words(name: str) -> str:
@@ -124,6 +128,32 @@ def field_of(
         read_only=READ_ONLY in marks or column.computed is not None,
         private=is_private(column, marks),
         hint=next((m.text for m in marks if isinstance(m, Hint)), ""),
+    )
+
+
+def link_field(name: str, info: Mapping[str, Any], how: Association, codec: Codec) -> Field:
+    """Derive the field of a many-to-many relationship.
+
+    Args:
+        name: the relationship's.
+        info: its `info`: 'label', 'hint', 'required', 'read_only' and 'private' count.
+        how: its association.
+        codec: how its values travel.
+    """
+    return Field(
+        name=name,
+        attribute=name,
+        label=str(info.get("label") or words(name)),
+        kind=Kind.LINKS,
+        codec=codec,
+        # there is no column: one that may be empty and has no default says what a form asks of it
+        column=sa.Column(name, sa.JSON, nullable=True),
+        required=bool(info.get("required")),
+        target=how.target,
+        read_only=bool(info.get("read_only")),
+        private=bool(info.get("private")),
+        hint=str(info.get("hint") or ""),
+        association=how,
     )
 
 

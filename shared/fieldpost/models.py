@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 
-from fieldpost.columns import adapt, integer_bits
+from fieldpost.associations import Unlinkable, association_of
+from fieldpost.columns import adapt, can_hold
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.fields import Field, field_of, words
+from fieldpost.fields import Field, field_of, link_field, words
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
@@ -54,6 +55,8 @@ class Model:
         key: the attributes of the primary key.
         fields: by form name, in the order of the class.
         by_attribute: the same fields by stored attribute.
+        links: those of them that are many-to-many.
+        unlinkable: many-to-many relationships that cannot be fields, with the reason.
         children: its one-to-many relationships by name.
         references: foreign-key attribute to the name of the table it points to.
         counted: foreign-key attribute to the name of the table whose counted key it holds in the
@@ -79,12 +82,28 @@ class Model:
             field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key))
             for p in self.mapper.column_attrs
         )
-        self.fields: Mapping[str, Field] = {f.name: f for f in every if f is not None}
+        self.unlinkable: dict[str, str] = {}
+        self.links = {f.name: f for f in self._links()}
+        columns = {f.name: f for f in every if f is not None}
+        self.fields: Mapping[str, Field] = {**columns, **self.links}
         self.by_attribute = {f.attribute: f for f in self.fields.values()}
         self.children = {c.name: c for c in _children(self.mapper)}
 
     def __repr__(self) -> str:
         return f"Model({self.name!r})"
+
+    def _links(self) -> Iterator[Field]:
+        for relation in self.mapper.relationships:
+            if relation.secondary is None:
+                continue
+            try:
+                yield link_field(relation.key, relation.info, *association_of(relation))
+            except Unlinkable as fault:
+                self.unlinkable[relation.key] = str(fault)
+
+    def column(self, attribute: str) -> Any:
+        """Return a mapped attribute, as a query names it."""
+        return getattr(self.cls, attribute)
 
     @cached_property
     def label(self) -> str:
@@ -120,11 +139,8 @@ class Model:
 
     def can_hold(self, key: Key) -> bool:
         """Say whether the table's columns can hold a key: PostgreSQL fails where they cannot."""
-        bits = (integer_bits(self.by_attribute[a].column.type) for a in self.key)
-        return all(
-            not isinstance(part, int) or -(1 << limit) <= part < 1 << limit
-            for part, limit in zip(key, bits, strict=True)
-        )
+        types = (self.by_attribute[a].column.type for a in self.key)
+        return all(can_hold(type_, part) for type_, part in zip(types, key, strict=True))
 
     def children_of(self, row: Any, name: str, model: "Model") -> list[Any]:
         """Return the rows of a child list in the order in which people made them.
@@ -229,8 +245,10 @@ def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
     for prop in mapper.column_attrs:
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
-            target = next(iter(column.foreign_keys)).column.table.name
-            found[prop.key] = (prop.key, target)
+            key = next(iter(column.foreign_keys))
+            # one part of a key of several is no choice by itself
+            if key.constraint is None or len(key.constraint.elements) == 1:
+                found[prop.key] = (prop.key, key.column.table.name)
     return found
 
 
@@ -261,6 +279,8 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
     """
     found: dict[str, Model] = {}
     problems = []
+    for table in base.metadata.tables.values():
+        adapt(table)
     for mapper in sorted(base.registry.mappers, key=lambda m: m.class_.__name__):
         if mapper.inherits is not None or not isinstance(mapper.local_table, sa.Table):
             text = (
@@ -269,7 +289,6 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
             )
             problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
             continue
-        adapt(mapper.local_table)
         found[mapper.local_table.name] = Model(mapper.class_)
     if problems:
         raise DefinitionError(problems)

@@ -169,7 +169,9 @@ class FormBuilder:
 
     def _field(self, model: Model, name: str) -> Field | None:
         found = model.fields.get(name) or model.by_attribute.get(name)
-        if found is None:
+        if found is None and name in model.unlinkable:
+            self.faults.append(model.unlinkable[name])
+        elif found is None:
             known = ", ".join([*model.fields, *model.children])
             self.faults.append(f"{model.cls.__name__} has no field '{name}'. It has: {known}.")
         elif found.private:

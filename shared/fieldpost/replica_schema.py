@@ -1,5 +1,6 @@
 """The tables of a replica: all of the app's, so that its models work, without what is private."""
 
+from collections.abc import Iterator
 from functools import cache
 
 import sqlalchemy as sa
@@ -30,7 +31,23 @@ def replica_metadata(app: App) -> sa.MetaData:
                 table.append_constraint(
                     sa.UniqueConstraint(*(table.c[c.name] for c in constraint.columns))
                 )
+    for secondary in _secondaries(app):
+        if secondary.name not in made.tables:
+            private = {c.name for c in secondary.columns if c.info.get("private")}
+            columns = [_column(c, private=c.name in private) for c in secondary.columns]
+            sa.Table(secondary.name, made, *columns)
     return made
+
+
+def _secondaries(app: App) -> Iterator[sa.Table]:
+    """Yield the tables of many-to-many relationships, also of those that are in no form.
+
+    SQLAlchemy looks into them when a row is deleted.
+    """
+    for model in app.models.values():
+        for relation in model.mapper.relationships:
+            if isinstance(relation.secondary, sa.Table):
+                yield relation.secondary
 
 
 def _column(column: sa.Column[object], *, private: bool) -> sa.Column[object]:

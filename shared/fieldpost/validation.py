@@ -13,6 +13,9 @@ from fieldpost.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.protocol import MAX_TEXT_CHARACTERS
 from fieldpost.values import ValueProblem
 
+_LISTS = ATTACHMENT_KINDS | {Kind.LINKS}
+"""Kinds of fields that hold nothing where they hold an empty list."""
+
 
 def read_json(field: Field, data: Any, path: str) -> tuple[Any, Problem | None]:
     """Return the typed value of JSON data, or the problem with it."""
@@ -47,7 +50,7 @@ def value_problems(
         path: the field's place in the form.
         absent: the value was not given at all, so that a default may stand in for it.
     """
-    if value is None or (value == [] and field.kind in ATTACHMENT_KINDS):
+    if value is None or (value == [] and field.kind in _LISTS):
         if field.required and not (absent and has_default(field)):
             yield problem(Code.REQUIRED, path, label=field.label)
         return

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from fieldpost.associations import LinkTable
 from fieldpost.columns import AwareDateTime, ExactDecimal
 from fieldpost.models import Model
 from fieldpost.types import Attachment, AttachmentType
@@ -24,7 +25,7 @@ from fieldpost.types import Attachment, AttachmentType
 _PLAIN = frozenset({bool, int, str, type(None)})
 
 
-def public_columns(model: Model) -> tuple[sa.Column[Any], ...]:
+def public_columns(model: Model | LinkTable) -> tuple[sa.Column[Any], ...]:
     """Return the columns that may leave the server, in the order of the table."""
     private = {f.column.name for f in model.fields.values() if f.private}
     return tuple(

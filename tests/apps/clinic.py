@@ -61,6 +61,14 @@ class Patient(Base):
     sent_by: Mapped["Patient | None"] = relationship(remote_side="Patient.id")
 
 
+visited_wards = sa.Table(
+    "visit & ward",
+    Base.metadata,
+    sa.Column("visit", ForeignKey("visit.id"), primary_key=True),
+    sa.Column("ward code", ForeignKey("ward.code"), primary_key=True),
+)
+
+
 class Visit(Base):
     """A visit with all kinds of fields: its key is a number that the database counts."""
 
@@ -84,6 +92,7 @@ class Visit(Base):
     nurse: Mapped[str] = mapped_column(String(80), default=current_user_name)
 
     patient: Mapped[Patient] = relationship()
+    wards: Mapped[list[Ward]] = relationship(secondary=visited_wards)
     orders: Mapped[list["Order"]] = relationship(
         back_populates="visit", cascade="all, delete-orphan", order_by="Order.id"
     )
@@ -196,6 +205,7 @@ app = App(
                 "sketch",
                 "photos",
                 "report",
+                "wards",
                 ChildList(
                     "orders",
                     [

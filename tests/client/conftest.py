@@ -19,6 +19,7 @@ from fieldpost_client.platform.host import HostPlatform
 from fieldpost_client.platform.memory import HostStore
 from fieldpost_server import application, tables
 from fieldpost_server.people import give_role
+from fieldpost_server.replication import captured_tables
 from fieldpost_server.sessions import COOKIE, start_session
 from fieldpost_server.settings import Settings
 from fieldpost_server.triggers import install
@@ -161,7 +162,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     made = Office(server, settings)
     inspections.base.metadata.create_all(made.database.engine)
     tables.metadata.create_all(made.database.engine)
-    install(made.database.engine, [model.table for model in inspections.models.values()])
+    install(made.database.engine, captured_tables(inspections))
     for name in ("ann", "bob"):
         made.add_user(name, "Offline")
     made.write(_seed)

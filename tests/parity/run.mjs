@@ -2,29 +2,18 @@
 // Usage: node tests/parity/run.mjs SITE-PACKAGES RESULTS.json [pytest arguments]
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
-import { loadPyodide } from "pyodide";
+import { root, startPython } from "./python.mjs";
 
-const root = resolve(import.meta.dirname, "../..");
 const [sitePackages, results, ...pytestArguments] = process.argv.slice(2);
 if (!results) {
   console.error("Usage: node tests/parity/run.mjs SITE-PACKAGES RESULTS.json [pytest arguments]");
   process.exit(2);
 }
 
-const MOUNTS = {
-  "/site": resolve(sitePackages),
-  "/repository/shared": join(root, "shared"),
-  "/repository/pwa": join(root, "pwa"),
-  "/repository/examples": join(root, "examples"),
-  "/repository/tests": join(root, "tests"),
-};
-
 const PROGRAM = `
 import json, sys
-
-sys.path[:0] = ["/site"] + [f"/repository/{part}" for part in ("shared", "pwa/py", "examples")]
 
 import pytest
 
@@ -46,11 +35,7 @@ code = pytest.main(
 json.dumps({"code": int(code), "python": sys.version.split()[0], "outcomes": results.outcomes})
 `;
 
-const python = await loadPyodide({
-  // nothing is written beside the sources, which CPython reads at the same time
-  env: { HOME: "/home/pyodide", PYTHONDONTWRITEBYTECODE: "1" },
-});
-for (const [place, folder] of Object.entries(MOUNTS)) python.mountNodeFS(place, folder);
+const python = await startPython(sitePackages);
 // the options of a plugin that cannot work there
 const settings = readFileSync(join(root, "pyproject.toml"), "utf8").replace(/^faulthandler_.*$/gm, "");
 python.FS.writeFile("/repository/pyproject.toml", settings);

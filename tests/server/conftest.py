@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from apps import clinic
 from apps.fakes import ADA, rows
+from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation
 from fieldpost.users import User, acting_as
 from fieldpost_client.replica import Replica
@@ -28,6 +29,7 @@ from fieldpost_server.assets import Assets
 from fieldpost_server.database import Database
 from fieldpost_server.home import ServerHome
 from fieldpost_server.people import add_user
+from fieldpost_server.replication import captured_tables
 from fieldpost_server.settings import Settings
 
 PASSWORD = "correct horse"
@@ -104,6 +106,7 @@ class Device:
 
     client: Client
     user: str
+    app: App = clinic.app
     id: str = field(default_factory=lambda: f"d-{uuid.uuid4()}")
     number: int = 0
     last_digest: str = ""
@@ -124,7 +127,7 @@ class Device:
         assert answer.status_code == 200, answer.text
         self.close()
         self.cursor = answer.headers["Fieldpost-Cursor"]
-        self.replica = Replica(clinic.app, gzip.decompress(answer.content))
+        self.replica = Replica(self.app, gzip.decompress(answer.content))
 
     def ask(self, *, cursor: str | None = None, replace: Sequence[str] = ()) -> Any:
         wanted = {"cursor": self.cursor if cursor is None else cursor, "replace": list(replace)}
@@ -151,9 +154,9 @@ class Device:
             "device": self.id,
             "number": self.number + 1,
             "previous": self.last_digest,
-            "app": "clinic",
+            "app": self.app.name,
             "app_version": "1",
-            "page": "visit",
+            "page": next(iter(self.app.pages)),
             "user": self.user,
             "saved_at": "2026-11-23T08:15:04.112+01:00",
             "base": "",
@@ -190,7 +193,7 @@ class Device:
 
 @dataclass
 class Office:
-    """A server with the clinic app and four users."""
+    """A server with four users."""
 
     settings: Settings
     application: Any
@@ -214,7 +217,7 @@ class Office:
         return made
 
     def device(self, user: str, *, download: bool = True) -> Device:
-        made = Device(self.client(user), user)
+        made = Device(self.client(user), user, self.home.app)
         self.devices.append(made)
         made.register()
         if download:
@@ -242,27 +245,47 @@ class Office:
         self.database.close()
 
 
+OpenOffice = Callable[[App, Callable[[Session], None], Sequence[str]], Office]
+
+
 @pytest.fixture
-def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
+def open_office(database_url: str, tmp_path: Path) -> Iterator[OpenOffice]:
+    """Return a function that serves one of the apps with rows, and `PEOPLE` as its users.
+
+    It takes the app, what adds the rows, and the tables whose keys are counted.
+    """
+    opened: list[Office] = []
+
+    def make(app: App, fill: Callable[[Session], None], counted: Sequence[str]) -> Office:
+        settings = Settings(
+            app=f"apps.{app.name}:app", data=tmp_path / "data", database=database_url
+        )
+        made = Office(settings, make_application(settings, cast(Assets, NoAssets())))
+        opened.append(made)
+        app.base.metadata.create_all(made.database.engine)
+        triggers.install(made.database.engine, captured_tables(app))
+        made.write(fill)
+        made.write(lambda session: _settle(session, app, counted))
+        return made
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def office(open_office: OpenOffice) -> Office:
     """A server with data; `anna` and `bert` are field workers."""
-    settings = Settings(app="apps.clinic:app", data=tmp_path / "data", database=database_url)
-    made = Office(settings, make_application(settings, cast(Assets, NoAssets())))
-    engine = made.database.engine
-    clinic.Base.metadata.create_all(engine)
-    triggers.install(engine, [m.table for m in clinic.app.models.values()])
-    made.write(_fill)
-    yield made
-    made.close()
+    return open_office(clinic.app, lambda session: session.add_all(rows()), ("visit", '"order"'))
 
 
-def _fill(session: Session) -> None:
-    session.add_all(rows())
-    session.flush()
+def _settle(session: Session, app: App, counted: Sequence[str]) -> None:
     if session.connection().dialect.name == "postgresql":
-        for name in ("visit", '"order"'):
+        for name in counted:
             session.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 100)"))
     for name, roles in PEOPLE.items():
-        add_user(session, name, PASSWORD, roles=roles, known_roles=clinic.app.roles, seats=100)
+        given = [role for role in roles if role in app.roles]
+        add_user(session, name, PASSWORD, roles=given, known_roles=app.roles, seats=100)
 
 
 def new_visit(key: int = -1, **values: Any) -> Operation:

@@ -145,6 +145,7 @@ def test_kinds_of_fields_follow_from_the_columns() -> None:
         "photos": FieldKind.PHOTOS,
         "report": FieldKind.FILE,
         "nurse": FieldKind.TEXT,
+        "wards": FieldKind.LINKS,
     }
     assert expected == {name: f.kind for name, f in fields.items()}
 

@@ -71,6 +71,16 @@ def test_emptying_a_field_is_a_change_but_empty_text_for_none_is_not(
     assert [{"weight": None}] == [o.set for o in compare(row, opened).operations]
 
 
+@pytest.mark.parametrize("text", ["a\r\nb", "a\rb", " ", "\n"])
+def test_what_another_program_wrote_is_no_change(opened: dict[str, Any], text: str) -> None:
+    """A form that was only opened and saved makes nothing, whatever line ends a row has (R18)."""
+    opened["values"]["summary"] = text
+    row = row_from_opened(FORM, opened)
+    row.texts["summary"] = "\r\n".join(text.splitlines()) if text.strip() else text
+
+    assert [] == compare(row, opened).operations
+
+
 def test_child_rows_are_edited_added_and_deleted(opened: dict[str, Any]) -> None:
     """A child list's changes are operations with their place; deletes come first (R13)."""
     row = row_from_opened(FORM, opened)

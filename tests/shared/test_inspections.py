@@ -18,12 +18,15 @@ from inspections.app import app
 from inspections.models import (
     Base,
     Contractor,
+    Equipment,
     Finding,
     Inspection,
     Site,
     SiteKind,
     Status,
+    inspection_equipment,
 )
+from inspections.server.places import EQUIPMENT
 from inspections.server.seed import INSPECTIONS, SITES, TODAY, WORKERS, attachments, seed
 
 PICTURE = Attachment("ab" * 32, 10, "image/png", "picture.png")
@@ -212,3 +215,13 @@ def test_seed_twice(session: Session) -> None:
     """Seeding again adds nothing."""
     assert not seed(session)
     assert session.scalar(sa.select(sa.func.count(Site.id))) == SITES
+
+
+def test_seeded_inspections_name_their_equipment(session: Session) -> None:
+    """Every inspection was made with some of the office's equipment (R14)."""
+    counts = sa.select(sa.func.count(inspection_equipment.c.equipment_id))
+    found = session.scalars(counts.group_by(inspection_equipment.c.inspection_id)).all()
+
+    assert INSPECTIONS == len(found)
+    assert (1, True) == (min(found), max(found) <= 4)
+    assert set(EQUIPMENT) == set(session.scalars(sa.select(Equipment.name)))

@@ -372,6 +372,21 @@ def test_a_value_that_must_be_unique_is_named(home: FakeHome) -> None:
     assert untouched(home)
 
 
+@pytest.mark.parametrize("was_there", [False, True])
+def test_two_new_rows_with_one_key_are_named(home: FakeHome, was_there: bool) -> None:
+    """No row of a form is lost behind another, not even where an old one makes room (R16, R30)."""
+    home.add(*[Dose(order_id=1, number=1, amount=Decimal(5))] * was_there)
+    result = home.do(
+        *[delete("dose", (1, 1), at="orders[0].doses[0]")] * was_there,
+        insert("dose", (1, 1), "orders[0].doses[1]", order_id=1, number=1, amount="1"),
+        insert("dose", (1, 1), "orders[0].doses[2]", order_id=1, number=1, amount="2"),
+    )
+
+    assert (Outcome.INVALID, [(Code.NOT_UNIQUE, "orders[0].doses[2].number")]) == told(result)
+    dose = home.get(Dose, 1, 1)
+    assert (dose.amount if dose else None) == (Decimal(5) if was_there else None)
+
+
 def test_a_row_that_others_refer_to_cannot_go(home: FakeHome) -> None:
     """A delete is refused naming what and how many refer to the row (R19)."""
     home.add(Visit(id=5, patient_id=ADA, visited_on=date(2026, 1, 1), nurse="anna"))

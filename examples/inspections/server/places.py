@@ -1,6 +1,24 @@
-"""Names for the demo's data: towns, streets, people, firms, and what is found on sites."""
+"""Names for the demo's data: equipment, towns, streets, people, firms, and what is found."""
 
 from inspections.models import SiteKind, Trade
+
+_ALL_KINDS = tuple(SiteKind)
+
+EQUIPMENT: dict[str, tuple[SiteKind, ...]] = {
+    "Camera with flash": _ALL_KINDS,
+    "Circuit tester": (SiteKind.school, SiteKind.sports_hall, SiteKind.pumping_station),
+    "Crack width gauge": (SiteKind.footbridge, SiteKind.car_park),
+    "Fall height rod": (SiteKind.playground, SiteKind.sports_hall),
+    "Finger probe": (SiteKind.playground,),
+    "Gas detector": (SiteKind.pumping_station, SiteKind.car_park),
+    "Head and torso probes": (SiteKind.playground,),
+    "Laser distance meter": _ALL_KINDS,
+    "Lux meter": (SiteKind.school, SiteKind.sports_hall, SiteKind.car_park),
+    "Moisture meter": (SiteKind.school, SiteKind.footbridge),
+    "Spirit level": (SiteKind.footbridge, SiteKind.playground, SiteKind.school),
+    "Torque wrench": (SiteKind.footbridge, SiteKind.playground, SiteKind.sports_hall),
+}
+"""What inspectors take along, and for which sites."""
 
 TOWNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Aarhus": ("+45 86", ("Åboulevarden", "Møllevejen", "Skovvejen", "Havnegade", "Vestergade")),

@@ -12,6 +12,7 @@ from fieldpost.types import Attachment
 from inspections.models import (
     SEVERE,
     Contractor,
+    Equipment,
     Finding,
     Inspection,
     Site,
@@ -20,7 +21,7 @@ from inspections.models import (
     Weather,
 )
 from inspections.server import pictures
-from inspections.server.places import FAULTS, FIRMS, PEOPLE, REMARKS, SITE_WORDS, TOWNS
+from inspections.server.places import EQUIPMENT, FAULTS, FIRMS, PEOPLE, REMARKS, SITE_WORDS, TOWNS
 
 TODAY = date(2026, 11, 23)
 """The day that all dates are counted from."""
@@ -32,7 +33,7 @@ VISITS = INSPECTIONS // SITES
 
 
 def seed(session: Session) -> bool:
-    """Fill an empty database with sites, inspections and contractors; the caller commits.
+    """Fill an empty database with sites, inspections and all else; the caller commits.
 
     Field workers `worker1` and `worker2` get half of the towns each. The rows refer to
     `attachments()`, which the caller stores.
@@ -51,6 +52,7 @@ def seed(session: Session) -> bool:
     # in the order of time, so that keys grow as they would have
     visits.sort(key=lambda visit: visit.inspected_on)
     session.add_all(visits)
+    _take_along(random.Random("Equipment"), session, visits)
     session.flush()
     return True
 
@@ -75,6 +77,18 @@ def _sites(chance: random.Random) -> list[Site]:
         )
         for (town, street), kind in sorted(chance.sample(places, SITES))
     ]
+
+
+def _take_along(chance: random.Random, session: Session, visits: list[Inspection]) -> None:
+    """Give each inspection the equipment that its kind of site asks for, and some more."""
+    tools = {name: Equipment(name=name) for name in EQUIPMENT}
+    session.add_all(tools.values())
+    for visit in visits:
+        usual = [name for name, kinds in EQUIPMENT.items() if visit.site.kind in kinds]
+        taken = chance.sample(usual, min(len(usual), chance.randrange(1, 4)))
+        if chance.random() < 0.3:
+            taken.append("Camera with flash")
+        visit.equipment = [tools[name] for name in tools if name in taken]
 
 
 def _phone(chance: random.Random, town: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fieldpost.app import App
+from fieldpost.associations import LinkTable
 from fieldpost.fields import ATTACHMENT_KINDS
 from fieldpost.folding import add_folding
 from fieldpost.models import Model
@@ -68,7 +69,7 @@ class Replica:
         Raises:
             ValueError, KeyError: the answer does not fit the app's tables.
         """
-        tables = {name: model.table for name, model in self.app.models.items()}
+        tables = {name: known.table for name, known in self.app.tables.items()}
         with self.connection.begin():
             for name in answer.get("replace", ()):
                 self.connection.execute(sa.delete(tables[name]))
@@ -81,7 +82,7 @@ class Replica:
         """Return the tables whose rows are not those that the server's digests are of."""
         found = []
         for name, theirs in digests.items():
-            model = self.app.models.get(name)
+            model = self.app.tables.get(name)
             if model is not None and await self._digest(model) != theirs:
                 found.append(name)
         return found
@@ -99,7 +100,7 @@ class Replica:
                     for each in value if isinstance(value, list) else [value]:
                         yield each.sha256, each.size
 
-    async def _digest(self, model: Model) -> dict[str, Any]:
+    async def _digest(self, model: Model | LinkTable) -> dict[str, Any]:
         """Return the table's digest; lets others run meanwhile."""
         columns = public_columns(model)
         total = table_digest([])

@@ -8,7 +8,7 @@ from typing import Any
 from fieldpost.envelope import Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.fields import ATTACHMENT_KINDS, Field, Kind
-from fieldpost.odp.rows import Opened, Row, initial_value
+from fieldpost.odp.rows import Opened, Row, initial_value, text_of
 from fieldpost.pages import Form
 from fieldpost.validation import read_text, value_problems
 
@@ -94,11 +94,15 @@ class Differ:
         for name, each in form.fields.items():
             if name not in row.texts or each.read_only or each.attribute in form.model.key:
                 continue
+            before = opened["values"].get(each.attribute)
+            if _lines(row.texts[name]) == _lines(text_of(each, before)):
+                # not touched, whatever reading it would make of what another program has written
+                continue
             path = join_path(row.at, name)
             value = self._read(each, row.texts[name], path)
             if value is _BROKEN:
                 continue
-            data, before = each.codec.encode(value), opened["values"].get(each.attribute)
+            data = each.codec.encode(value)
             if _is_same(data, before):
                 continue
             self._check(each, value, path, absent=False)
@@ -160,6 +164,11 @@ def _entries(data: Any) -> list[dict[str, Any]]:
     if data is None:
         return []
     return data if isinstance(data, list) else [data]
+
+
+def _lines(text: str) -> list[str]:
+    # browsers send each line end as CR LF, whatever it was
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _is_same(data: Any, before: Any) -> bool:

@@ -1,7 +1,8 @@
 """What the database itself refuses, in the catalogue's words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,11 +10,46 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ONETOMANY, Session
 
 from fieldpost.app import App
-from fieldpost.envelope import Envelope
+from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
+from fieldpost.fields import Field
 from fieldpost.models import Model, table_of
 
 _SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
+
+
+@cache
+def _composite_references(model: Model) -> tuple[tuple[type[Any], tuple[str, ...]], ...]:
+    """Return for each foreign key of several parts its target and, in its key's order, the parts.
+
+    Only those to the primary key of another model: whatever else is left to the database.
+    """
+    by_table = {table_of(m): m for m in model.mapper.registry.mappers}
+    found = []
+    for constraint in model.table.foreign_key_constraints:
+        target = by_table.get(constraint.referred_table)
+        parts = {e.column: e.parent for e in constraint.elements}
+        if target is None or len(parts) < 2 or set(parts) != {*target.local_table.primary_key}:
+            continue
+        columns = (parts[c] for c in table_of(target).primary_key)
+        attributes = (model.mapper.get_property_by_column(c).key for c in columns)
+        found.append((target.class_, tuple(attributes)))
+    return tuple(found)
+
+
+def missing_parents(
+    session: Session, model: Model, row: Any, changed: Collection[str]
+) -> Iterator[Field]:
+    """Yield the first field of each key of several parts that points to a row that is not there."""
+    for cls, attributes in _composite_references(model):
+        key = tuple(getattr(row, attribute) for attribute in attributes)
+        if None in key or not set(attributes) & set(changed):
+            continue
+        there = session.get(cls, key) is not None
+        new = (r for r in session.new if type(r) is cls)
+        mapper = sa.inspect(cls)
+        if not there and not any(tuple(mapper.primary_key_from_instance(r)) == key for r in new):
+            yield model.by_attribute[attributes[0]]
 
 
 def rows_that_refer(
@@ -27,21 +63,54 @@ def rows_that_refer(
         for c in r.remote_side
     }
     for other in app.models.values():
-        for column in other.table.columns:
-            for key in column.foreign_keys:
-                if key.column.table is not model.table or (other.name, column.name) in going:
-                    continue
-                attribute = model.mapper.get_property_by_column(key.column).key
-                refers = column == getattr(row, attribute)
-                query = sa.select(sa.func.count()).select_from(other.table).where(refers)
-                if count := session.scalar(query):
-                    yield problem(
-                        Code.STILL_REFERRED_TO,
-                        at,
-                        count=count,
-                        label=other.label,
-                        detail={"model": other.name, "count": count},
-                    )
+        for constraint in other.table.foreign_key_constraints:
+            parts = constraint.elements
+            if constraint.referred_table is not model.table or all(
+                (other.name, part.parent.name) in going for part in parts
+            ):
+                continue
+            refers = (part.parent == getattr(row, _attribute(model, part)) for part in parts)
+            query = sa.select(sa.func.count()).select_from(other.table).where(*refers)
+            if count := session.scalar(query):
+                detail = {"model": other.name, "count": count}
+                yield problem(
+                    Code.STILL_REFERRED_TO, at, count=count, label=other.label, detail=detail
+                )
+    yield from _links_that_refer(session, app, model, row, at)
+
+
+def _attribute(model: Model, part: sa.ForeignKey) -> str:
+    """Return the attribute that one part of a foreign key points to."""
+    return str(model.mapper.get_property_by_column(part.column).key)
+
+
+def _links_that_refer(
+    session: Session, app: App, model: Model, row: Any, at: str
+) -> Iterator[Problem]:
+    """Yield how many rows are linked to a row whose own model knows nothing of them."""
+    own = {tuple(f.association.owner_columns) for f in model.links.values() if f.association}
+    for link in app.link_tables.values():
+        for (name, pairs), (other, _) in (link.ends, link.ends[::-1]):
+            columns = tuple(column for column, _ in pairs)
+            goes = all(
+                any(key.ondelete == "CASCADE" for key in link.column(c).foreign_keys)
+                for c in columns
+            )
+            if name != model.name or columns in own or goes:
+                continue
+            same = (link.column(column) == getattr(row, ours) for column, ours in pairs)
+            query = sa.select(sa.func.count()).select_from(link.table).where(*same)
+            if count := session.scalar(query):
+                label = app.models[other].label
+                detail = {"model": other, "count": count}
+                yield problem(Code.STILL_REFERRED_TO, at, count=count, label=label, detail=detail)
+
+
+def repeated_key(model: Model, operation: Operation) -> Problem:
+    """Return the problem that a form has two new rows with one key."""
+    fields = [model.by_attribute[attribute] for attribute in model.key]
+    label = " and ".join(each.label for each in fields)
+    return problem(Code.NOT_UNIQUE, join_path(operation.at, fields[-1].name), label=label)
 
 
 def integrity_problems(error: IntegrityError, app: App, envelope: Envelope) -> list[Problem]:
@@ -64,7 +133,8 @@ def _unique_columns(error: IntegrityError, app: App) -> tuple[str | None, set[st
     if diagnosis is not None:
         if getattr(error.orig, "sqlstate", "") != "23505":
             return None, set()
-        return diagnosis.table_name, _constraint_columns(diagnosis)
+        name = diagnosis.table_name
+        return (name, _constraint_columns(diagnosis)) if name in app.models else (None, set())
     found = _SQLITE_UNIQUE.search(str(error.orig))
     if found is None:
         return None, set()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fieldpost.errors import Code, Problem, join_path, problem
-from fieldpost.fields import Field
+from fieldpost.fields import Field, Kind
 from fieldpost.pages import Form
 
 
@@ -23,13 +23,13 @@ class Merge:
         now = {
             a: f.codec.encode(getattr(row, a))
             for a, f in form.model.by_attribute.items()
-            if a in was
+            if a in was and f.kind is not Kind.LINKS  # those are sets, see `links`
         }
         others = {
             a for a, value in now.items() if value != was[a] and (a not in new or value != new[a])
         }
         self.changed_by_others = bool(others)
-        self.takes = [a for a in new if now.get(a) == was.get(a) and now.get(a) != new[a]]
+        self.takes = [a for a in new if a in now and now[a] == was[a] != new[a]]
         self.conflicts = list(_conflicts(form, now, new, was, at, sorted(others & new.keys())))
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from fieldpost.columns import integer_bits
+from fieldpost.columns import can_hold
 from fieldpost.errors import Problem, join_path
+from fieldpost.fields import Kind
 from fieldpost.odp.rows import Opened, Row
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.pages import Form
@@ -39,9 +40,14 @@ def _object(
 ) -> Any:
     made = form.model.mapper.class_manager.new_instance()
     for each in form.model.fields.values():
+        if each.kind is Kind.LINKS:
+            continue
         set_committed_value(made, each.attribute, _value(form, row, opened, each.name))
     for relation in form.model.mapper.relationships:
-        if relation.key not in form.lists:
+        if relation.key in form.model.links:
+            keys = _value(form, row, opened, relation.key) or []
+            set_committed_value(made, relation.key, _linked(session, relation, keys))
+        elif relation.key not in form.lists:
             empty: Any = [] if relation.uselist else _target(session, relation, made)
             set_committed_value(made, relation.key, empty)
     for name, child in form.lists.items():
@@ -71,10 +77,20 @@ def _target(session: Session, relation: Any, made: Any) -> Any:
     )
     if len(key) != 1 or key[0] is None:
         return None
-    limit = 1 << integer_bits(next(iter(relation.local_columns)).type)
-    if isinstance(key[0], int) and not -limit <= key[0] < limit:
+    if not can_hold(next(iter(relation.local_columns)).type, key[0]):
         return None
     return session.get(relation.mapper.class_, key)
+
+
+def _linked(session: Session, relation: Any, keys: list[Any]) -> Any:
+    columns = relation.mapper.primary_key
+    found = (
+        session.get(relation.mapper.class_, key)
+        for key in keys
+        if all(can_hold(c.type, part) for c, part in zip(columns, key, strict=True))
+    )
+    rows = [row for row in found if row is not None]
+    return rows if relation.collection_class is None else relation.collection_class(rows)
 
 
 def _point_back(child: Any, parent: Any, relation: Any) -> None:

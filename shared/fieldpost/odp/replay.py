@@ -3,7 +3,7 @@
 The caller owns the transaction: it commits where the result is applied and rolls back otherwise.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,14 @@ from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
-from fieldpost.odp.integrity import integrity_problems, rows_that_refer
+from fieldpost.odp.integrity import (
+    integrity_problems,
+    missing_parents,
+    repeated_key,
+    rows_that_refer,
+)
 from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
+from fieldpost.odp.links import LinkWork
 from fieldpost.odp.merge import Merge
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.receipts import NewKey, Outcome
@@ -74,6 +80,7 @@ class _Replay:
     flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
     there: set[tuple[str, Any]] = field(default_factory=set)
+    inserted: dict[str, set[Key]] = field(default_factory=dict)
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
     forbidden: list[Problem] = field(default_factory=list)
@@ -84,6 +91,7 @@ class _Replay:
         self.places = places_of(self.page)
         # a row that another transaction is changing is waited for: compare and write see one state
         self.locking = self.session.get_bind().dialect.name != "sqlite"
+        self.links = LinkWork(self.session, self.app, self.user, self._real)
 
     def run(self) -> Result:
         decoded = [self._decoded(operation) for operation in self.envelope.operations]
@@ -95,6 +103,8 @@ class _Replay:
         if problems := self._in_the_way():
             return problems
         self._flush()
+        self.links.write()
+        self.merged |= self.links.merged
         self._check()
         if problems := self._in_the_way():
             return problems
@@ -160,14 +170,22 @@ class _Replay:
         model = place.form.model
         row = model.mapper.class_manager.new_instance()
         for attribute, value in values.items():
-            if attribute == model.generated_key:
+            if attribute == model.generated_key or attribute in model.links:
                 continue
             real = self._resolve(model, attribute, value)
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self._give_key(operation, model, row)
+        if model.key_of(row) in self.inserted.setdefault(model.name, set()):
+            # the session would take the second for the first, and one of them would be lost
+            self.invalid.append(repeated_key(model, operation))
+            return
+        if None not in model.key_of(row):
+            self.inserted[model.name].add(model.key_of(row))
+        self._check_references(operation, model, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
+        self.invalid += self.links.note(operation, place.form, row)
 
     def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
         """Fill in the parts of the key that 'set' does not hold."""
@@ -191,13 +209,15 @@ class _Replay:
             real = self._resolve(model, attribute, values[attribute])
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
+        self._check_references(operation, model, row, merge.takes)
         self.rows[id(row)] = (row, operation, place)
+        self.invalid += self.links.note(operation, place.form, row)
 
     def _delete(self, operation: Operation, place: Place, row: Any) -> None:
         model = place.form.model
         was = self._resolved_json(model, operation.was)
         merge = Merge(place.form, row, {}, was, operation.at)
-        if merge.changed_by_others:
+        if merge.changed_by_others or self.links.are_changed(operation, place.form, row):
             label = model.title_of(row) or model.label
             self.conflicts.append(
                 problem(
@@ -266,6 +286,13 @@ class _Replay:
             self.invalid.append(
                 problem(Code.NO_SUCH_ROW, join_path(operation.at, each.name), label=each.label)
             )
+
+    def _check_references(
+        self, operation: Operation, model: Model, row: Any, changed: Collection[str]
+    ) -> None:
+        for each in missing_parents(self.session, model, row, changed):
+            path = join_path(operation.at, each.name)
+            self.invalid.append(problem(Code.NO_SUCH_ROW, path, label=each.label))
 
     # checks on the whole
 

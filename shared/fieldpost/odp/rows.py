@@ -1,14 +1,18 @@
 """Rows of a form as they are filled in: text by field, with their child lists."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import inspect
+
 from fieldpost import jsontext
+from fieldpost.associations import chosen_text
 from fieldpost.errors import Code, InputError, join_path, problem
-from fieldpost.fields import Field
+from fieldpost.fields import Field, Kind
 from fieldpost.models import Model
+from fieldpost.odp.links import Links
 from fieldpost.pages import Form
 from fieldpost.protocol import MAX_OPERATIONS
 
@@ -45,17 +49,22 @@ class Row:
 
 
 def row_from_post(form: Form, pairs: Iterable[tuple[str, str]]) -> Row:
-    """Read posted names and values into rows; the last value of a name counts.
+    """Read posted names and values into rows.
+
+    The last value of a name counts, but all those of boxes that link rows.
 
     Raises:
         InputError: a child list is too long, or a key cannot be read.
     """
-    return _PostedForm(dict(pairs)).row(form, "")
+    return _PostedForm(list(pairs)).row(form, "")
 
 
 class _PostedForm:
-    def __init__(self, posted: Mapping[str, str]) -> None:
-        self.posted = posted
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self.posted = posted = dict(pairs)
+        self.every: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self.every.setdefault(name, []).append(value)
         self.indexes: dict[str, set[int]] = {}
         for name in posted:
             for match in re.finditer(r"\[(\d{1,6})\]", name):
@@ -65,7 +74,8 @@ class _PostedForm:
         row = Row(at, self._key(at), deleted=bool(self.posted.get(join_path(at, "_delete"))))
         for name, each in form.fields.items():
             if not each.read_only and (text := self.posted.get(join_path(at, name))) is not None:
-                row.texts[name] = text
+                linked = each.kind is Kind.LINKS
+                row.texts[name] = chosen_text(self.every[join_path(at, name)]) if linked else text
         for name, child in form.lists.items():
             place = join_path(at, name)
             row.lists[name] = [self.row(child.form, f"{place}[{i}]") for i in self._rows(place)]
@@ -90,15 +100,24 @@ class _PostedForm:
         return key
 
 
-def opened_from(form: Form, record: Any, base: str = "") -> dict[str, Any]:
-    """Describe a mapped object as what a form opens on."""
+def opened_from(
+    form: Form, record: Any, base: str = "", links: Links | None = None
+) -> dict[str, Any]:
+    """Describe a mapped object as what a form opens on.
+
+    Args:
+        form: what is shown.
+        record: the mapped object, in its session.
+        base: the cursor of the data that it comes from.
+        links: who looks, for many-to-many fields; without it all linked rows are shown.
+    """
     model = form.model
     opened: dict[str, Any] = {
         "key": model.key_to_json(model.key_of(record)),
-        "values": shown_values(form, record),
+        "values": shown_values(form, record, links),
         "children": {
             name: [
-                opened_from(child.form, row)
+                opened_from(child.form, row, links=links)
                 for row in model.children_of(record, name, child.form.model)
             ]
             for name, child in form.lists.items()
@@ -107,9 +126,19 @@ def opened_from(form: Form, record: Any, base: str = "") -> dict[str, Any]:
     return {**opened, "base": base} if base else opened
 
 
-def shown_values(form: Form, record: Any) -> dict[str, Any]:
+def shown_values(form: Form, record: Any, links: Links | None = None) -> dict[str, Any]:
     """Return what the form shows of an object, by attribute, as JSON data."""
-    return {f.attribute: f.codec.encode(getattr(record, f.attribute)) for f in form.fields.values()}
+    return {
+        f.attribute: f.codec.encode(_shown(f, form, record, links)) for f in form.fields.values()
+    }
+
+
+def _shown(field: Field, form: Form, record: Any, links: Links | None) -> Any:
+    if field.kind is not Kind.LINKS:
+        return getattr(record, field.attribute)
+    if links is not None:
+        return links.keys(field, form.model, record)
+    return [inspect(row).identity for row in getattr(record, field.attribute)]
 
 
 def row_from_opened(form: Form, opened: Opened, at: str = "") -> Row:

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from fieldpost.errors import Problem, join_path
 from fieldpost.fields import ATTACHMENT_KINDS, Choice, Field, Kind
 from fieldpost.folding import folded
+from fieldpost.odp.links import Links, condition_of
 from fieldpost.odp.rows import Row, new_row
 from fieldpost.pages import Form, FormList
 from fieldpost.types import Attachment
 from fieldpost.values import ValueProblem
 from fieldpost.web.display import words_for
+from fieldpost.web.linking import MOST_BOXES, Box, boxes, titles
 from fieldpost.web.listing import search_words
 from fieldpost.web.requests import PageRequest
 
@@ -41,6 +43,8 @@ class Control:
         """The value in words, for a field that is not filled in."""
         if self.field.kind is Kind.LOOKUP:
             return next((c.label for c in self.choices if c.value == self.text), self.text)
+        if self.field.kind is Kind.LINKS:
+            return titles(self.view.links, self.field, self.text)
         try:
             return words_for(self.field, self.field.codec.from_text(self.text))
         except ValueProblem:
@@ -63,13 +67,20 @@ class Control:
         return self.field.choices
 
     @property
+    def boxes(self) -> list[Box]:
+        """What can be ticked."""
+        searched = self.is_searched
+        return boxes(self.view.links, self.field, self.text, self.search, searched=searched)
+
+    @property
     def is_searched(self) -> bool:
         """Whether there are more rows to choose from than are offered."""
-        return self.field.kind is Kind.LOOKUP and self.view.has_many(self.field)
+        most = {Kind.LOOKUP: MOST_CHOICES, Kind.LINKS: MOST_BOXES}.get(self.field.kind)
+        return most is not None and self.view.count(self.field) > most
 
     @property
     def search(self) -> str:
-        """What the lookup was searched for."""
+        """What was searched for."""
         return self.view.finds.get(self.path, "")
 
 
@@ -126,6 +137,7 @@ class FormView:
         self.asked = asked
         self.session = session
         self.finds = finds
+        self.links = Links(session, asked.home.app, asked.user)
         self.all_problems = list(problems)
         self._choices: dict[tuple[str, str], list[Choice]] = {}
         self._counts: dict[str, int] = {}
@@ -144,15 +156,15 @@ class FormView:
         """Return the attributes of a row's key."""
         return self._keys[id(row)]
 
-    def has_many(self, field: Field) -> bool:
-        """Say whether a lookup has more rows than are offered at once."""
+    def count(self, field: Field) -> int:
+        """Return how many rows there are to choose from."""
         target = self.asked.home.app.models.get(field.target or "")
         if target is None:
-            return False
+            return 0
         if target.name not in self._counts:
             query = sa.select(sa.func.count()).select_from(target.cls).where(*self._scope(target))
             self._counts[target.name] = self.session.scalar(query) or 0
-        return self._counts[target.name] > MOST_CHOICES
+        return self._counts[target.name]
 
     def lookup_choices(self, field: Field, text: str, path: str) -> list[Choice]:
         """Return the rows that a lookup may point to, the chosen one always among them."""
@@ -188,9 +200,7 @@ class FormView:
         return [] if row is None else [Choice(text, target.title_of(row))]
 
     def _scope(self, target: Any) -> list[Any]:
-        page = self.asked.home.app.page_of(target.name)
-        condition = page.condition(self.asked.user) if page is not None else None
-        return [] if condition is None else [condition]
+        return condition_of(self.asked.home.app, self.asked.user, target)
 
 
 def add_row(form: Form, row: Row, place: str) -> str:
@@ -212,7 +222,7 @@ def add_row(form: Form, row: Row, place: str) -> str:
 
 
 def find_words(posted: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return what lookups were searched for, by path."""
+    """Return what rows were searched for, by the path of the field."""
     return {
         n.removesuffix(".find"): search_words(v) for n, v in posted if n.endswith(".find") and v
     }

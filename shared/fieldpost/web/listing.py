@@ -8,8 +8,11 @@ from starlette.responses import Response
 
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.fields import ATTACHMENT_KINDS, Field, Kind
+from fieldpost.models import Key
+from fieldpost.odp.links import Links
 from fieldpost.pages import Page
 from fieldpost.web.display import record_url, words_for
+from fieldpost.web.linking import MOST_TITLES, linked_words
 from fieldpost.web.lists import ListQuery, ListResult, run_list
 from fieldpost.web.requests import PageRequest
 
@@ -67,7 +70,9 @@ def list_page(asked: PageRequest) -> Response:
     query = _query(asked, page, waiting)
     with asked.home.session() as session:
         result = run_list(session, asked.home.app, page, asked.user, query)
-        lines = [_line(asked, page, row, waiting) for row in result.rows]
+        links = Links(session, asked.home.app, asked.user)
+        linked = linked_words(links, page.spec, page.columns, result.rows, MOST_TITLES)
+        lines = [_line(asked, page, row, waiting, linked) for row in result.rows]
     return asked.page(
         "list.html",
         page=page,
@@ -95,14 +100,33 @@ def search_words(text: str) -> str:
     return text[:200].replace("\0", "\ufffd")
 
 
-def _line(asked: PageRequest, page: Page, row: Any, waiting: frozenset[tuple[Any, ...]]) -> Line:
-    key = page.spec.key_to_json(page.spec.key_of(row))
-    cells = tuple(Cell(f.label, cell_words(asked, f, row)) for f in page.columns)
+def _line(
+    asked: PageRequest,
+    page: Page,
+    row: Any,
+    waiting: frozenset[tuple[Any, ...]],
+    linked: dict[tuple[str, Key], str],
+) -> Line:
+    real = page.spec.key_of(row)
+    key = page.spec.key_to_json(real)
+    cells = tuple(Cell(f.label, cell_words(asked, f, row, linked, real)) for f in page.columns)
     return Line(record_url(page.name, key), cells, tuple(key) in waiting)
 
 
-def cell_words(asked: PageRequest, field: Field, row: Any) -> str:
-    """Return a field of a record in words, as a list shows it."""
+def cell_words(
+    asked: PageRequest, field: Field, row: Any, linked: dict[tuple[str, Key], str], key: Key
+) -> str:
+    """Return a field of a record in words, as a list shows it.
+
+    Args:
+        asked: the request.
+        field: the field.
+        row: the record.
+        linked: words of many-to-many fields by name and key.
+        key: the record's.
+    """
+    if field.kind is Kind.LINKS:
+        return linked.get((field.name, key), "")
     value = getattr(row, field.attribute)
     if field.kind is Kind.LOOKUP:
         return lookup_words(asked, field, row)

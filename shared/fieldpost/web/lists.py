@@ -12,11 +12,14 @@ from fieldpost.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.folding import folded
 from fieldpost.models import Model
 from fieldpost.odp.access import key_condition
+from fieldpost.odp.links import Links
 from fieldpost.pages import Page
 from fieldpost.users import User
+from fieldpost.web.linking import is_linked_to
 
 PAGE_ROWS = 50
 MOST_WAITING_FIRST = 200
+_UNSORTED = ATTACHMENT_KINDS | {Kind.LINKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,9 @@ class ListResult:
 def run_list(session: Session, app: App, page: Page, user: User, query: ListQuery) -> ListResult:
     """Return one page of the rows that the user may see."""
     joins = _Joins(app, page.spec)
+    links = Links(session, app, user)
     conditions = [] if (scope := page.condition(user)) is None else [scope]
-    conditions += [_contains(page, joins, word) for word in query.search.split()[:8]]
+    conditions += [_contains(page, joins, links, word) for word in query.search.split()[:8]]
     order = _order(page, joins, query)
     key = [getattr(page.model, a) for a in page.spec.key]
     counted = joins.apply(sa.select(sa.func.count()).select_from(page.model)).where(*conditions)
@@ -120,11 +124,14 @@ def _is_text(column: Any) -> bool:
     return isinstance(column.type, sa.String) and not isinstance(column.type, sa.Enum)
 
 
-def _contains(page: Page, joins: _Joins, word: str) -> sa.ColumnElement[bool]:
+def _contains(page: Page, joins: _Joins, links: Links, word: str) -> sa.ColumnElement[bool]:
     lowered = word.lower()
     tests: list[sa.ColumnElement[bool]] = []
     for field in page.columns:
         if field.kind in ATTACHMENT_KINDS:
+            continue
+        if field.kind is Kind.LINKS:
+            tests.append(is_linked_to(links, page.spec, field, word))
             continue
         column = joins.column(field)
         if _is_text(column):
@@ -146,7 +153,7 @@ def _order(page: Page, joins: _Joins, query: ListQuery) -> list[Any]:
         order.append(sa.case((sa.or_(*first), 0), else_=1))
     for name in query.sort or tuple(page.sort):
         field = page.spec.fields.get(name.removeprefix("-"))
-        if field is None or field.kind in ATTACHMENT_KINDS or field.private:
+        if field is None or field.kind in _UNSORTED or field.private:
             continue
         column = joins.column(field)
         column = folded(column) if _is_text(column) else column

@@ -11,6 +11,7 @@ from fieldpost.errors import Code, Forbidden, NotFound, Problem, problem
 from fieldpost.fields import ATTACHMENT_KINDS
 from fieldpost.odp.access import is_in_scope
 from fieldpost.odp.keys import is_temporary
+from fieldpost.odp.links import Links
 from fieldpost.odp.processor import Processed, delete_records, load, process
 from fieldpost.odp.rows import (
     Row,
@@ -42,7 +43,7 @@ def view_record(asked: PageRequest) -> Response:
             page=page,
             url=record_url(page.name, key),
             title=page.spec.title_of(record),
-            view=record_view(asked, page.layout, record),
+            view=record_view(asked, page.layout, record, _links(asked, session)),
             waiting=tuple(key) in asked.home.waiting(page),
             done=asked.query.get("done", ""),
         )
@@ -70,7 +71,8 @@ def edit_record(asked: PageRequest) -> Response:
     if moved := _moved(asked, page, "/edit"):
         return moved
     with asked.home.session() as session:
-        opened = opened_from(page.layout, _record(asked, session, page), asked.home.base())
+        record, links = _record(asked, session, page), _links(asked, session)
+        opened = opened_from(page.layout, record, asked.home.base(), links)
     return _form(asked, page, row_from_opened(page.layout, opened), opened, ())
 
 
@@ -83,7 +85,7 @@ def delete_record(asked: PageRequest) -> Response:
         return moved
     with asked.home.session() as session:
         record = _record(asked, session, page)
-        opened = opened_from(page.layout, record)
+        opened = opened_from(page.layout, record, links=_links(asked, session))
         title = page.spec.title_of(record)
     outcome = Processed()
     if asked.method == "POST":
@@ -155,6 +157,10 @@ def _form(
 
 def _has_attachments(form: Form) -> bool:
     return any(f.kind in ATTACHMENT_KINDS for each in form.forms() for f in each.fields.values())
+
+
+def _links(asked: PageRequest, session: Session) -> Links:
+    return Links(session, asked.home.app, asked.user)
 
 
 def _record(asked: PageRequest, session: Session, page: Page) -> Any:

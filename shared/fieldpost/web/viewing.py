@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fieldpost.fields import ATTACHMENT_KINDS, Field
+from fieldpost.odp.links import Links
 from fieldpost.pages import Form
 from fieldpost.types import Attachment
+from fieldpost.web.linking import linked_words
 from fieldpost.web.listing import cell_words
 from fieldpost.web.requests import PageRequest
 
@@ -38,22 +40,28 @@ class RecordView:
     lists: tuple[ShownList, ...]
 
 
-def record_view(asked: PageRequest, form: Form, record: Any) -> RecordView:
+def record_view(asked: PageRequest, form: Form, record: Any, links: Links) -> RecordView:
     """Describe a record as its view shows it."""
-    fields = tuple(_shown(asked, f, record) for f in form.fields.values())
-    return RecordView(fields, tuple(_lists(asked, form, record)))
+    shown = tuple(form.fields.values())
+    linked = linked_words(links, form.model, shown, [record])
+    key = form.model.key_of(record)
+    fields = tuple(
+        _attached(f, record)
+        if f.kind in ATTACHMENT_KINDS
+        else Shown(f.label, str(f.kind), cell_words(asked, f, record, linked, key))
+        for f in shown
+    )
+    return RecordView(fields, tuple(_lists(asked, form, record, links)))
 
 
-def _lists(asked: PageRequest, form: Form, record: Any) -> Iterator[ShownList]:
+def _lists(asked: PageRequest, form: Form, record: Any, links: Links) -> Iterator[ShownList]:
     for name, child in form.lists.items():
         children = form.model.children_of(record, name, child.form.model)
-        rows = tuple(record_view(asked, child.form, row) for row in children)
+        rows = tuple(record_view(asked, child.form, row, links) for row in children)
         yield ShownList(child.label, child.title, rows)
 
 
-def _shown(asked: PageRequest, field: Field, record: Any) -> Shown:
-    if field.kind not in ATTACHMENT_KINDS:
-        return Shown(field.label, str(field.kind), cell_words(asked, field, record))
+def _attached(field: Field, record: Any) -> Shown:
     value = getattr(record, field.attribute)
     held = tuple(value) if isinstance(value, list) else (value,) if value else ()
     return Shown(field.label, str(field.kind), attachments=held)
