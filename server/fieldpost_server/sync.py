@@ -3,7 +3,6 @@
 import gzip
 import json
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from fieldpost_server import tables
 from fieldpost_server.changes import Cursor
 from fieldpost_server.home import ServerHome
 from fieldpost_server.image import make_image
+from fieldpost_server.lines import lines_of, unzipped
 from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.proofs import Proofs
 from fieldpost_server.pull import cursor_now, read_delta
@@ -133,15 +133,18 @@ class Sync:
         device = await run_in_threadpool(self._check_device, request)
         body = await request.body()
         if request.headers.get("content-encoding", "").lower() == "gzip":
-            body = await run_in_threadpool(_unzipped, body, self.settings.max_push_bytes)
-        lines = self._receipts(body, _user(request), device)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+            body = await run_in_threadpool(unzipped, body, self.settings.max_push_bytes)
+        answers = self._receipts(lines_of(body), _user(request), device)
+        return StreamingResponse(answers, media_type="application/x-ndjson")
 
-    def _receipts(self, body: bytes, user: User, device: str) -> Iterator[str]:
+    def _receipts(
+        self, received: Iterator[tuple[int, bytes]], user: User, device: str
+    ) -> Iterator[str]:
         """Yield receipts; several at once where they come quicker than anybody reads them."""
         lines, sent = "", time.monotonic()
-        for data in self._received(body, user, device):
-            lines += json.dumps(data, ensure_ascii=False) + "\n"
+        for data in self._received(received, user, device):
+            # ASCII: a receipt may quote half a character, which has no bytes
+            lines += json.dumps(data) + "\n"
             # each piece costs a change of threads
             if time.monotonic() - sent > FLUSH_S:
                 yield lines
@@ -149,12 +152,12 @@ class Sync:
         if lines:
             yield lines
 
-    def _received(self, body: bytes, user: User, device: str) -> Iterator[dict[str, Any]]:
+    def _received(
+        self, lines: Iterator[tuple[int, bytes]], user: User, device: str
+    ) -> Iterator[dict[str, Any]]:
         inbox = self.home.inbox
         applied = False
-        for number, line in enumerate(body.split(b"\n"), 1):
-            if not line.strip():
-                continue
+        for number, line in lines:
             receipt = inbox.receive(line, user, device)
             applied |= receipt.is_applied
             data = receipt.to_json()
@@ -299,18 +302,3 @@ def _number(request: Request, header: str) -> int:
         reason = f"the header {header} must be a number of bytes"
         raise InputError([problem(Code.MALFORMED, header, reason=reason)])
     return int(text)
-
-
-def _unzipped(body: bytes, limit: int) -> bytes:
-    """Unpack a body, but never more than `limit` bytes of it."""
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        content = unpacker.decompress(body, limit + 1)
-    except zlib.error as error:
-        reason = "it is not compressed by gzip"
-        raise InputError([problem(Code.MALFORMED, reason=reason)]) from error
-    if len(content) > limit:
-        raise InputError([problem(Code.TOO_BIG, what="The push", limit=f"{limit >> 20} MB")])
-    if not unpacker.eof:
-        raise InputError([problem(Code.MALFORMED, reason="its end is missing")])
-    return content

@@ -1,5 +1,6 @@
 """The Smart Envelope: a form with its records as one JSON document."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,6 +90,11 @@ class Envelope:
 
 
 _TEXTS = ("id", "device", "previous", "app", "app_version", "page", "user", "saved_at", "base")
+_SHORT_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
+"""What a database takes as a name: no control characters."""
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_UNKNOWN = 20
 _PARTS = frozenset({*_TEXTS, "format", "number", "operations", "attachments", "digest"})
 
 
@@ -136,13 +142,15 @@ def _malformed(reason: str, path: str = "") -> Problem:
 
 
 def _shape_faults(data: dict[str, Any]) -> Sequence[Problem]:
-    faults = [_malformed(f"'{name}' is unknown", name) for name in sorted(data.keys() - _PARTS)]
+    # not all of a million: an answer is not to be many times as large as what it answers
+    unknown = sorted(data.keys() - _PARTS)[:_MOST_UNKNOWN]
+    faults = [_malformed(f"'{name[:100]}' is unknown", name[:100]) for name in unknown]
     faults += [_malformed(f"'{name}' is missing", name) for name in sorted(_PARTS - data.keys())]
     if type(data.get("format", FORMAT)) is not int:
         faults.append(_malformed("'format' must be a whole number", "format"))
     for name in (*_TEXTS, "digest"):
         value = data.get(name, "")
-        if not isinstance(value, str) or len(value) > 500:
+        if not isinstance(value, str) or not _SHORT_TEXT.fullmatch(value):
             faults.append(_malformed(f"'{name}' must be short text", name))
     number = data.get("number", 1)
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 1 << 53:
@@ -158,7 +166,7 @@ def _shape_faults(data: dict[str, Any]) -> Sequence[Problem]:
 
 def _is_moment(text: str) -> bool:
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        return bool(_MOMENT.fullmatch(text)) and datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
 
@@ -166,7 +174,7 @@ def _is_moment(text: str) -> bool:
 def _attachment_faults(entries: Any) -> list[Problem]:
     if not isinstance(entries, list) or len(entries) > MAX_ATTACHMENTS:
         return [_malformed(f"'attachments' must be a list of at most {MAX_ATTACHMENTS}")]
-    if all(isinstance(e, str) and len(e) == 64 for e in entries):
+    if all(isinstance(e, str) and _SHA256.fullmatch(e) for e in entries):
         return []
     return [_malformed("'attachments' must hold SHA-256 digests", "attachments")]
 

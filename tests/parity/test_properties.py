@@ -1,7 +1,7 @@
 """What holds for every value, text and envelope, as far as Hypothesis can tell (R16, R18, R36)."""
 
 import json
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -145,12 +145,16 @@ def _sound(operation: Operation) -> Operation:
     return Operation(operation.do, operation.model, operation.key, new, was, operation.at)
 
 
+ZONES = [timezone(timedelta(minutes=minutes)) for minutes in (-719, -30, 0, 345, 840)]
+names = st.text(letters, min_size=1, max_size=100)
+
+
 @MANY
 @given(
     st.lists(OPERATIONS.map(_sound), min_size=1, max_size=4),
     st.integers(1, (1 << 53) - 1),
-    texts.filter(lambda text: 0 < len(text) < 500),
-    st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()),
+    names,
+    st.datetimes(timezones=st.sampled_from(ZONES)).map(lambda moment: moment.isoformat()),
     st.lists(references.map(lambda reference: reference.sha256), max_size=3),
 )
 def test_an_envelope_comes_back_equal(
