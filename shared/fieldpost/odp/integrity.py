@@ -113,13 +113,6 @@ def repeated_key(model: Model, operation: Operation) -> Problem:
     return problem(Code.NOT_UNIQUE, join_path(operation.at, fields[-1].name), label=label)
 
 
-def repeated_key(model: Model, operation: Operation) -> Problem:
-    """Return the problem that a form has two new rows with one key."""
-    fields = [model.by_attribute[attribute] for attribute in model.key]
-    label = " and ".join(each.label for each in fields)
-    return problem(Code.NOT_UNIQUE, join_path(operation.at, fields[-1].name), label=label)
-
-
 def integrity_problems(error: IntegrityError, app: App, envelope: Envelope) -> list[Problem]:
     """Turn the database's refusal into problems with a path."""
     table, columns = _unique_columns(error, app)
