@@ -1,7 +1,7 @@
 """An app: models, pages and rules under one name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
@@ -10,8 +10,8 @@ from fieldpost.associations import LinkTable
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
 from fieldpost.fields import Kind
 from fieldpost.models import Model, models_of
-from fieldpost.pages import Form, FormBuilder, Page
-from fieldpost.users import ADMIN, OFFLINE, User
+from fieldpost.pages import Changes, Form, FormBuilder, Page
+from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 from fieldpost.validation import has_default
 
 LIST_FIELDS = 4
@@ -28,7 +28,10 @@ class App:
         models: all its models by table name.
         link_tables: the tables of its many-to-many relationships by name.
         pages: its pages by name, in the author's order.
-        roles: the roles that can be given: `Offline`, `Admin` and the app's own.
+        roles: the roles that can be given: `Offline`, `Supervisor`, `Admin` and the app's own.
+        renamed: former names of tables, pages and fields to their present ones, such as
+            ``{"exam": "inspection", "inspection.points": "inspection.score"}``: envelopes that a
+            device saved before an update are read with it.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class App:
         *,
         name: str = "",
         roles: Sequence[str] = (),
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         """Check the description and resolve it.
 
@@ -52,11 +56,13 @@ class App:
         self.models: dict[str, Model] = models_of(base)
         links = (f.association for m in self.models.values() for f in m.links.values())
         self.link_tables = {how.link.name: how.link for how in links if how is not None}
-        self.roles = tuple(dict.fromkeys((OFFLINE, ADMIN, *roles)))
+        self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
+        self.renamed = dict(renamed or {})
         self.pages: dict[str, Page] = {}
         faults: list[str] = []
         for page in pages:
             faults += self._add(page)
+        faults += self._misnamed()
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
 
@@ -84,6 +90,17 @@ class App:
         """Return the description of a mapped class."""
         return self.models[cls.__table__.name]  # type: ignore[attr-defined]  # mapped by contract
 
+    def _misnamed(self) -> Iterator[str]:
+        """Name what `renamed` leads to and is not there."""
+        for old, new in self.renamed.items():
+            table, _, attribute = new.partition(".")
+            if attribute:
+                known = table in self.models and attribute in self.models[table].by_attribute
+            else:
+                known = new in self.models or new in self.pages
+            if not known or ("." in old) != bool(attribute):
+                yield f"'{old}' is said to be renamed to '{new}', which the app does not have."
+
     def _add(self, page: Page) -> list[str]:
         table = str(page.model.__tablename__)
         if table not in self.models:
@@ -104,6 +121,11 @@ class App:
             builder.field(page.spec, name.removeprefix("-"))
         if page.create:
             builder.faults += [text for form in page.layout.forms() for text in _unfilled(form)]
+        if page.changes not in set(Changes):
+            known = ", ".join(Changes)
+            builder.faults.append(
+                f"The page '{page.name}' has changes='{page.changes}'. Choose one of: {known}."
+            )
         unknown = set(page.roles or ()) - set(self.roles)
         builder.faults += [
             f"The page '{page.name}' names the role '{role}', which the app does "

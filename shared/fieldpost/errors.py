@@ -54,7 +54,20 @@ class Code(StrEnum):
     ROW_FORBIDDEN = "row_forbidden"
     CHANGED_BY_OTHERS = "changed_by_others"
     DELETED_BY_OTHERS = "deleted_by_others"
+    ROWS_CHANGED_BY_OTHERS = "rows_changed_by_others"
+    OVERWRITTEN = "overwritten"
+    ALREADY_DELETED = "already_deleted"
+    LOOKS_MISSING = "looks_missing"
+    RULES_CHANGED = "rules_changed"
+    MODEL_CHANGED = "model_changed"
+    TEMPORARY_TAKEN = "temporary_taken"
+    DEPENDS_ON_DISCARDED = "depends_on_discarded"
+    ALREADY_APPLIED = "already_applied"
+    ALREADY_SETTLED = "already_settled"
+    WAS_DISCARDED = "was_discarded"
+    WAS_SUPERSEDED = "was_superseded"
     PREDECESSOR_MISSING = "predecessor_missing"
+    PREDECESSOR_OPEN = "predecessor_open"
     ATTACHMENT_MISSING = "attachment_missing"
     REPLAY_FAILED = "replay_failed"
     # sign-in, seats, sync
@@ -157,6 +170,42 @@ MESSAGES: Mapping[Code, str] = {
         "Decide which one holds."
     ),
     Code.DELETED_BY_OTHERS: "This record was deleted by somebody else meanwhile.",
+    Code.ROWS_CHANGED_BY_OTHERS: (
+        "Somebody else added or removed rows of {label} meanwhile. Look at them, then save again."
+    ),
+    Code.OVERWRITTEN: "{label} had been changed to {theirs} by somebody else; yours replaced it.",
+    Code.ALREADY_DELETED: "This record had been deleted by somebody else already.",
+    Code.LOOKS_MISSING: (
+        "This page wants to know what the form showed, and the envelope does not say. "
+        "Open the record again and save."
+    ),
+    Code.RULES_CHANGED: (
+        "The app was updated after this was saved: its rules or fields are other ones now. "
+        "Read what follows with that in mind."
+    ),
+    Code.MODEL_CHANGED: (
+        "{what} was in the app when this was saved and is not any more. "
+        "Open the record, look at what is left, and save again."
+    ),
+    Code.TEMPORARY_TAKEN: (
+        "A new row of this was stored before, by another entry. Nothing was applied twice; "
+        "open the record and look, then discard this."
+    ),
+    Code.DEPENDS_ON_DISCARDED: (
+        "This belongs to a record whose entry was discarded. Discard it too, or save it anew."
+    ),
+    Code.ALREADY_APPLIED: (
+        "The entry that this repairs or discards was applied at the office in the meantime. "
+        "Open the record and change it there."
+    ),
+    Code.ALREADY_SETTLED: (
+        "{user} has settled this in the meantime ({how}). Discard yours, or save it anew."
+    ),
+    Code.WAS_DISCARDED: "This was discarded on its device before it arrived. Nothing was applied.",
+    Code.WAS_SUPERSEDED: "A repaired entry took the place of this one before it arrived.",
+    Code.PREDECESSOR_OPEN: (
+        "This builds on an earlier entry that needs attention. It is applied when that is settled."
+    ),
     Code.PREDECESSOR_MISSING: "This waits for an earlier entry that has not arrived yet.",
     Code.ATTACHMENT_MISSING: "This waits for {count} of its pictures or files to arrive.",
     Code.REPLAY_FAILED: "The office could not apply this: {cause}. Nothing of it was applied.",

@@ -28,6 +28,8 @@ class Submission:
         base: the cursor that the form was opened on.
         draft: the draft that this replaces: the form's address.
         title: words for the record, for lists of envelopes.
+        supersedes: ids of the envelopes that this repairs.
+        opened: what the form was opened on, as `fieldpost.odp.rows.Opened`; None for a new record.
     """
 
     page: str
@@ -36,6 +38,8 @@ class Submission:
     base: str = ""
     draft: str = ""
     title: str = ""
+    supersedes: tuple[str, ...] = ()
+    opened: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
@@ -13,6 +14,21 @@ from fieldpost.users import User
 
 Scope = Callable[[User], sa.ColumnElement[bool]]
 """Says for a user which rows of a page's model she may see."""
+
+
+class Changes(StrEnum):
+    """What happens when others changed a record that a worker saves.
+
+    Attributes:
+        MERGE: fields that only one side changed are merged; a field that both changed is a
+            conflict.
+        STRICT: any change of the record by others is a conflict.
+        LAST_WINS: what is saved last stays, and the receipt records what it overwrote.
+    """
+
+    MERGE = "merge"
+    STRICT = "strict"
+    LAST_WINS = "last_wins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,7 @@ class Page:
         sort: names to sort by, with ``-`` in front for descending.
         read_only: nobody writes through this page.
         create, edit, delete: what may be done through it.
+        changes: what happens when others changed a record meanwhile; see `Changes`.
         roles: who may open it: users with one of these roles; everybody where it is None.
         name: its name in addresses and envelopes; the table's name by default.
         title: the words for it.
@@ -94,6 +111,7 @@ class Page:
     create: bool = True
     edit: bool = True
     delete: bool = True
+    changes: Changes | str = Changes.MERGE
     roles: Sequence[str] | None = None
     name: str = ""
     title: str = ""
@@ -108,6 +126,7 @@ class Page:
         table = str(self.model.__tablename__)
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
         self.title = self.title or _plural(words(self.model.__name__))
+        self.changes = Changes(self.changes)
         if self.read_only:
             self.create = self.edit = self.delete = False
 

@@ -2,19 +2,28 @@
 
 History of the protocol:
     1: first edition.
+    2: signed receipts, `settled` and `notes` in them; `/sync/receipts`; what the server lacks of a
+       device; envelopes of format 2.
+
+History of the envelope's format:
+    1: first edition.
+    2: `after` (what it builds on), `supersedes` (what it repairs), `voids` (what it discards), and
+       the operation `look`.
 """
 
-PROTOCOL = 1
+PROTOCOL = 2
 OLDEST_PROTOCOL = 1
 
-FORMAT = 1
-"""Version of the envelope's form; `envelope.py` knows how to read each one."""
+FORMAT = 2
+"""Version of the envelope's form; `formats.py` knows how to read each older one."""
 
 MAX_ENVELOPE_BYTES = 2 << 20
 MAX_OPERATIONS = 5_000
 MAX_DEPTH = 24
 MAX_TEXT_CHARACTERS = 1_000_000
 MAX_ATTACHMENTS = 500
+MAX_AFTER = 100
+MAX_SUPERSEDED = 100
 MAX_PUSH_LINES = 10_000
 
 DEVICE_HEADER = "fieldpost-device"

@@ -44,6 +44,31 @@ class NewKey:
         return {"model": self.model, "temporary": self.temporary, "real": self.real}
 
 
+SUPERSEDED = "superseded"
+DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an envelope that could not be applied found its end.
+
+    Attributes:
+        how: `SUPERSEDED` by a repair that was applied, or `DISCARDED`.
+        by: id of the envelope that did it: the repair, or the void.
+        user: who saved that one.
+        at: ISO 8601 moment by the server's clock.
+    """
+
+    how: str
+    by: str
+    user: str
+    at: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"how": self.how, "by": self.by, "user": self.user, "at": self.at}
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The answer to one envelope.
@@ -55,6 +80,9 @@ class Receipt:
         keys: real keys of the rows that it inserted.
         received_at: ISO 8601 moment by the server's clock.
         record: key of its top record after the replay, as JSON data.
+        notes: of an envelope that was applied, what others should know: values of theirs that it
+            overwrote where the page lets the last save win.
+        settled: of an envelope that was not applied, how that ended; None while it is open.
     """
 
     envelope: str
@@ -66,6 +94,8 @@ class Receipt:
     keys: tuple[NewKey, ...] = ()
     received_at: str = ""
     record: tuple[Any, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    settled: Settled | None = None
 
     @property
     def is_applied(self) -> bool:
@@ -84,11 +114,18 @@ class Receipt:
             "keys": [k.to_json() for k in self.keys],
             "received_at": self.received_at,
             "record": list(self.record),
+            "notes": [p.to_json() for p in self.notes],
+            "settled": self.settled and self.settled.to_json(),
         }
 
 
 def receipt_from_json(data: Mapping[str, Any]) -> Receipt:
-    """Read back what `Receipt.to_json` wrote; raises KeyError or ValueError where it is none."""
+    """Read back what `Receipt.to_json` wrote, or what protocol 1 did.
+
+    Raises:
+        KeyError, ValueError, TypeError: it is none.
+    """
+    settled = data.get("settled")
     return Receipt(
         data["envelope"],
         data["device"],
@@ -99,4 +136,6 @@ def receipt_from_json(data: Mapping[str, Any]) -> Receipt:
         tuple(NewKey(k["model"], k["temporary"], k["real"]) for k in data["keys"]),
         data["received_at"],
         tuple(data["record"]),
+        tuple(problem_from_json(p) for p in data.get("notes", ())),
+        settled and Settled(settled["how"], settled["by"], settled["user"], settled["at"]),
     )

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 OFFLINE = "Offline"
 """The role that makes a user a field worker."""
 
+SUPERVISOR = "Supervisor"
+"""The role that sees and repairs what devices sent and could not be applied."""
+
 ADMIN = "Admin"
 """The role that opens the Project Designer."""
 
@@ -29,6 +32,11 @@ class User:
     def is_admin(self) -> bool:
         """Say whether she may open the Project Designer."""
         return ADMIN in self.roles
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Say whether she may repair what others have saved."""
+        return bool({SUPERVISOR, ADMIN} & self.roles)
 
     @property
     def label(self) -> str:

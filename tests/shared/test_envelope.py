@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from apps.fakes import envelope
 from fieldpost.canonical import canonical, digest
-from fieldpost.envelope import Operation, read_envelope
+from fieldpost.envelope import Operation, Void, read_envelope
 from fieldpost.errors import Code, InputError
 from fieldpost.protocol import FORMAT, MAX_ENVELOPE_BYTES, MAX_OPERATIONS
 
@@ -18,7 +19,9 @@ SEALED = envelope(
     Operation("delete", "order", (3,), {}, {"group": "x"}, "orders[0]"),
     id="01938f2a-0000-7000-8000-000000000001",
 )
-GOLDEN = "sha256:801a7e3675eee50832357536c87fa409a63b0b0c3a857659c28464c2ac963e10"
+GOLDEN = "sha256:2415caf78517cb53eb36d8374c206b5b0a92e01d2d08f4c81f5fac0bba04f5a3"
+GOLDEN_1 = "sha256:801a7e3675eee50832357536c87fa409a63b0b0c3a857659c28464c2ac963e10"
+"""Of the same envelope in format 1."""
 
 
 def test_canonical_text_is_fixed() -> None:
@@ -29,8 +32,63 @@ def test_canonical_text_is_fixed() -> None:
 
 
 def test_the_digest_of_a_known_envelope_never_changes() -> None:
-    """Envelopes in the field stay readable: the digest is the one of the first edition (R32)."""
+    """Envelopes in the field stay readable: each format has its digest for good (R32)."""
     assert GOLDEN == SEALED.digest
+    assert GOLDEN_1 == in_format_1()["digest"]
+
+
+def in_format_1(**parts: Any) -> dict[str, Any]:
+    """Return the sealed envelope as a device of the first edition would have written it."""
+    new = ("after", "supersedes", "voids")
+    data = {k: v for k, v in SEALED.content().items() if k not in new}
+    data |= {"format": 1, **parts}
+    return {**data, "digest": digest(data)}
+
+
+def test_an_envelope_of_the_first_format_is_read_and_keeps_its_text() -> None:
+    """A device may come back after months: its envelopes count as they were sealed (R48)."""
+    text = canonical(in_format_1())
+
+    read = read_envelope(text)
+
+    assert SEALED.operations == read.operations
+    assert ((), (), None) == (read.after, read.supersedes, read.voids)
+    assert (1, GOLDEN_1, text) == (read.format, read.digest, read.to_text())
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"after": []},
+        {"voids": None},
+        {"operations": [{"do": "look", "model": "visit", "key": [1], "was": {"a": 1}}]},
+    ],
+)
+def test_a_format_holds_what_it_had(parts: dict[str, Any]) -> None:
+    """What the first format did not know is refused in it."""
+    with pytest.raises(InputError) as caught:
+        read_envelope(canonical(in_format_1(**parts)))
+
+    assert {Code.MALFORMED} == {p.code for p in caught.value.problems}
+    assert "unknown in format 1" in str(caught.value)
+
+
+def test_what_an_envelope_says_of_others_comes_back() -> None:
+    """What it builds on, repairs and discards is part of it, and of its digest."""
+    repair = replace(SEALED, number=9, after=(2, 5), supersedes=("e-1", "e-2")).sealed()
+    void = replace(SEALED, operations=(), attachments=(), voids=Void("e-1", "sha256:1")).sealed()
+
+    assert repair == read_envelope(repair.to_text())
+    assert void == read_envelope(void.to_text())
+    assert 3 == len({repair.digest, void.digest, SEALED.digest})
+
+
+def test_a_look_comes_back() -> None:
+    """What a strict page's form showed travels beside what was changed."""
+    look = Operation("look", "visit", (1,), {}, {"score": 1}, "", {"orders": [[1], [-2]]})
+    sealed = envelope(look, *SEALED.operations)
+
+    assert sealed == read_envelope(sealed.to_text())
 
 
 def test_an_envelope_comes_back_from_its_text() -> None:
@@ -212,7 +270,7 @@ def test_lone_surrogates_are_refused() -> None:
     assert [Code.MALFORMED] == [p.code for p in caught.value.problems]
 
 
-@pytest.mark.parametrize("number", [0, 2, 99])
+@pytest.mark.parametrize("number", [0, 3, 99])
 def test_another_format_is_named(number: int) -> None:
     """A device that is newer than its server is told so, whatever the rest looks like."""
     with pytest.raises(InputError) as caught:

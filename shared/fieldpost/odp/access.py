@@ -42,7 +42,7 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
     """Yield everything in an envelope that its user may not do, whatever the rows are."""
     page = app.pages.get(envelope.page)
     if page is None:
-        yield problem(Code.UNKNOWN_PAGE, page=envelope.page)
+        yield problem(Code.UNKNOWN_PAGE, page=envelope.page, detail={"name": envelope.page})
         return
     if not page.may_open(user):
         yield problem(Code.PAGE_FORBIDDEN, page=page.title)
@@ -53,8 +53,14 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
         place = places.get(operation.model)
         if place is None:
             yield problem(
-                Code.UNKNOWN_MODEL, operation.at, model=operation.model, page=envelope.page
+                Code.UNKNOWN_MODEL,
+                operation.at,
+                model=operation.model,
+                page=envelope.page,
+                detail={"name": operation.model},
             )
+            continue
+        if operation.do == "look":
             continue
         if not _may(page, place, operation):
             words = {"insert": "add", "update": "change", "delete": "delete"}[operation.do]
@@ -96,6 +102,7 @@ def _field_denials(
                 join_path(operation.at, attribute),
                 model=model.name,
                 field=attribute,
+                detail={"name": f"{model.label}: {attribute}"},
             )
         else:
             yield problem(

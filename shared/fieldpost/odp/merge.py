@@ -1,11 +1,12 @@
-"""Three-way comparison of a field: what the worker saw, what she wants, what is there now."""
+"""Three-way comparison of a row: what the worker saw, what she wants, what is there now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.fields import Field, Kind
 from fieldpost.pages import Form
+from fieldpost.values import ValueProblem
 
 
 class Merge:
@@ -13,45 +14,69 @@ class Merge:
 
     Attributes:
         takes: attributes whose new value is to be written.
-        changed_by_others: whether any value that the form showed is not what it was.
-        conflicts: fields that both sides changed to different values.
+        changed: attributes that others changed to something else than what is wanted.
     """
 
     def __init__(
         self, form: Form, row: Any, new: Mapping[str, Any], was: Mapping[str, Any], at: str
     ) -> None:
-        now = {
-            a: f.codec.encode(getattr(row, a))
-            for a, f in form.model.by_attribute.items()
-            if a in was and f.kind is not Kind.LINKS  # those are sets, see `links`
-        }
-        others = {
-            a for a, value in now.items() if value != was[a] and (a not in new or value != new[a])
-        }
-        self.changed_by_others = bool(others)
-        self.takes = [a for a in new if a in now and now[a] == was[a] != new[a]]
-        self.conflicts = list(_conflicts(form, now, new, was, at, sorted(others & new.keys())))
+        self.form, self.new, self.was, self.at = form, new, was, at
+        # only what the form shows: a comparison must not tell what stands in other columns
+        shown = [f for f in form.fields.values() if f.attribute in was and f.kind is not Kind.LINKS]
+        self.now = {f.attribute: f.codec.encode(getattr(row, f.attribute)) for f in shown}
+        unlike = {f.attribute for f in shown if not is_same(f, self.now[f.attribute], was)}
+        self.changed = sorted(
+            a
+            for a in unlike
+            if a not in new or not is_same(form.model.by_attribute[a], self.now[a], new)
+        )
+        self.takes = [a for a in new if a in self.now and a not in unlike and self.now[a] != new[a]]
 
+    @property
+    def both_changed(self) -> list[str]:
+        """Return the attributes that both sides changed, to different values."""
+        return [a for a in self.changed if a in self.new]
 
-def _conflicts(
-    form: Form,
-    now: Mapping[str, Any],
-    new: Mapping[str, Any],
-    was: Mapping[str, Any],
-    at: str,
-    attributes: list[str],
-) -> Iterator[Problem]:
-    for attribute in attributes:
-        field = form.model.by_attribute[attribute]
-        values = {"mine": new[attribute], "theirs": now[attribute], "was": was[attribute]}
-        yield problem(
-            Code.CHANGED_BY_OTHERS,
-            join_path(at, field.name),
+    def problems(self, attributes: Iterable[str]) -> Iterator[Problem]:
+        """Yield for each of these attributes what is mine, theirs, and what it was."""
+        for attribute in attributes:
+            mine = self.new.get(attribute, self.was[attribute])
+            values = {"mine": mine, "theirs": self.now[attribute], "was": self.was[attribute]}
+            yield self._problem(Code.CHANGED_BY_OTHERS, attribute, mine, values)
+
+    def overwritten(self) -> Iterator[Problem]:
+        """Yield for each value of others that this overwrites what it was."""
+        for attribute in self.both_changed:
+            mine = self.new[attribute]
+            values = {"mine": mine, "theirs": self.now[attribute], "was": self.was[attribute]}
+            yield self._problem(Code.OVERWRITTEN, attribute, mine, values)
+
+    def _problem(self, code: Code, attribute: str, mine: Any, values: dict[str, Any]) -> Problem:
+        field = self.form.model.by_attribute[attribute]
+        return problem(
+            code,
+            join_path(self.at, field.name),
             label=field.label,
-            mine=_shown(field, new[attribute]),
-            theirs=_shown(field, now[attribute]),
+            mine=_shown(field, mine),
+            theirs=_shown(field, values["theirs"]),
             detail=values,
         )
+
+
+def is_same(field: Field, now: Any, other: Mapping[str, Any]) -> bool:
+    """Say whether a value is that of `other`: as it is written, or as it is meant.
+
+    ``"70.5"`` and ``"70.50"`` are one number, and a moment is one in whatever zone it is told.
+    """
+    data = other[field.attribute]
+    if now == data:
+        return True
+    if now is None or data is None:
+        return False
+    try:
+        return bool(field.codec.decode(now) == field.codec.decode(data))
+    except ValueProblem:
+        return False
 
 
 def _shown(field: Field, data: Any) -> str:

@@ -11,9 +11,10 @@ from fieldpost.errors import Problem
 from fieldpost.home import Home, Submission
 from fieldpost.models import Model
 from fieldpost.odp.difference import Differ
+from fieldpost.odp.looks import with_looks
 from fieldpost.odp.preview import preview_problems
 from fieldpost.odp.rows import Opened, Row
-from fieldpost.pages import Page
+from fieldpost.pages import Changes, Page
 from fieldpost.receipts import Receipt
 from fieldpost.users import User, acting_as
 
@@ -39,9 +40,23 @@ class Processed:
 
 
 def process(
-    home: Home, user: User, page: Page, row: Row, opened: Opened | None, draft: str = ""
+    home: Home,
+    user: User,
+    page: Page,
+    row: Row,
+    opened: Opened | None,
+    draft: str = "",
+    supersedes: Sequence[str] = (),
 ) -> Processed:
-    """Save a filled-in form: one envelope, or none where nothing changed."""
+    """Save a filled-in form: one envelope, or none where nothing changed.
+
+    Args:
+        home, user, page: where, by whom and on which page.
+        row: the form as it is filled in.
+        opened: what it was opened on; None for a new record.
+        draft: the draft that ends with it.
+        supersedes: ids of the envelopes that this repairs.
+    """
     with acting_as(user):
         found = Differ(home.temporary_key, home.new_id).compare(page.layout, row, opened)
         if found.problems:
@@ -53,23 +68,33 @@ def process(
         return Processed(key=key)
     submission = Submission(
         page.name,
-        tuple(found.operations),
+        _seen(page, opened, found.operations),
         tuple(found.attachments),
         str((opened or {}).get("base") or home.base()),
         draft,
         page.spec.label,
+        tuple(supersedes),
+        opened,
     )
     return _committed(home, user, submission, key)
 
 
 def delete_records(home: Home, user: User, page: Page, opened: Sequence[Opened]) -> Processed:
     """Delete records: one envelope for all of them."""
-    operations = tuple(
-        Operation("delete", page.spec.name, tuple(each["key"]), {}, dict(each["values"]))
-        for each in opened
-    )
-    submission = Submission(page.name, operations, base=home.base(), title=page.spec.label)
+    operations: list[Operation] = []
+    for each in opened:
+        delete = Operation("delete", page.spec.name, tuple(each["key"]), {}, dict(each["values"]))
+        operations += _seen(page, each, [delete])
+    submission = Submission(page.name, tuple(operations), base=home.base(), title=page.spec.label)
     return _committed(home, user, submission, None)
+
+
+def _seen(
+    page: Page, opened: Opened | None, operations: Sequence[Operation]
+) -> tuple[Operation, ...]:
+    if page.changes != Changes.STRICT:
+        return tuple(operations)
+    return tuple(with_looks(page.layout, opened, operations))
 
 
 def _committed(

@@ -3,7 +3,7 @@
 The caller owns the transaction: it commits where the result is applied and rolls back otherwise.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
+from fieldpost.odp.drift import in_present_names
 from fieldpost.odp.integrity import (
     integrity_problems,
     missing_parents,
@@ -26,6 +27,7 @@ from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, reso
 from fieldpost.odp.links import LinkWork
 from fieldpost.odp.merge import Merge
 from fieldpost.odp.verdicts import rule_problems
+from fieldpost.pages import Changes, Form
 from fieldpost.receipts import NewKey, Outcome
 from fieldpost.users import User, acting_as
 from fieldpost.validation import read_json, value_problems
@@ -40,12 +42,14 @@ class Result:
         problems: all that stands in its way.
         keys: real keys of new rows.
         record: key of the top record, as JSON data; empty where it was deleted.
+        notes: what it overwrote, where the page lets the last save win.
     """
 
     outcome: Outcome
     problems: tuple[Problem, ...] = ()
     keys: tuple[NewKey, ...] = ()
     record: tuple[Any, ...] = ()
+    notes: tuple[Problem, ...] = ()
 
 
 def replay(envelope: Envelope, session: Session, app: App, user: User, keys: KeyBook) -> Result:
@@ -54,6 +58,7 @@ def replay(envelope: Envelope, session: Session, app: App, user: User, keys: Key
     The steps are those of `docs/protocol.md`, "Replay": authorise, decode, resolve keys, load,
     compare, apply, flush, check rules and scope.
     """
+    envelope = in_present_names(app, envelope)
     if refused := tuple(denials(app, envelope, user)):
         return Result(Outcome.FORBIDDEN, refused)
     with acting_as(user):
@@ -84,10 +89,12 @@ class _Replay:
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
     forbidden: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
     merged: bool = False
 
     def __post_init__(self) -> None:
         self.page = self.app.pages[self.envelope.page]
+        self.is_strict = self.page.changes == Changes.STRICT
         self.places = places_of(self.page)
         # a row that another transaction is changing is waited for: compare and write see one state
         self.locking = self.session.get_bind().dialect.name != "sqlite"
@@ -95,6 +102,7 @@ class _Replay:
 
     def run(self) -> Result:
         decoded = [self._decoded(operation) for operation in self.envelope.operations]
+        self.invalid += self._unseen()
         if self.invalid:
             return Result(Outcome.INVALID, tuple(self.invalid))
         with self.session.no_autoflush:
@@ -109,7 +117,7 @@ class _Replay:
         if problems := self._in_the_way():
             return problems
         outcome = Outcome.MERGED if self.merged else Outcome.ACCEPTED
-        return Result(outcome, (), tuple(self._new_keys()), self._record())
+        return Result(outcome, (), tuple(self._new_keys()), self._record(), tuple(self.notes))
 
     def _in_the_way(self) -> Result | None:
         if self.forbidden:
@@ -120,6 +128,15 @@ class _Replay:
         if self.invalid:
             return Result(Outcome.INVALID, tuple(self.invalid))
         return None
+
+    def _unseen(self) -> Iterator[Problem]:
+        """Say so where a strict page's envelope changes a record and has no look at it."""
+        operations, top = self.envelope.operations, self.page.spec.name
+        if not self.is_strict or not self.page.layout.lists:
+            return
+        if any(o.model == top and o.do in ("insert", "look") for o in operations):
+            return
+        yield problem(Code.LOOKS_MISSING)
 
     # decode and check single values
 
@@ -154,8 +171,7 @@ class _Replay:
             return
         row = self._load(operation, place.form.model)
         if row is None:
-            if operation.do == "update":
-                self.conflicts.append(problem(Code.DELETED_BY_OTHERS, operation.at))
+            self._miss(operation)
             return
         top = top_of(self.session, place, row)
         if not self._may_touch(top):
@@ -163,8 +179,39 @@ class _Replay:
             return
         if operation.do == "update":
             self._update(operation, place, row, values)
+        elif operation.do == "look":
+            self._look(operation, place, row)
         else:
             self._delete(operation, place, row)
+
+    def _miss(self, operation: Operation) -> None:
+        """Judge an operation on a row that is gone."""
+        if operation.do == "delete":
+            self.notes.append(problem(Code.ALREADY_DELETED, operation.at))
+        elif operation.do == "update" or self.is_strict:
+            self.conflicts.append(problem(Code.DELETED_BY_OTHERS, operation.at))
+
+    def _look(self, operation: Operation, place: Place, row: Any) -> None:
+        if not self.is_strict:
+            return  # the page was strict when the form was filled in
+        was = self._resolved_json(place.form.model, operation.was)
+        merge = Merge(place.form, row, {}, was, operation.at)
+        self.conflicts += merge.problems(merge.changed)
+        self._compare_links(operation, place.form, row)
+        for name, keys in operation.rows.items():
+            child = place.form.lists.get(name)
+            if child is None:
+                continue
+            rows = place.form.model.children_of(row, name, child.form.model)
+            there = {child.form.model.key_of(each) for each in rows}
+            if there != {self._real_key(child.form.model, key) for key in keys}:
+                path = join_path(operation.at, name)
+                self.conflicts.append(problem(Code.ROWS_CHANGED_BY_OTHERS, path, label=child.title))
+
+    def _compare_links(self, operation: Operation, form: Form, row: Any) -> None:
+        if operation.was and self.links.are_changed(operation, form, row):
+            label = form.model.title_of(row) or form.model.label
+            self.conflicts.append(problem(Code.ROWS_CHANGED_BY_OTHERS, operation.at, label=label))
 
     def _insert(self, operation: Operation, place: Place, values: dict[str, Any]) -> None:
         model = place.form.model
@@ -203,44 +250,61 @@ class _Replay:
         new = self._resolved_json(model, operation.set)
         was = self._resolved_json(model, operation.was)
         merge = Merge(place.form, row, new, was, operation.at)
-        self.merged |= merge.changed_by_others
-        self.conflicts += merge.conflicts
-        for attribute in merge.takes:
+        takes = [*merge.takes, *self._judged(operation, place.form, row, merge)]
+        for attribute in takes:
             real = self._resolve(model, attribute, values[attribute])
             self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
-        self._check_references(operation, model, row, merge.takes)
+        self._check_references(operation, model, row, takes)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
+
+    def _judged(self, operation: Operation, form: Form, row: Any, merge: Merge) -> list[str]:
+        """Judge what others changed; return the attributes of theirs that are overwritten."""
+        if self.is_strict:
+            self.conflicts += merge.problems(merge.changed)
+            self._compare_links(operation, form, row)
+            return []
+        self.merged |= bool(merge.changed)
+        if self.page.changes == Changes.LAST_WINS:
+            self.notes += merge.overwritten()
+            return merge.both_changed
+        self.conflicts += merge.problems(merge.both_changed)
+        return []
 
     def _delete(self, operation: Operation, place: Place, row: Any) -> None:
         model = place.form.model
         was = self._resolved_json(model, operation.was)
         merge = Merge(place.form, row, {}, was, operation.at)
-        if merge.changed_by_others or self.links.are_changed(operation, place.form, row):
+        if merge.changed or self.links.are_changed(operation, place.form, row):
             label = model.title_of(row) or model.label
-            self.conflicts.append(
-                problem(
-                    Code.CHANGED_BY_OTHERS,
-                    operation.at,
-                    label=f"'{label}'",
-                    mine="deleted",
-                    theirs="changed",
-                )
+            wins = self.page.changes == Changes.LAST_WINS
+            code = Code.OVERWRITTEN if wins else Code.CHANGED_BY_OTHERS
+            found = problem(
+                code, operation.at, label=f"'{label}'", mine="deleted", theirs="changed"
             )
-            return
+            (self.notes if wins else self.conflicts).append(found)
+            if not wins:
+                return
+            self.merged = True
         self.invalid += rows_that_refer(self.session, self.app, model, row, operation.at)
         self.session.delete(row)
 
     # keys and rows
 
     def _load(self, operation: Operation, model: Model) -> Any:
+        real = self._real_key(model, operation.key)
+        if real is None:
+            return None
+        return self.session.get(model.cls, real, with_for_update=True if self.locking else None)
+
+    def _real_key(self, model: Model, data: Sequence[Any]) -> Key | None:
+        """Return a key with the real values of its temporary parts; None where it is none."""
         try:
-            key = model.key_from_json(list(operation.key))
+            key = model.key_from_json(list(data))
         except ValueError:
             return None
-        real: Key = resolved(model, key, self.app.models, self._real)
-        return self.session.get(model.cls, real, with_for_update=True if self.locking else None)
+        return resolved(model, key, self.app.models, self._real)
 
     def _real(self, model: str, temporary: int) -> int | None:
         if (model, temporary) in self.unflushed:
