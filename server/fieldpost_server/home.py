@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from fieldpost.app import App
-from fieldpost.home import Submission, SyncOverview, Upload
+from fieldpost.errors import Problem
+from fieldpost.home import Submission, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
@@ -20,6 +21,7 @@ from fieldpost_server.changes import current_cursor
 from fieldpost_server.database import Database
 from fieldpost_server.inbox import Inbox
 from fieldpost_server.page_settings import offline_pages
+from fieldpost_server.troubles import trouble_of
 
 T = TypeVar("T")
 
@@ -100,6 +102,19 @@ class ServerHome:
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
         """Return nothing: nothing waits here."""
         return SyncOverview((), ())
+
+    def trouble(self, user: User, envelope: str) -> Trouble:
+        """Return what an envelope needs; supervisors may ask for everybody's."""
+        with self.database.read_session() as session:
+            return trouble_of(session, self.app, user, envelope)
+
+    def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
+        """Discard the envelopes, the last one first."""
+        for envelope in reversed(trouble.envelopes):
+            receipt = self.inbox.discard(user, envelope.id, self.new_id())
+            if not receipt.is_applied:
+                return receipt.problems
+        return ()
 
     def context(self, user: User) -> Mapping[str, Any]:  # noqa: ARG002 - the protocol's
         """Say whether this is the demo."""

@@ -1,21 +1,20 @@
 """The inbox: every envelope that arrives is applied exactly once, or kept with what is wrong."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from logging import ERROR
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.envelope import Envelope, read_envelope
-from fieldpost.errors import Code, InputError, Problem, problem
+from fieldpost.envelope import Envelope, Void, read_envelope
+from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
+from fieldpost.odp.drift import explained
 from fieldpost.odp.replay import Result, replay
-from fieldpost.receipts import APPLIED, Outcome, Receipt, receipt_from_json
+from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
 from fieldpost.users import User
 from fieldpost_server import tables
 from fieldpost_server.database import Database
@@ -28,8 +27,21 @@ from fieldpost_server.ledger import (
     locked_device,
 )
 from fieldpost_server.log import log
+from fieldpost_server.people import find_user
+from fieldpost_server.relations import (
+    in_the_way,
+    is_hopeless,
+    kept_receipt,
+    owner_of_keys,
+    refused_repair,
+    refused_void,
+    rows_of,
+    settle,
+    voided_digest,
+    waiting_texts,
+)
 
-_DECIDED = frozenset({*APPLIED, Outcome.CONFLICT, Outcome.INVALID, Outcome.FORBIDDEN})
+_UNDECIDED = frozenset({Outcome.WAITING, Outcome.RETRY, Outcome.MISMATCH})
 
 
 class _Refused(Exception):
@@ -77,28 +89,55 @@ class Inbox:
             return _receipt(envelope, Result(Outcome.RETRY, (trouble,)))
 
     def retry_waiting(self, user: User, device: str) -> list[Receipt]:
-        """Try envelopes again that waited for others; return the receipts of those applied."""
-        table = tables.envelope
-        query = (
-            sa.select(table.c.content)
-            .where(table.c.device == device, table.c.outcome == str(Outcome.WAITING))
-            .order_by(table.c.number)
-        )
+        """Try envelopes again that waited for others; return the receipts of those decided."""
+        decided: list[Receipt] = []
+        while found := self._retried(user, device):
+            decided += found
+        return decided
+
+    def _retried(self, user: User, device: str) -> list[Receipt]:
         with self.database.read_session() as session:
-            texts = list(session.scalars(query))
-        receipts = (self.receive(text, user, device) for text in texts)
-        return [receipt for receipt in receipts if receipt.outcome is not Outcome.WAITING]
+            texts = waiting_texts(session, device)
+        receipts = [self.receive(text, user, device) for text in texts]
+        return [each for each in receipts if each.outcome not in _UNDECIDED]
 
     def commit(self, user: User, submission: Submission, new_id: str) -> Receipt:
         """Make an envelope of what somebody saved online, and apply it.
 
-        What is refused leaves nothing behind: she still has the form in front of her.
+        What is refused leaves nothing behind: she still has the form in front of her. Where it
+        repairs what a device sent, what waited for that is tried again.
         """
+        receipt = self._committed(user, submission, new_id, None)
+        if receipt.is_applied and submission.supersedes:
+            self._retry_behind(submission.supersedes)
+        return receipt
+
+    def discard(self, user: User, identity: str, new_id: str) -> Receipt:
+        """Discard an envelope that could not be applied; what waited for it is tried again.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        with self.database.read_session() as session:
+            row = rows_of(session, [identity]).get(identity)
+        if row is None:
+            raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+        submission = Submission(row.page, ())
+        receipt = self._committed(user, submission, new_id, Void(row.id, row.digest))
+        if receipt.is_applied:
+            self._retry_behind([identity])
+        return receipt
+
+    def _committed(
+        self, user: User, submission: Submission, new_id: str, voids: Void | None
+    ) -> Receipt:
         device = f"{WEB}-{user.name}"
 
         def work(session: Session) -> Receipt:
             row = locked_device(session, device, user)
-            envelope = self._envelope(user, submission, new_id, device, row)
+            envelope = self._envelope(user, submission, new_id, device, row, voids)
+            if voids is not None:
+                return self._void(session, envelope, user)
             if missing := self._missing(session, envelope):
                 raise _Refused(_receipt(envelope, missing))
             return self._apply(session, envelope, user)
@@ -108,8 +147,23 @@ class Inbox:
         except _Refused as refused:
             return refused.receipt
 
+    def _retry_behind(self, ids: Sequence[str]) -> None:
+        """Try again what waits on the devices of these envelopes."""
+        with self.database.read_session() as session:
+            owners = {(row.device, row.user) for row in rows_of(session, ids).values()}
+            users = {name: find_user(session, name) for _, name in owners}
+        for device, name in sorted(owners):
+            if (owner := users[name]) is not None:
+                self.retry_waiting(owner, device)
+
     def _envelope(
-        self, user: User, submission: Submission, new_id: str, device: str, row: Any
+        self,
+        user: User,
+        submission: Submission,
+        new_id: str,
+        device: str,
+        row: Any,
+        voids: Void | None,
     ) -> Envelope:
         return Envelope(
             id=new_id,
@@ -124,6 +178,8 @@ class Inbox:
             base=submission.base,
             operations=submission.operations,
             attachments=submission.attachments,
+            supersedes=submission.supersedes,
+            voids=voids,
         ).sealed()
 
     def _not_theirs(self, envelope: Envelope, user: User, device: str) -> Problem | None:
@@ -160,16 +216,29 @@ class Inbox:
 
     def _once(self, session: Session, envelope: Envelope, user: User) -> Receipt:
         known = known_around(session, envelope, user)
-        if known.same is not None and known.same.outcome in _DECIDED | {Outcome.MISMATCH}:
-            return _again(known.same, envelope)
+        if known.same is not None and not _is_open(known.same):
+            return _again(session, known, envelope)
         if fault := _chain_fault(known, envelope):
             raise _Refused(_receipt(envelope, Result(Outcome.MISMATCH, (fault,))))
-        if known.same is not None and known.same.digest != envelope.digest:
-            return _again(known.same, envelope)
-        if missing := self._missing(session, envelope):
-            raise _Refused(_receipt(envelope, missing))
-        gap = envelope.number > 1 and known.before is None
+        if known.same is not None and (known.settled or known.same.digest != envelope.digest):
+            return _again(session, known, envelope)
+        if envelope.voids is not None:
+            return self._void(session, envelope, user)
+        if known.settled is not None:
+            ended = Result(Outcome.INVALID, (problem(Code.WAS_SUPERSEDED),))
+            raise _Refused(replace(_receipt(envelope, ended), settled=known.settled))
+        if waits := in_the_way(session, envelope) or self._missing(session, envelope):
+            raise _Refused(_receipt(envelope, waits))
+        gap = envelope.number > 1 and not known.before
         return self._apply(session, envelope, user, gap=gap, is_new=known.same is None)
+
+    def _void(self, session: Session, envelope: Envelope, user: User) -> Receipt:
+        assert envelope.voids is not None
+        if refused := refused_void(session, envelope, user):
+            raise _Refused(_receipt(envelope, refused))
+        settle(session, {envelope.voids.id: envelope.voids.digest}, DISCARDED, envelope)
+        receipt = _receipt(envelope, Result(Outcome.ACCEPTED))
+        return keep_envelope(session, envelope, receipt, is_new=True)
 
     def _missing(self, session: Session, envelope: Envelope) -> Result | None:
         missing = [a for a in envelope.attachments if not self.has_attachment(session, a)]
@@ -187,17 +256,40 @@ class Inbox:
         gap: bool = False,
         is_new: bool = True,
     ) -> Receipt:
-        keys = ServerKeys(session, envelope.device)
+        superseded = self._superseded(session, envelope, user)
+        keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         result = _replayed(envelope, session, self.app, user, keys)
-        receipt = _receipt(envelope, result)
+        receipt = self._judged(session, envelope, result)
         if not receipt.is_applied:
             if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
                 # it was made on top of work that has not arrived: judge it when that is there
                 waits = problem(Code.PREDECESSOR_MISSING)
                 receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
             raise _Refused(receipt)
-        keys.keep(receipt.keys)
+        if not keys.keep(receipt.keys):
+            taken = Result(Outcome.INVALID, (problem(Code.TEMPORARY_TAKEN),))
+            raise _Refused(_receipt(envelope, taken))
+        if envelope.supersedes:
+            digests = {i: row.digest for i, row in superseded.items()}
+            settle(
+                session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
+            )
         return keep_envelope(session, envelope, receipt, is_new=is_new)
+
+    def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
+        if not envelope.supersedes:
+            return {}
+        rows = rows_of(session, envelope.supersedes, lock=True)
+        if refused := refused_repair(envelope, rows, user):
+            raise _Refused(_receipt(envelope, refused))
+        return rows
+
+    def _judged(self, session: Session, envelope: Envelope, result: Result) -> Receipt:
+        """Return the receipt, in which words say so where it is not the envelope's fault alone."""
+        if result.outcome is Outcome.WAITING and is_hopeless(session, envelope):
+            result = Result(Outcome.INVALID, (problem(Code.DEPENDS_ON_DISCARDED),))
+        outcome, problems = explained(result.outcome, result.problems, envelope, self.app_version)
+        return _receipt(envelope, replace(result, outcome=outcome, problems=problems))
 
 
 def _replayed(
@@ -228,23 +320,33 @@ def _receipt(envelope: Envelope, result: Result) -> Receipt:
         result.keys,
         _now(),
         result.record,
+        result.notes,
     )
 
 
-def _again(row: Any, envelope: Envelope) -> Receipt:
+def _is_open(row: Any) -> bool:
+    """Say whether an envelope that is kept still waits to be decided."""
+    return bool(row.outcome == Outcome.WAITING)
+
+
+def _again(session: Session, known: Known, envelope: Envelope) -> Receipt:
     """Answer an envelope that was decided before: the first receipt, or a mismatch."""
-    if row.digest != envelope.digest:
+    if known.same.digest != envelope.digest:
         fault = problem(Code.OTHER_CONTENT)
         return _receipt(envelope, Result(Outcome.MISMATCH, (fault,)))
-    first = receipt_from_json(json.loads(row.receipt))
-    return replace(first, outcome=Outcome.DUPLICATE) if first.is_applied else first
+    return kept_receipt(session, rows_of(session, [envelope.id])[envelope.id])
 
 
 def _chain_fault(known: Known, envelope: Envelope) -> Problem | None:
-    if known.taken is not None and known.taken.id != envelope.id:
-        return problem(Code.NUMBER_TAKEN, number=envelope.number)
+    for row in known.taken:
+        if row.void and known.settled is not None and known.settled.by == row.id:
+            return problem(Code.WAS_DISCARDED)
+        discards_it = envelope.voids is not None and envelope.voids.id == row.id
+        if row.id != envelope.id and not discards_it:
+            return problem(Code.NUMBER_TAKEN, number=envelope.number)
     if envelope.number == 1:
         return problem(Code.BROKEN_CHAIN) if envelope.previous else None
-    if known.before is not None and known.before.digest != envelope.previous:
-        return problem(Code.BROKEN_CHAIN)
-    return None
+    # who came after an envelope that was discarded may have been sealed before or after that
+    digests = {row.digest for row in known.before}
+    digests |= {voided_digest(row) for row in known.before if row.void}
+    return problem(Code.BROKEN_CHAIN) if digests and envelope.previous not in digests else None

@@ -4,16 +4,18 @@ The statements are made once: building them costs more than running them.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fieldpost.canonical import canonical
 from fieldpost.envelope import Envelope
-from fieldpost.receipts import NewKey, Outcome, Receipt
+from fieldpost.receipts import NewKey, Outcome, Receipt, Settled
 from fieldpost.users import User
 from fieldpost_server import tables
 
@@ -21,6 +23,7 @@ WEB = "web"
 """Kind of the devices that the server keeps for people who work online."""
 
 _DEVICE, _ENVELOPE, _KEY = tables.device, tables.envelope, tables.key
+_SETTLEMENT = tables.settlement
 
 _LOCK_DEVICE = sa.select(_DEVICE).where(_DEVICE.c.id == bindparam("device")).with_for_update()
 _MOVE_DEVICE = (
@@ -48,8 +51,18 @@ _LOCK_AND_LOOK_AROUND = (
         _ENVELOPE.c.digest,
         _ENVELOPE.c.outcome,
         _ENVELOPE.c.receipt,
+        _ENVELOPE.c.void,
+        sa.case((_ENVELOPE.c.void, _ENVELOPE.c.content)).label("void_content"),
+        _SETTLEMENT.c.how,
+        _SETTLEMENT.c.by,
+        _SETTLEMENT.c.user.label("by_user"),
+        _SETTLEMENT.c.at,
     )
-    .select_from(_DEVICE.outerjoin(_ENVELOPE, _IS_AROUND))
+    .select_from(
+        _DEVICE.outerjoin(_ENVELOPE, _IS_AROUND).outerjoin(
+            _SETTLEMENT, _SETTLEMENT.c.envelope == bindparam("envelope")
+        )
+    )
     .where(_DEVICE.c.id == bindparam("device"))
     .with_for_update(of=_DEVICE)
 )
@@ -88,11 +101,19 @@ _DROP_WAITING = sa.delete(_ENVELOPE).where(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the inbox holds around an envelope: itself, its number's owner, and the one before."""
+    """What the inbox holds around an envelope.
+
+    Attributes:
+        same: the envelope itself; None where it has not arrived yet.
+        taken: what has its number: it, the void that discards it, or another.
+        before: what has the number before.
+        settled: how it ended, where somebody repaired or discarded it.
+    """
 
     same: Any
-    taken: Any
-    before: Any
+    taken: Sequence[Any]
+    before: Sequence[Any]
+    settled: Settled | None
 
 
 def known_around(session: Session, envelope: Envelope, user: User) -> Known:
@@ -110,16 +131,29 @@ def known_around(session: Session, envelope: Envelope, user: User) -> Known:
     here = [row for row in rows if row.device == envelope.device]
     return Known(
         same=next((r for r in rows if r.id == envelope.id), None),
-        taken=next((r for r in here if r.number == envelope.number), None),
-        before=next((r for r in here if r.number == envelope.number - 1), None),
+        taken=[r for r in here if r.number == envelope.number],
+        before=[r for r in here if r.number == envelope.number - 1],
+        settled=settled_of_row(rows[0]),
     )
+
+
+def settled_of_row(row: Any) -> Settled | None:
+    """Read how an envelope ended from columns `how`, `by`, `by_user` and `at`."""
+    if row.how is None:
+        return None
+    return Settled(row.how, row.by, row.by_user, row.at.isoformat(timespec="milliseconds"))
+
+
+def is_web(device: str) -> bool:
+    """Say whether a device is one that the server keeps for a person."""
+    return device.startswith(f"{WEB}-")
 
 
 def locked_device(session: Session, device: str, user: User) -> Any:
     """Return the device's row, locked: one envelope of a device after the other."""
     row = session.connection().execute(_LOCK_DEVICE, {"device": device}).first()
     if row is None:
-        kind = WEB if device.startswith(f"{WEB}-") else "device"
+        kind = WEB if is_web(device) else "device"
         session.execute(sa.insert(_DEVICE).values(id=device, user=user.name, kind=kind))
         row = session.execute(_LOCK_DEVICE, {"device": device}).one()
     return row
@@ -142,7 +176,8 @@ def keep_envelope(
         "page": envelope.page,
         "saved_at": envelope.saved_at,
         "received_at": tables.utc_now(),
-        "void": False,
+        # a void shares the number of what it discards; one made on the server has its own
+        "void": envelope.voids is not None and not is_web(envelope.device),
         "outcome": str(receipt.outcome),
         "content": envelope.to_text(),
         "receipt": canonical(receipt.to_json()),
@@ -185,10 +220,15 @@ class ServerKeys:
         """Keep it in memory; `keep` writes all of them at once."""
         self.known[key.model, key.temporary] = key.real
 
-    def keep(self, keys: tuple[NewKey, ...]) -> None:
-        """Write new keys."""
-        if keys:
-            connection = self.session.connection()
-            text = json.dumps([[k.model, k.temporary, k.real] for k in keys])
-            values = {"device": self.device, "keys": text}
+    def keep(self, keys: tuple[NewKey, ...]) -> bool:
+        """Write new keys; say whether all of them were new."""
+        if not keys:
+            return True
+        connection = self.session.connection()
+        text = json.dumps([[k.model, k.temporary, k.real] for k in keys])
+        values = {"device": self.device, "keys": text}
+        try:
             connection.execute(_INSERT_KEYS[connection.dialect.name], values)
+        except IntegrityError:
+            return False
+        return True

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Forbidden, InputError, NotFound, problem
 from fieldpost.home import Upload
 from fieldpost.protocol import DEVICE_HEADER, OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
+from fieldpost.receipts import Receipt
 from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
@@ -27,10 +28,13 @@ from fieldpost_server.lines import lines_of, unzipped
 from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.proofs import Proofs
 from fieldpost_server.pull import cursor_now, read_delta
+from fieldpost_server.relations import kept_receipts, missing_numbers
 from fieldpost_server.replication import Plan, plan_for
 from fieldpost_server.settings import Settings
 
 GZIP_LEVEL = 5
+MAX_ASKED = 1_000
+"""Envelopes that a device may ask about at once."""
 FLUSH_S = 0.02
 """Receipts are sent at least so often, in seconds."""
 
@@ -50,6 +54,7 @@ class Sync:
         return [
             Route("/sync/device", self.register, methods=["POST"]),
             Route("/sync/push", self.push, methods=["POST"]),
+            Route("/sync/receipts", self.receipts, methods=["POST"]),
             Route("/sync/image", self.image, methods=["GET"]),
             Route("/sync/pull", self.pull, methods=["GET"]),
             Route(upload, self.upload, methods=["PATCH"]),
@@ -89,11 +94,21 @@ class Sync:
         row = self.home.database.write(work)
         with self.home.session() as session:
             about = self._about(session, user)
+            arrived = self._arrived(session, device)
         return {
             **about,
             "device": device,
             "number": row.number,
             "last_digest": row.last_digest or "",
+            "arrived": arrived,
+        }
+
+    def _arrived(self, session: Session, device: str) -> dict[str, Any]:
+        """Say how far the device's envelopes have arrived, and which numbers never did."""
+        query = sa.select(tables.device.c.number).where(tables.device.c.id == device)
+        return {
+            "number": session.scalar(query) or 0,
+            "missing": missing_numbers(session, device),
         }
 
     def _about(self, session: Session, user: User) -> dict[str, Any]:
@@ -168,6 +183,24 @@ class Sync:
             for receipt in inbox.retry_waiting(user, device):
                 yield receipt.to_json()
 
+    async def receipts(self, request: Request) -> Response:
+        """Say how envelopes stand that a device sent before: somebody may have settled them."""
+        device = await run_in_threadpool(self._check_device, request)
+        try:
+            ids = json.loads(await request.body())["envelopes"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            ids = None
+        if not _are_ids(ids):
+            reason = f"'envelopes' must be a list of at most {MAX_ASKED} ids"
+            raise InputError([problem(Code.MALFORMED, "envelopes", reason=reason)])
+        found = await run_in_threadpool(self._kept, device, ids)
+        text = "".join(json.dumps(receipt.to_json()) + "\n" for receipt in found)
+        return Response(text, media_type="application/x-ndjson")
+
+    def _kept(self, device: str, ids: list[str]) -> list[Receipt]:
+        with self.home.session() as session:
+            return kept_receipts(session, device, ids)
+
     # data
 
     async def image(self, request: Request) -> Response:
@@ -200,7 +233,7 @@ class Sync:
         return await run_in_threadpool(self._pull, request, cursor, whole)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
-        self._check_device(request)
+        device = self._check_device(request)
         user = _user(request)
         with self.home.session() as session:
             plan, identity = self._plan(session, user)
@@ -214,7 +247,7 @@ class Sync:
                 max_keys=self.settings.max_pull_keys,
             )
             sums = {} if delta.reset else self.proofs.digests(session, plan)
-            about = self._about(session, user)
+            about = {**self._about(session, user), "arrived": self._arrived(session, device)}
         return JSONResponse(
             {
                 **about,
@@ -294,6 +327,12 @@ def _is_device_id(device: object) -> bool:
     if not isinstance(device, str) or len(device) > 100:
         return False
     return device.startswith("d-") and device.isascii() and device.isprintable()
+
+
+def _are_ids(ids: object) -> bool:
+    if not isinstance(ids, list) or len(ids) > MAX_ASKED:
+        return False
+    return all(isinstance(i, str) and 0 < len(i) <= 100 and i.isprintable() for i in ids)
 
 
 def _number(request: Request, header: str) -> int:

@@ -113,6 +113,19 @@ sa.Index(
     postgresql_where=sa.not_(envelope.c.void),
 )
 
+settlement = sa.Table(
+    "fieldpost_settlement",
+    metadata,
+    # no foreign key: an envelope may be discarded or repaired before it arrives
+    sa.Column("envelope", sa.String(100), primary_key=True),
+    sa.Column("digest", sa.String(100), nullable=False, default=""),
+    sa.Column("how", sa.String(20), nullable=False),
+    sa.Column("by", sa.String(100), nullable=False, index=True),
+    sa.Column("user", sa.String(100), nullable=False),
+    sa.Column("at", AwareDateTime, nullable=False, default=utc_now),
+    comment="How envelopes that were not applied ended: superseded or discarded, by which one.",
+)
+
 key = sa.Table(
     "fieldpost_key",
     metadata,

@@ -64,6 +64,7 @@ class Code(StrEnum):
     DEPENDS_ON_DISCARDED = "depends_on_discarded"
     ALREADY_APPLIED = "already_applied"
     ALREADY_SETTLED = "already_settled"
+    NOT_YOUR_ENVELOPE = "not_your_envelope"
     WAS_DISCARDED = "was_discarded"
     WAS_SUPERSEDED = "was_superseded"
     PREDECESSOR_MISSING = "predecessor_missing"
@@ -192,7 +193,8 @@ MESSAGES: Mapping[Code, str] = {
         "open the record and look, then discard this."
     ),
     Code.DEPENDS_ON_DISCARDED: (
-        "This belongs to a record whose entry was discarded. Discard it too, or save it anew."
+        "This belongs to a record that the office does not have: its entry was discarded or never "
+        "made. Discard this too, or save it anew."
     ),
     Code.ALREADY_APPLIED: (
         "The entry that this repairs or discards was applied at the office in the meantime. "
@@ -200,6 +202,9 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.ALREADY_SETTLED: (
         "{user} has settled this in the meantime ({how}). Discard yours, or save it anew."
+    ),
+    Code.NOT_YOUR_ENVELOPE: (
+        "This was saved by somebody else. Only a supervisor can repair or discard it."
     ),
     Code.WAS_DISCARDED: "This was discarded on its device before it arrived. Nothing was applied.",
     Code.WAS_SUPERSEDED: "A repaired entry took the place of this one before it arrived.",

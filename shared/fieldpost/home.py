@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.envelope import Operation
+from fieldpost.envelope import Envelope, Operation
+from fieldpost.errors import Problem
 from fieldpost.pages import Page
 from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
@@ -84,6 +85,33 @@ class SyncOverview:
     facts: Sequence[tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What could not be applied of one record, to be repaired or discarded.
+
+    Attributes:
+        envelopes: those that are open, in the order in which they were saved: the one that was
+            asked for, and those of the same record before and after it. What repairs them
+            supersedes all of them, and so does what discards them.
+        receipt: what the server said of the one that was asked for; None where it was not sent.
+        problems: all that stands in the way of any of them.
+        before: what the form of the first was opened on, with its child rows; None for a new
+            record, or where nobody kept it (only the device does).
+        hanging: envelopes of other records that build on them.
+    """
+
+    envelopes: tuple[Envelope, ...]
+    receipt: Receipt | None
+    problems: tuple[Problem, ...]
+    before: Mapping[str, Any] | None
+    hanging: Sequence[SyncEntry]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of the envelopes."""
+        return tuple(envelope.id for envelope in self.envelopes)
+
+
 class Home(Protocol):
     """Where the web layer runs.
 
@@ -127,6 +155,19 @@ class Home(Protocol):
 
     def sync_overview(self, user: User) -> SyncOverview:
         """Return what the sync page shows."""
+
+    def trouble(self, user: User, envelope: str) -> Trouble:
+        """Return what an envelope that could not be applied needs.
+
+        Raises:
+            NotFound: there is none with this id, it is settled, or the user may not repair it.
+        """
+
+    def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
+        """Discard the envelopes of a trouble; return why that was not possible, if it was not.
+
+        What hangs on them is not discarded with them: the server tells what becomes of it.
+        """
 
     def asset(self, name: str) -> str:
         """Return the address of a static file of the shell."""

@@ -15,7 +15,7 @@ from fieldpost.app import App
 from fieldpost.pages import ChildList, Page
 from fieldpost.rules import rule
 from fieldpost.types import LONG_TEXT, PRIVATE, File, Hint, Label, Photo, Photos, Signature
-from fieldpost.users import User, current_user_name
+from fieldpost.users import SUPERVISOR, User, current_user_name
 
 Name = Annotated[str, mapped_column(String(80)), Len(2, 80)]
 Points = Annotated[int, Ge(0), Le(100), MultipleOf(5)]
@@ -150,8 +150,8 @@ class Drug(Base):
 
 
 def own_visits(user: User) -> sa.ColumnElement[bool]:
-    """Give everybody their own visits."""
-    return Visit.nurse == user.name
+    """Give everybody their own visits, and supervisors all of them."""
+    return sa.true() if SUPERVISOR in user.roles else Visit.nurse == user.name
 
 
 def own_patients(user: User) -> sa.ColumnElement[bool]:

@@ -19,7 +19,8 @@ from apps.clinic import Kind, Order, Patient, Visit, Ward, app
 from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation, read_envelope
 from fieldpost.folding import add_folding
-from fieldpost.home import Submission, SyncOverview, Upload
+from fieldpost.errors import Code, NotFound, problem
+from fieldpost.home import Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.replay import Result, replay
 from fieldpost.pages import Page
 from fieldpost.receipts import APPLIED, NewKey, Receipt
@@ -108,6 +109,7 @@ class FakeHome:
         self.keys = Book()
         self.envelopes: list[Envelope] = []
         self.uploads: list[Upload] = []
+        self.troubles: dict[tuple[str, str], Trouble] = {}
         self._numbers = itertools.count(1)
 
     def add(self, *found: Any) -> None:
@@ -159,6 +161,18 @@ class FakeHome:
             "",
             found.record,
         )
+
+    def trouble(self, user: User, envelope: str) -> Trouble:
+        """Know of none, unless a test puts one there."""
+        try:
+            return self.troubles[user.name, envelope]
+        except KeyError:
+            raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=envelope)]) from None
+
+    def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
+        """Forget it."""
+        del self.troubles[user.name, trouble.ids[0]]
+        return ()
 
     def temporary_key(self) -> int:
         return -next(self._numbers) - 100

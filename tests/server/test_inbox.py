@@ -4,55 +4,20 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Dose, Order, Patient, Reading, Visit
+from apps.sender import ANNA, NewVisit, Sender, codes, count, edit
 from fieldpost.canonical import canonical
 from fieldpost.envelope import Envelope, Operation
 from fieldpost.home import Submission, Upload
 from fieldpost.receipts import Outcome, Receipt
-from fieldpost.users import User
 from fieldpost_server import tables
 from fieldpost_server.database import Database
 from fieldpost_server.inbox import Inbox
-
-ANNA = User("anna", "", frozenset({"Offline"}))
-NewVisit = Callable[..., Operation]
-
-
-class Sender:
-    """Makes a chain of envelopes, and hands them to the inbox in any order."""
-
-    def __init__(self, office: Any) -> None:
-        self.office = office
-        self.device = f"d-{uuid.uuid4()}"
-        self.number = 0
-        self.last = ""
-
-    def next(self, *operations: Operation, **parts: Any) -> Envelope:
-        standard: dict[str, Any] = {
-            "id": str(uuid.uuid4()),
-            "device": self.device,
-            "number": self.number + 1,
-            "previous": self.last,
-            "app": "clinic",
-            "app_version": "1",
-            "page": "visit",
-            "user": "anna",
-            "saved_at": "2026-11-23T08:15:04.112+01:00",
-            "base": "",
-        }
-        made = Envelope(**{**standard, **parts}, operations=operations).sealed()
-        self.number, self.last = made.number, made.digest
-        return made
-
-    def send(self, envelope: Envelope, user: User = ANNA) -> Receipt:
-        receipt: Receipt = self.office.home.inbox.receive(envelope.to_text(), user, self.device)
-        return receipt
 
 
 @pytest.fixture
@@ -61,21 +26,8 @@ def sender(office: Any) -> Sender:
     return Sender(office)
 
 
-def count(office: Any, cls: Any, *where: Any) -> int:
-    found: list[tuple[int]] = office.rows(sa.select(sa.func.count()).select_from(cls).where(*where))
-    return found[0][0]
-
-
 def mine(office: Any) -> int:
     return count(office, Visit, Visit.nurse == "anna")
-
-
-def edit(key: int, score: int | None, was: int | None) -> Operation:
-    return Operation("update", "visit", (key,), {"score": score}, {"score": was})
-
-
-def codes(receipt: Receipt) -> list[str]:
-    return [str(p.code) for p in receipt.problems]
 
 
 def test_a_form_with_three_levels_becomes_rows(
@@ -207,7 +159,10 @@ def test_temporary_keys_belong_to_their_device(
     sender.send(sender.next(visit(-1)))
     other = Sender(office)
 
-    assert Outcome.WAITING is other.send(other.next(edit(-1, 5, None))).outcome
+    receipt = other.send(other.next(edit(-1, 5, None)))
+
+    assert Outcome.INVALID is receipt.outcome
+    assert ["depends_on_discarded"] == codes(receipt)
     assert Outcome.ACCEPTED is sender.send(sender.next(edit(-1, 5, None))).outcome
 
 

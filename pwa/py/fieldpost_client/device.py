@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.envelope import Envelope
-from fieldpost.errors import Code, InputError, problem
-from fieldpost.home import Submission, SyncOverview, Upload
+from fieldpost.errors import Code, InputError, Problem, problem
+from fieldpost.home import Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.keys import is_temporary
 from fieldpost.odp.replay import Result
 from fieldpost.pages import Page
@@ -32,6 +32,7 @@ from fieldpost_client.overview import make_overview, make_status
 from fieldpost_client.platform.base import Operation, Platform, StoreError
 from fieldpost_client.replica import Replica, Unreadable
 from fieldpost_client.state import DeviceState, load_state
+from fieldpost_client.troubles import discarded, trouble_of
 from fieldpost_client.working import WorkingCopy, make_working_copy
 
 T = TypeVar("T")
@@ -288,6 +289,14 @@ class DeviceHome:
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
         """Return what waits and what was sent."""
         return make_overview(self)
+
+    def trouble(self, user: User, envelope: str) -> Trouble:  # noqa: ARG002 - the protocol's
+        """Return what an envelope needs; raises `NotFound`."""
+        return trouble_of(self, envelope)
+
+    def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
+        """Put voids in the place of envelopes; `run` stores them."""
+        return discarded(self, user, trouble)
 
     def asset(self, name: str) -> str:
         """Return the address of a static file."""

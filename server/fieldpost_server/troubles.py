@@ -1,0 +1,65 @@
+"""What supervisors see of envelopes that could not be applied."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.envelope import Envelope, read_envelope
+from fieldpost.errors import Code, NotFound, problem
+from fieldpost.home import SyncEntry, Trouble
+from fieldpost.odp.chains import hangs_on, touched_rows
+from fieldpost.receipts import APPLIED, Receipt
+from fieldpost.users import User
+from fieldpost_server.relations import kept_receipt, open_rows, rows_of
+
+
+def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble:
+    """Return what an envelope needs that could not be applied; raises `NotFound`."""
+    row = rows_of(session, [identity]).get(identity)
+    if row is None or row.void or row.how is not None or row.outcome in APPLIED:
+        raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+    if row.user != user.name and not user.is_supervisor:
+        raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+    others = [each for each in open_rows(session, row.device) if not each.void]
+    envelopes = {each.id: read_envelope(each.content) for each in others}
+    asked = envelopes[identity]
+    chain = _same_record(asked, envelopes.values())
+    receipts = {each.id: kept_receipt(session, each) for each in others}
+    problems = [p for e in chain for p in receipts[e.id].problems]
+    return Trouble(
+        tuple(chain),
+        receipts[identity],
+        tuple(problems),
+        None,
+        tuple(_hanging(app, chain, envelopes.values(), receipts)),
+    )
+
+
+def _same_record(asked: Envelope, others: Iterable[Envelope]) -> list[Envelope]:
+    """Return the open envelopes of a page that touch the same rows, in order."""
+    rows, chain = touched_rows(asked), {asked.id: asked}
+    while more := [
+        e for e in others if e.id not in chain and e.page == asked.page and rows & touched_rows(e)
+    ]:
+        for envelope in more:
+            chain[envelope.id] = envelope
+            rows |= touched_rows(envelope)
+    return sorted(chain.values(), key=lambda e: e.number)
+
+
+def _hanging(
+    app: App, chain: list[Envelope], others: Iterable[Envelope], receipts: dict[str, Receipt]
+) -> Iterator[SyncEntry]:
+    for envelope in hangs_on(chain, others):
+        page = app.pages.get(envelope.page)
+        yield SyncEntry(
+            envelope=envelope.id,
+            page=page.title if page else envelope.page,
+            title=page.spec.label if page else "",
+            url="",
+            saved_at=envelope.saved_at,
+            state="waiting",
+            words="Waits for this one.",
+            problems=tuple(p.message for p in receipts[envelope.id].problems),
+        )
