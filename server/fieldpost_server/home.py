@@ -110,8 +110,8 @@ class ServerHome:
 
     def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
         """Discard the envelopes, the last one first."""
-        for envelope in reversed(trouble.envelopes):
-            receipt = self.inbox.discard(user, envelope.id, self.new_id())
+        for identity in reversed(trouble.ids):
+            receipt = self.inbox.discard(user, identity, self.new_id())
             if not receipt.is_applied:
                 return receipt.problems
         return ()

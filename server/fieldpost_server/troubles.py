@@ -8,7 +8,7 @@ from fieldpost.app import App
 from fieldpost.envelope import Envelope, read_envelope
 from fieldpost.errors import Code, NotFound, problem
 from fieldpost.home import SyncEntry, Trouble
-from fieldpost.odp.chains import hangs_on, touched_rows
+from fieldpost.odp.chains import hangs_on, same_record
 from fieldpost.receipts import APPLIED, Receipt
 from fieldpost.users import User
 from fieldpost_server.relations import kept_receipt, open_rows, rows_of
@@ -23,8 +23,13 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
     others = [each for each in open_rows(session, row.device) if not each.void]
     envelopes = {each.id: read_envelope(each.content) for each in others}
-    asked = envelopes[identity]
-    chain = _same_record(asked, envelopes.values())
+    # what an open repair was to take the place of ends with that
+    replaced = {i for e in envelopes.values() for i in e.supersedes if i in envelopes}
+    if identity in replaced:
+        identity = next(e.id for e in reversed(envelopes.values()) if identity in e.supersedes)
+    chain = same_record(
+        envelopes[identity], [e for e in envelopes.values() if e.id not in replaced]
+    )
     receipts = {each.id: kept_receipt(session, each) for each in others}
     problems = [p for e in chain for p in receipts[e.id].problems]
     return Trouble(
@@ -33,19 +38,8 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
         tuple(problems),
         None,
         tuple(_hanging(app, chain, envelopes.values(), receipts)),
+        tuple(i for e in chain for i in e.supersedes if i in replaced),
     )
-
-
-def _same_record(asked: Envelope, others: Iterable[Envelope]) -> list[Envelope]:
-    """Return the open envelopes of a page that touch the same rows, in order."""
-    rows, chain = touched_rows(asked), {asked.id: asked}
-    while more := [
-        e for e in others if e.id not in chain and e.page == asked.page and rows & touched_rows(e)
-    ]:
-        for envelope in more:
-            chain[envelope.id] = envelope
-            rows |= touched_rows(envelope)
-    return sorted(chain.values(), key=lambda e: e.number)
 
 
 def _hanging(

@@ -98,6 +98,7 @@ class Trouble:
         before: what the form of the first was opened on, with its child rows; None for a new
             record, or where nobody kept it (only the device does).
         hanging: envelopes of other records that build on them.
+        replaced: ids of envelopes that these were to repair: they end with them.
     """
 
     envelopes: tuple[Envelope, ...]
@@ -105,11 +106,12 @@ class Trouble:
     problems: tuple[Problem, ...]
     before: Mapping[str, Any] | None
     hanging: Sequence[SyncEntry]
+    replaced: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Return the ids of the envelopes."""
-        return tuple(envelope.id for envelope in self.envelopes)
+        """Return the ids of all that a repair supersedes."""
+        return (*(envelope.id for envelope in self.envelopes), *self.replaced)
 
 
 class Home(Protocol):

@@ -137,5 +137,5 @@ def receipt_from_json(data: Mapping[str, Any]) -> Receipt:
         data["received_at"],
         tuple(data["record"]),
         tuple(problem_from_json(p) for p in data.get("notes", ())),
-        settled and Settled(settled["how"], settled["by"], settled["user"], settled["at"]),
+        Settled(*(settled[name] for name in ("how", "by", "user", "at"))) if settled else None,
     )

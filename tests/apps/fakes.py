@@ -18,8 +18,8 @@ from sqlalchemy.pool import StaticPool
 from apps.clinic import Kind, Order, Patient, Visit, Ward, app
 from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation, read_envelope
-from fieldpost.folding import add_folding
 from fieldpost.errors import Code, NotFound, Problem, problem
+from fieldpost.folding import add_folding
 from fieldpost.home import Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.replay import Result, replay
 from fieldpost.pages import Page

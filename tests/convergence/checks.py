@@ -60,6 +60,7 @@ def _check_outbox(worker: Worker, by_id: Mapping[str, Mapping[str, Any]]) -> Non
     assert not outbox.broken
     assert sorted(worker.saved) == list(range(1, len(worker.saved) + 1)), "a number is missing"
     stuck: set[tuple[str, int]] = set()
+    unapplied: set[int] = set()
     for number, envelope in worker.saved.items():
         there = by_id.get(envelope["id"])
         assert there is not None, f"{worker.name}'s envelope {number} never arrived"
@@ -72,12 +73,14 @@ def _check_outbox(worker: Worker, by_id: Mapping[str, Mapping[str, Any]]) -> Non
         assert entry is not None, f"{worker.name}'s envelope {number} is gone without effect"
         assert envelope["id"] not in done
         if there["outcome"] == "waiting":
-            assert stuck & set(_keys(envelope)), f"envelope {number} waits for nothing"
+            waits_for = stuck & set(_keys(envelope)) or unapplied & set(envelope["after"])
+            assert waits_for, f"envelope {number} waits for nothing"
         else:
             assert there["outcome"] in REFUSED
             assert entry.state == ATTENTION
             assert entry.receipt is not None
             assert entry.receipt.problems, "nobody says why"
+        unapplied.add(number)
         stuck |= {
             (o["model"], o["key"][0])
             for o in envelope["operations"]

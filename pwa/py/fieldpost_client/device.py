@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.envelope import Envelope
-from fieldpost.errors import Code, InputError, Problem, problem
+from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.keys import is_temporary
 from fieldpost.odp.replay import Result
@@ -21,7 +22,6 @@ from fieldpost.receipts import APPLIED, Outcome, Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost_client.outbox import (
-    ATTENTION,
     PENDING,
     Entry,
     Origin,
@@ -31,12 +31,25 @@ from fieldpost_client.outbox import (
 from fieldpost_client.overview import make_overview, make_status
 from fieldpost_client.platform.base import Operation, Platform, StoreError
 from fieldpost_client.replica import Replica, Unreadable
+from fieldpost_client.standing import built_on, effective, open_entries
 from fieldpost_client.state import DeviceState, load_state
-from fieldpost_client.troubles import discarded, trouble_of
+from fieldpost_client.troubles import trouble_of, void_of
 from fieldpost_client.working import WorkingCopy, make_working_copy
 
 T = TypeVar("T")
+_repaired: ContextVar[str] = ContextVar("fieldpost_repaired", default="")
+"""The envelope that is being repaired in this request."""
 _log = logging.getLogger("fieldpost")
+
+
+@contextmanager
+def repairing(envelope: str) -> Iterator[None]:
+    """Let handlers see the data without an envelope, which they are to repair or discard."""
+    token = _repaired.set(envelope)
+    try:
+        yield
+    finally:
+        _repaired.reset(token)
 
 
 class NotReady(LookupError):
@@ -71,8 +84,9 @@ class DeviceHome:
         self.working: WorkingCopy | None = None
         self.activity = ""
         self.turn = asyncio.Lock()
+        self.aside: WorkingCopy | None = None
         self._queue: list[Operation] = []
-        self._saved: list[tuple[Entry, Result]] = []
+        self._saved: list[tuple[Entry, Result | None]] = []
 
     async def open(self) -> bool:
         """Load everything from the store; return whether the device is ready to work."""
@@ -103,11 +117,11 @@ class DeviceHome:
             if replica.is_outdated:
                 # the app has got tables or columns since: only a full download can fill them
                 self.state.cursor = ""
-            self.swap(self.prepared(replica, frozenset()))
+            self.swap(self.prepared(replica))
 
-    def prepared(self, replica: Replica, without: frozenset[int]) -> WorkingCopy:
+    def prepared(self, replica: Replica, without: Collection[int] = ()) -> WorkingCopy:
         """Replay the outbox on a replica, except the envelopes with these numbers."""
-        entries = [e for n, e in sorted(self.outbox.entries.items()) if n not in without]
+        entries = effective(self.outbox.entries, without)
         return make_working_copy(self.app, replica, self.user, entries, self.state.keys)
 
     def swap(self, copy: WorkingCopy) -> None:
@@ -125,21 +139,24 @@ class DeviceHome:
 
     @property
     def copy(self) -> WorkingCopy:
-        """Return the working copy; raises `NotReady`."""
+        """Return the working copy, or the one that a repair looks at; raises `NotReady`."""
         if self.working is None:
             raise NotReady
-        return self.working
+        return self.aside or self.working
 
     # the home
 
     async def run(self, call: Callable[[], T]) -> T:
         """Run a handler, then store what it saved; what could not be stored is undone.
 
+        Within `repairing` it runs on a copy of the data without the envelopes in question.
+
         Raises:
             InputError: the device could not store it (`STORAGE_FULL`, `STORAGE_FAILED`).
         """
         async with self.turn:
             before = self.state.counters
+            await self._set_aside(_repaired.get())
             transaction = self.copy.replica.connection.begin()
             try:
                 found = call()
@@ -151,11 +168,47 @@ class DeviceHome:
             else:
                 # without anything saved there is nothing to keep but the temporary keys given out
                 transaction.commit() if saved else transaction.rollback()
+                if saved and self._has_moved():
+                    await self._replay_again()
             finally:
                 self._queue, self._saved = [], []
+                self._drop_aside()
         if saved:
             self.notify()
         return found
+
+    async def _set_aside(self, identity: str) -> None:
+        """Make a copy of the data in which an envelope and those of its record have no effect."""
+        entry = self.outbox.by_id(identity) if identity else None
+        if entry is None or not entry.is_open:
+            return
+        try:
+            trouble = trouble_of(self, identity)
+            image = await self.platform.store.read_image(self.state.pieces)
+            replica = Replica(self.app, image)
+        except (NotFound, StoreError, Unreadable):
+            return  # the handler says what there is to say
+        ids = {*trouble.ids, *(each.envelope for each in trouble.hanging)}
+        entries = self.outbox.entries.items()
+        self.aside = self.prepared(replica, {n for n, e in entries if e.envelope.id in ids})
+
+    def _drop_aside(self) -> None:
+        if self.aside is not None:
+            self.aside.replica.close()
+            self.aside = None
+
+    def _has_moved(self) -> bool:
+        """Say whether what was saved takes the place of something that was replayed before."""
+        return any(e.is_void or e.envelope.supersedes for e, _ in self._saved)
+
+    async def _replay_again(self) -> None:
+        """Replay everything anew, since what was saved does not come last."""
+        try:
+            image = await self.platform.store.read_image(self.state.pieces)
+            self.swap(self.prepared(Replica(self.app, image)))
+        except (StoreError, Unreadable):
+            # it is stored: the next start or sync shows it in its place
+            _log.exception("the stored replica could not be read")
 
     async def _keep(self) -> bool:
         if not self._queue:
@@ -166,7 +219,8 @@ class DeviceHome:
             raise InputError([_storage_problem(error)]) from error
         for entry, result in self._saved:
             self.outbox.entries[entry.number] = entry
-            self.copy.note(entry.envelope, result)
+            if result is not None:
+                self.copy.note(entry.envelope, result)
         return True
 
     def session(self) -> AbstractContextManager[Session]:
@@ -181,6 +235,7 @@ class DeviceHome:
     def commit(self, user: User, submission: Submission) -> Receipt:
         """Replay the next envelope here and queue it for the store."""
         origin = Origin(self.state.device, self.app.name, self.app_version)
+        record = tuple((submission.opened or {}).get("key", ()))
         envelope = make_envelope(
             submission,
             user,
@@ -188,6 +243,7 @@ class DeviceHome:
             self.state.counters,
             self.platform.new_id(),
             self.platform.now(),
+            built_on(submission, record, self.outbox.entries),
         )
         text = envelope.to_text()
         if len(text.encode()) > MAX_ENVELOPE_BYTES:
@@ -198,23 +254,17 @@ class DeviceHome:
         if result.outcome in APPLIED:
             page = self.app.pages[submission.page]
             title = self._title(page, result.record) or submission.title
-            entry = Entry(envelope, text, PENDING, None, page.title, title, result.record)
-            self._queue += [entry.put(), *(("adopt", sha) for sha in submission.attachments)]
-            if submission.draft:
-                self._queue.append(("delete", "drafts", submission.draft))
-            self._saved.append((entry, result))
-            self.state.counters = self.state.counters.after(envelope)
-        return Receipt(
-            envelope.id,
-            envelope.device,
-            envelope.number,
-            envelope.digest,
-            result.outcome,
-            result.problems,
-            result.keys,
-            "",
-            result.record,
-        )
+            opened = None if submission.opened is None else dict(submission.opened)
+            entry = Entry(envelope, text, PENDING, None, page.title, title, result.record, opened)
+            self._queue_entry(entry, submission, result)
+        return _receipt(envelope, result)
+
+    def _queue_entry(self, entry: Entry, submission: Submission, result: Result) -> None:
+        self._queue += [entry.put(), *(("adopt", sha) for sha in submission.attachments)]
+        if submission.draft:
+            self._queue.append(("delete", "drafts", submission.draft))
+        self._saved.append((entry, result))
+        self.state.counters = self.state.counters.after(entry.envelope)
 
     def _replayed(self, user: User, envelope: Envelope) -> Result:
         try:
@@ -259,8 +309,8 @@ class DeviceHome:
         """Return the keys of the page's records that are not yet synchronised."""
         return frozenset(
             self.record_of(e)[1]
-            for e in self.outbox.entries.values()
-            if e.state in (PENDING, ATTENTION) and self.record_of(e)[0] == page.spec.name
+            for e in open_entries(self.outbox.entries)
+            if self.record_of(e)[0] == page.spec.name
         )
 
     def record_of(self, entry: Entry) -> tuple[str, tuple[Any, ...]]:
@@ -296,7 +346,13 @@ class DeviceHome:
 
     def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
         """Put voids in the place of envelopes; `run` stores them."""
-        return discarded(self, user, trouble)
+        for identity in trouble.ids:
+            entry = self.outbox.by_id(identity)
+            if entry is not None and entry.is_open and not entry.is_void:
+                void = void_of(self, user, entry)
+                self._queue += [void.put(), ("delete", "drafts", f"/repair/{identity}")]
+                self._saved.append((void, None))
+        return ()
 
     def asset(self, name: str) -> str:
         """Return the address of a static file."""
@@ -313,6 +369,21 @@ class DeviceHome:
     def notify(self) -> None:
         """Tell the shell the state."""
         self.platform.notify({"event": "status", **self.status()})
+
+
+def _receipt(envelope: Envelope, result: Result) -> Receipt:
+    return Receipt(
+        envelope.id,
+        envelope.device,
+        envelope.number,
+        envelope.digest,
+        result.outcome,
+        result.problems,
+        result.keys,
+        "",
+        result.record,
+        result.notes,
+    )
 
 
 def _storage_problem(error: StoreError) -> Any:

@@ -19,7 +19,7 @@ from fieldpost.web.application import web_app
 from fieldpost.web.requests import USER
 from fieldpost.web.templates import render
 from fieldpost_client.asgi import handle
-from fieldpost_client.device import DeviceHome, NotReady
+from fieldpost_client.device import DeviceHome, NotReady, repairing
 from fieldpost_client.platform.base import Platform
 from fieldpost_client.sync import Synchroniser
 from fieldpost_client.warming import warm_up
@@ -27,6 +27,7 @@ from fieldpost_client.warming import warm_up
 _log = logging.getLogger("fieldpost")
 
 APP = "FIELDPOST_APP"
+REPAIR = "/repair/"
 APP_VERSION = "FIELDPOST_APP_VERSION"
 
 
@@ -85,7 +86,8 @@ class Client:
         if not self.is_here(asked["path"]):
             return {"status": 421, "headers": {ELSEWHERE_HEADER: "server"}, "body": ""}
         try:
-            return await handle(self.web, asked)
+            with repairing(_repaired_at(asked["path"])):
+                return await handle(self.web, asked)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost
             # a worker never sees a stack trace; the console has it
             _log.exception("%s %s failed", asked["method"], asked["path"])
@@ -102,7 +104,7 @@ class Client:
     def is_here(self, path: str) -> bool:
         """Say whether the device answers an address itself."""
         place = path.partition("?")[0]
-        if place in ("/", "/sync"):
+        if place in ("/", "/sync") or place.startswith(("/sync/", REPAIR)):
             return self.home.working is not None
         parts = place.split("/")
         if parts[1:2] != ["pages"] or len(parts) < 3 or self.home.working is None:
@@ -132,6 +134,12 @@ class Client:
             task.cancel()
         self.home.close()
         return {}
+
+
+def _repaired_at(path: str) -> str:
+    """Return the envelope that a request is about to repair or discard; empty where it is none."""
+    place = path.partition("?")[0]
+    return place.removeprefix(REPAIR).partition("/")[0] if place.startswith(REPAIR) else ""
 
 
 def _signed_in(app: ASGIApp, home: DeviceHome) -> ASGIApp:

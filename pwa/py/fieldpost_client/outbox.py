@@ -1,13 +1,14 @@
 """The outbox: envelopes that the server has not confirmed, and those that it has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from fieldpost.envelope import Envelope, read_envelope
 from fieldpost.errors import InputError
 from fieldpost.home import Submission
+from fieldpost.odp.chains import Footprint, footprint
 from fieldpost.odp.keys import DeviceKeys
 from fieldpost.receipts import NEEDS_ATTENTION, Receipt, receipt_from_json
 from fieldpost.users import User
@@ -22,6 +23,9 @@ CONFIRMED = "confirmed"
 ATTENTION = "attention"
 """The server could not apply it; somebody must decide."""
 
+SETTLED = "settled"
+"""It was not applied, and that has found its end: repaired or discarded, here or at the office."""
+
 HISTORY_LENGTH = 200
 
 
@@ -32,11 +36,13 @@ class Entry:
     Attributes:
         envelope: the envelope.
         text: its canonical text, as it is sent.
-        state: `PENDING`, `CONFIRMED` or `ATTENTION`.
+        state: `PENDING`, `CONFIRMED`, `ATTENTION` or `SETTLED`.
         receipt: the server's last answer.
         page: the page's title, for people.
         title: words for the record.
         record: the top record's key as JSON data when it was saved; empty where it was deleted.
+        opened: what its form was opened on; None for a new record, and where it is not known.
+        discarded: of a void, the entry that it discards, as plain data.
     """
 
     envelope: Envelope
@@ -46,6 +52,16 @@ class Entry:
     page: str = ""
     title: str = ""
     record: tuple[Any, ...] = ()
+    opened: Mapping[str, Any] | None = None
+    discarded: Mapping[str, Any] | None = None
+    _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def footprint(self) -> Footprint:
+        """Return what the envelope has to do with; computed once."""
+        if not self._footprints:
+            self._footprints.append(footprint(self.envelope.operations))
+        return self._footprints[0]
 
     @property
     def number(self) -> int:
@@ -55,11 +71,23 @@ class Entry:
     def with_receipt(self, receipt: Receipt) -> "Entry":
         """Return the entry as the server's answer leaves it."""
         state = self.state
-        if receipt.is_applied:
+        if receipt.settled is not None:
+            state = SETTLED
+        elif receipt.is_applied:
             state = CONFIRMED
         elif receipt.outcome in NEEDS_ATTENTION:
             state = ATTENTION
         return replace(self, state=state, receipt=receipt)
+
+    @property
+    def is_void(self) -> bool:
+        """Say whether it discards another, and so has no effect of its own."""
+        return self.envelope.voids is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether nobody knows its end yet."""
+        return self.state in (PENDING, ATTENTION)
 
     def put(self) -> Operation:
         """Return the operation that stores the entry in the outbox."""
@@ -75,6 +103,8 @@ class Entry:
             "title": self.title,
             "saved_at": self.envelope.saved_at,
             "record": list(self.record),
+            "opened": self.opened,
+            "discarded": self.discarded,
         }
 
 
@@ -93,6 +123,8 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         data["page"],
         data["title"],
         tuple(data["record"]),
+        data.get("opened"),
+        data.get("discarded"),
     )
 
 
@@ -136,6 +168,7 @@ def make_envelope(
     counters: Counters,
     identity: str,
     moment: datetime,
+    after: tuple[int, ...] = (),
 ) -> Envelope:
     """Make the next envelope of the device's chain; `moment` carries the local offset."""
     return Envelope(
@@ -151,6 +184,8 @@ def make_envelope(
         base=submission.base,
         operations=submission.operations,
         attachments=submission.attachments,
+        after=after,
+        supersedes=submission.supersedes,
     ).sealed()
 
 

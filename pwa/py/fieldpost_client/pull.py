@@ -11,10 +11,11 @@ from fieldpost.errors import Code, problem
 from fieldpost_client.contact import Stopped, ask, data_of, headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import Image, download_image
-from fieldpost_client.outbox import CONFIRMED, Entry
+from fieldpost_client.outbox import Entry
 from fieldpost_client.overview import TROUBLE
 from fieldpost_client.platform.base import Operation, StoreError
 from fieldpost_client.replica import Replica, Unreadable, kept_pieces
+from fieldpost_client.standing import leaving
 from fieldpost_client.state import about_operations, seal_of
 
 
@@ -44,6 +45,7 @@ class Pull:
         self.platform = home.platform
         self.report = PullReport()
         self.references: dict[str, int] = {}
+        self.arrived: Mapping[str, Any] = {}
         self.proven: dict[str, Any] = {}
 
     async def run(self) -> None:
@@ -54,11 +56,12 @@ class Pull:
                 the old replica stays.
         """
         # only what was confirmed before the server took its snapshot is surely in it
-        confirmed = self.home.outbox.of_state(CONFIRMED)
+        confirmed = leaving(self.home.outbox.entries)
         answer = await self._ask()
         if answer is None:
             await self._download(confirmed)
             return
+        self.arrived = answer.get("arrived") or {}
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
         try:
             replica = await self._updated(answer)
@@ -220,4 +223,4 @@ async def install(
             home.state.adopt_about(about)
         home.state.cursor, home.state.pieces, home.state.proven = cursor, pieces, proven or {}
         home.outbox.leave(confirmed)
-        home.swap(home.prepared(replica, frozenset()))
+        home.swap(home.prepared(replica))

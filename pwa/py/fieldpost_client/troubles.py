@@ -1,10 +1,17 @@
-"""Envelopes of this device that could not be applied: what they need, and how they are discarded."""
+"""Envelopes of this device that could not be applied: what they need, and what discards them."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fieldpost.envelope import Void
 from fieldpost.errors import Code, NotFound, Problem, problem
-from fieldpost.home import Trouble
+from fieldpost.home import SyncEntry, Trouble
+from fieldpost.odp.chains import hangs_on, same_record
+from fieldpost.protocol import FORMAT
 from fieldpost.users import User
+from fieldpost_client.outbox import PENDING, Entry
+from fieldpost_client.standing import open_entries
 
 if TYPE_CHECKING:
     from fieldpost_client.device import DeviceHome
@@ -12,9 +19,64 @@ if TYPE_CHECKING:
 
 def trouble_of(home: "DeviceHome", identity: str) -> Trouble:
     """Return what an envelope needs; raises `NotFound`."""
-    raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+    entries = {e.envelope.id: e for e in open_entries(home.outbox.entries)}
+    asked = entries.get(identity)
+    if asked is None:
+        raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+    envelopes = [e.envelope for e in entries.values()]
+    chain = same_record(asked.envelope, envelopes)
+    problems = (p for e in chain for p in _problems(home, entries[e.id]))
+    return Trouble(
+        tuple(chain),
+        asked.receipt,
+        tuple(problems),
+        entries[chain[0].id].opened,
+        tuple(_listed(home, [entries[e.id] for e in hangs_on(chain, envelopes)])),
+        tuple(i for e in chain for i in e.supersedes if _is_open(home, i)),
+    )
 
 
-def discarded(home: "DeviceHome", user: User, trouble: Trouble) -> tuple[Problem, ...]:
-    """Queue voids in the place of a trouble's envelopes."""
-    return ()
+def _is_open(home: "DeviceHome", identity: str) -> bool:
+    entry = home.outbox.by_id(identity)
+    return entry is not None and entry.is_open and not entry.is_void
+
+
+def _problems(home: "DeviceHome", entry: Entry) -> tuple[Problem, ...]:
+    if entry.receipt is not None and entry.receipt.problems:
+        return entry.receipt.problems
+    return home.copy.troubles.get(entry.envelope.id, ())
+
+
+def _listed(home: "DeviceHome", entries: list[Entry]) -> Iterator[SyncEntry]:
+    listed = {e.envelope: e for e in home.sync_overview(home.user).entries}
+    return (listed[e.envelope.id] for e in entries)
+
+
+def void_of(home: "DeviceHome", user: User, entry: Entry) -> Entry:
+    """Return the void that takes the number of an entry."""
+    void = replace(
+        entry.envelope,
+        id=home.new_id(),
+        user=user.name,
+        app_version=home.app_version,
+        saved_at=home.platform.now().isoformat(timespec="milliseconds"),
+        base="",
+        operations=(),
+        attachments=(),
+        after=(),
+        supersedes=(),
+        voids=Void(entry.envelope.id, entry.envelope.digest),
+        format=FORMAT,
+        source="",
+    ).sealed()
+    return Entry(
+        void,
+        void.to_text(),
+        PENDING,
+        None,
+        entry.page,
+        entry.title,
+        (),
+        None,
+        entry.to_json(),
+    )

@@ -5,6 +5,7 @@ need not guess; both sides use this to say what hangs on an envelope that could 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fieldpost.envelope import Envelope, Operation
@@ -14,29 +15,42 @@ Row = tuple[str, str]
 """Model, and ``repr`` of a key."""
 
 
-def touched_rows(envelope: Envelope) -> set[Row]:
-    """Return the rows that an envelope writes or has looked at."""
-    return {(o.model, repr(list(o.key))) for o in envelope.operations}
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What an envelope has to do with.
 
-
-def named_keys(envelope: Envelope) -> set[int]:
-    """Return all temporary keys that an envelope mentions, whatever rows they stand for.
-
-    A device never uses a temporary key twice, so the number alone tells the row.
+    Attributes:
+        rows: that it writes or has looked at.
+        new: temporary keys of the rows that it inserts.
+        named: all temporary keys that it mentions, whatever rows they stand for. A device never
+            uses a temporary key twice, so the number alone tells the row; a negative number that
+            is no key makes an envelope wait needlessly, which does no harm.
     """
-    return {key for operation in envelope.operations for key in _keys_in(operation)}
+
+    rows: frozenset[Row]
+    new: frozenset[int]
+    named: frozenset[int]
+
+    def builds_on(self, earlier: "Footprint") -> bool:
+        """Say whether this builds on an earlier envelope of its device.
+
+        It does where both have to do with one row, or where it names a row that the other brings.
+        """
+        return not self.rows.isdisjoint(earlier.rows) or not self.named.isdisjoint(earlier.new)
 
 
-def new_keys(envelope: Envelope) -> set[int]:
-    """Return the temporary keys of the rows that an envelope inserts."""
-    inserts = (o for o in envelope.operations if o.do == "insert")
-    return {part for o in inserts for part in o.key if is_temporary(part)}
-
-
-def _keys_in(operation: Operation) -> Iterator[int]:
-    yield from (part for part in operation.key if is_temporary(part))
-    for values in (operation.set, operation.was, operation.rows):
-        yield from _temporary_in(values)
+def footprint(operations: Iterable[Operation]) -> Footprint:
+    """Return what an envelope with these operations has to do with."""
+    rows, new, named = set[Row](), set[int](), set[int]()
+    for operation in operations:
+        rows.add((operation.model, repr(list(operation.key))))
+        temporary = [part for part in operation.key if is_temporary(part)]
+        named.update(temporary)
+        if operation.do == "insert":
+            new.update(temporary)
+        for values in (operation.set, operation.was, operation.rows):
+            named.update(_temporary_in(values))
+    return Footprint(frozenset(rows), frozenset(new), frozenset(named))
 
 
 def _temporary_in(data: Any) -> Iterator[int]:
@@ -50,29 +64,42 @@ def _temporary_in(data: Any) -> Iterator[int]:
             yield from _temporary_in(value)
 
 
-def builds_on(envelope: Envelope, earlier: Envelope) -> bool:
-    """Say whether an envelope builds on an earlier one of its device.
+def same_record(asked: Envelope, others: Iterable[Envelope]) -> list[Envelope]:
+    """Return the envelopes of the asked one's page that have to do with its rows, in order.
 
-    It does where both touch a row, or it names a row that the other brings. A negative number that
-    is no key makes it wait needlessly, which does no harm.
+    It is among them. Each row that one of them touches counts, and what they say themselves.
     """
-    if touched_rows(envelope) & touched_rows(earlier):
+    chain = {asked.number: asked}
+    prints = {e.number: footprint(e.operations) for e in others if e.page == asked.page}
+    prints[asked.number] = footprint(asked.operations)
+    known = {e.number: e for e in others if e.page == asked.page}
+    grown = True
+    while grown:
+        grown = False
+        for number in sorted(prints.keys() - chain.keys()):
+            if any(_belong(known[number], chain[n], prints) for n in chain):
+                chain[number] = known[number]
+                grown = True
+    return [envelope for _, envelope in sorted(chain.items())]
+
+
+def _belong(one: Envelope, other: Envelope, prints: Mapping[int, Footprint]) -> bool:
+    earlier, later = sorted((one, other), key=lambda e: e.number)
+    if earlier.number in later.after:
         return True
-    return bool(named_keys(envelope) & new_keys(earlier))
+    return prints[later.number].builds_on(prints[earlier.number])
 
 
 def hangs_on(chain: Iterable[Envelope], others: Iterable[Envelope]) -> list[Envelope]:
     """Return those of the others that build on the chain, directly or through each other."""
-    found = {e.id: e for e in chain}
-    known, hanging = set(found), list[Envelope]()
-    left = sorted((e for e in others if e.id not in known), key=lambda e: e.number)
-    grown = True
-    while grown:
-        grown = False
-        for envelope in list(left):
-            if any(e.number < envelope.number and builds_on(envelope, e) for e in found.values()):
-                found[envelope.id] = envelope
-                hanging.append(envelope)
-                left.remove(envelope)
-                grown = True
+    reached = {e.number: footprint(e.operations) for e in chain}
+    hanging: list[Envelope] = []
+    for envelope in sorted(others, key=lambda e: e.number):
+        if envelope.number in reached:
+            continue
+        own = footprint(envelope.operations)
+        is_later = (n for n in reached if n < envelope.number)
+        if any(n in envelope.after or own.builds_on(reached[n]) for n in is_later):
+            reached[envelope.number] = own
+            hanging.append(envelope)
     return hanging
