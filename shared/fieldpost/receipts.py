@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from fieldpost.errors import Problem, problem_from_json
+from fieldpost.signatures import SIGNATURE
 
 
 class Outcome(StrEnum):
@@ -83,6 +84,7 @@ class Receipt:
         notes: of an envelope that was applied, what others should know: values of theirs that it
             overwrote where the page lets the last save win.
         settled: of an envelope that was not applied, how that ended; None while it is open.
+        key, signature: id of the server's key and what it has signed; empty before that.
     """
 
     envelope: str
@@ -96,6 +98,8 @@ class Receipt:
     record: tuple[Any, ...] = ()
     notes: tuple[Problem, ...] = ()
     settled: Settled | None = None
+    key: str = ""
+    signature: str = ""
 
     @property
     def is_applied(self) -> bool:
@@ -104,6 +108,7 @@ class Receipt:
 
     def to_json(self) -> dict[str, Any]:
         """Return the receipt as plain data."""
+        signed = {"key": self.key, SIGNATURE: self.signature} if self.signature else {}
         return {
             "envelope": self.envelope,
             "device": self.device,
@@ -116,11 +121,14 @@ class Receipt:
             "record": list(self.record),
             "notes": [p.to_json() for p in self.notes],
             "settled": self.settled and self.settled.to_json(),
+            **signed,
         }
 
 
 def receipt_from_json(data: Mapping[str, Any]) -> Receipt:
     """Read back what `Receipt.to_json` wrote, or what protocol 1 did.
+
+    A signature stays behind: it is of the text that it came with, and of nothing made from it.
 
     Raises:
         KeyError, ValueError, TypeError: it is none.
