@@ -37,6 +37,7 @@ class Entry:
         page: the page's title, for people.
         title: words for the record.
         record: the top record's key as JSON data when it was saved; empty where it was deleted.
+        signed: the canonical text of the receipt as the server signed it, verified on arrival.
     """
 
     envelope: Envelope
@@ -46,20 +47,21 @@ class Entry:
     page: str = ""
     title: str = ""
     record: tuple[Any, ...] = ()
+    signed: str = ""
 
     @property
     def number(self) -> int:
         """Return the envelope's number on this device."""
         return self.envelope.number
 
-    def with_receipt(self, receipt: Receipt) -> "Entry":
-        """Return the entry as the server's answer leaves it."""
+    def with_receipt(self, receipt: Receipt, signed: str = "") -> "Entry":
+        """Return the entry as the server's answer leaves it; `signed` is the answer as it came."""
         state = self.state
         if receipt.is_applied:
             state = CONFIRMED
         elif receipt.outcome in NEEDS_ATTENTION:
             state = ATTENTION
-        return replace(self, state=state, receipt=receipt)
+        return replace(self, state=state, receipt=receipt, signed=signed)
 
     def put(self) -> Operation:
         """Return the operation that stores the entry in the outbox."""
@@ -75,6 +77,8 @@ class Entry:
             "title": self.title,
             "saved_at": self.envelope.saved_at,
             "record": list(self.record),
+            # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
+            "signed": self.signed,
         }
 
 
@@ -93,6 +97,7 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         data["page"],
         data["title"],
         tuple(data["record"]),
+        data.get("signed") or "",
     )
 
 

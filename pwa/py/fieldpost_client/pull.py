@@ -16,6 +16,7 @@ from fieldpost_client.overview import TROUBLE
 from fieldpost_client.platform.base import Operation, StoreError
 from fieldpost_client.replica import Replica, Unreadable, kept_pieces
 from fieldpost_client.state import about_operations, seal_of
+from fieldpost_client.trust import SIGNING_KEYS, learn
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Pull:
         if answer is None:
             await self._download(confirmed)
             return
+        await learn(self.home, answer.get(SIGNING_KEYS))
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
         try:
             replica = await self._updated(answer)
