@@ -2,15 +2,15 @@
 
 import base64
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
 
+from fieldpost.canonical import canonical
 from fieldpost.receipts import Receipt
-from fieldpost.signatures import SIGNATURE, signed_bytes
+from fieldpost.signatures import with_signature
 from fieldpost_server.database import Database
 from fieldpost_server.keyring import current_row, first_key, private_key, read_secret
 
@@ -64,15 +64,14 @@ class Signer:
         self._key = (row.id, private_key(row, secret))
 
     def signed(self, receipt: Receipt) -> Receipt:
-        """Return the receipt with the present key's signature; `ready` was called before."""
-        data = self._signed(replace(receipt, key="", signature="").to_json())
-        return replace(receipt, key=data["key"], signature=data[SIGNATURE])
+        """Return the receipt with its signed text; `ready` was called before."""
+        return replace(receipt, signed=self._signed(receipt.to_json()))
 
-    def answer(self, receipt: Receipt, line: int = 0) -> dict[str, Any]:
-        """Return the receipt as a device gets it; `line` counts the lines of its push from 1."""
+    def answer(self, receipt: Receipt, line: int = 0) -> str:
+        """Return the signed text that a device gets; `line` counts the lines of a push from 1."""
+        if receipt.signed:
+            return receipt.signed
         data = receipt.to_json()
-        if receipt.signature:
-            return data
         if not receipt.envelope:
             # a line that could not be read has no other name
             data |= {"envelope": None, "line": line}
@@ -82,13 +81,13 @@ class Signer:
             # a refusal may quote half a character; only whole ones have bytes to be signed
             return self._signed(_mended(data))
 
-    def _signed(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _signed(self, data: dict[str, Any]) -> str:
         if self._key is None:
             raise RuntimeError("call 'ready' first")
         name, key = self._key
-        whole = {**data, "key": name}
-        signature = key.sign(signed_bytes(whole))
-        return {**whole, SIGNATURE: base64.b64encode(signature).decode()}
+        text = canonical({**data, "key": name})
+        signature = base64.b64encode(key.sign(text.encode())).decode()
+        return with_signature(text, signature)
 
 
 def _mended(part: Any) -> Any:

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 from fieldpost.errors import Problem, problem_from_json
-from fieldpost.signatures import SIGNATURE
 
 
 class Outcome(StrEnum):
@@ -84,7 +83,8 @@ class Receipt:
         notes: of an envelope that was applied, what others should know: values of theirs that it
             overwrote where the page lets the last save win.
         settled: of an envelope that was not applied, how that ended; None while it is open.
-        key, signature: id of the server's key and what it has signed; empty before that.
+        signed: the receipt's canonical text with the server's signature in it; empty before that.
+            Whatever is made from a receipt has to be signed anew.
     """
 
     envelope: str
@@ -98,8 +98,7 @@ class Receipt:
     record: tuple[Any, ...] = ()
     notes: tuple[Problem, ...] = ()
     settled: Settled | None = None
-    key: str = ""
-    signature: str = ""
+    signed: str = ""
 
     @property
     def is_applied(self) -> bool:
@@ -107,8 +106,7 @@ class Receipt:
         return self.outcome in APPLIED
 
     def to_json(self) -> dict[str, Any]:
-        """Return the receipt as plain data."""
-        signed = {"key": self.key, SIGNATURE: self.signature} if self.signature else {}
+        """Return the receipt as plain data, without a signature."""
         return {
             "envelope": self.envelope,
             "device": self.device,
@@ -121,7 +119,6 @@ class Receipt:
             "record": list(self.record),
             "notes": [p.to_json() for p in self.notes],
             "settled": self.settled and self.settled.to_json(),
-            **signed,
         }
 
 

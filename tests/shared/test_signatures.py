@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from fieldpost.canonical import canonical
 from fieldpost.errors import Code, problem
 from fieldpost.receipts import NewKey, Outcome, Receipt, receipt_from_json
-from fieldpost.signatures import endorsed_bytes, key_id, signed_bytes
+from fieldpost.signatures import endorsed_bytes, key_id, signed_bytes, with_signature
 
 RECEIPT = Receipt(
     "e1",
@@ -53,11 +54,18 @@ def test_half_a_character_cannot_be_signed() -> None:
         signed_bytes({"envelope": "\ud800"})
 
 
-def test_a_signature_shows_in_the_receipt_and_stays_with_its_text() -> None:
-    """A receipt that is read back and changed carries no signature of what it was (R33)."""
-    signed = Receipt("e1", "d-1", 7, "x", Outcome.ACCEPTED, key="k1", signature="c2ln")
-    data = signed.to_json()
+def test_the_signature_has_its_place_in_the_canonical_text() -> None:
+    """The signed text is canonical as a whole, so that it is the same wherever it is made (R33)."""
+    data = {**RECEIPT.to_json(), "key": "k1"}
+    signed = with_signature(canonical(data), "c2ln")
 
-    assert ("k1", "c2ln") == (data["key"], data["signature"])
-    assert "signature" not in receipt_from_json(data).to_json()
-    assert "key" not in RECEIPT.to_json()
+    assert canonical({**data, "signature": "c2ln"}) == signed
+    assert signed_bytes(data) == signed_bytes(json.loads(signed))
+
+
+def test_a_signature_stays_with_its_text() -> None:
+    """A receipt that is read back and changed carries no signature of what it was (R33)."""
+    data = {**RECEIPT.to_json(), "key": "k1", "signature": "c2ln"}
+
+    assert RECEIPT == receipt_from_json(data)
+    assert "" == receipt_from_json(data).signed
