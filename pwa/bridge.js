@@ -1,6 +1,7 @@
 // What Python may use of the browser: the store, the network, compression, the clock.
 // Values cross as JSON text, bytes as Uint8Array; blobs never cross.
 
+import { verify } from "./signatures.js";
 import * as store from "./store.js";
 
 /** An answer that brings no byte for so long counts as broken off. */
@@ -46,6 +47,11 @@ export function makeBridge(db, prefetched, notify) {
       }),
     sha256Pieces: async (/** @type {Uint8Array<ArrayBuffer>} */ data, /** @type {number} */ size) =>
       JSON.stringify(await hashPieces(data, size)),
+    verify: (
+      /** @type {Uint8Array<ArrayBuffer>} */ publicKey,
+      /** @type {Uint8Array<ArrayBuffer>} */ message,
+      /** @type {Uint8Array<ArrayBuffer>} */ signature,
+    ) => verify(publicKey, message, signature),
     notify: (/** @type {string} */ event) => notify(JSON.parse(event)),
     clock: () => JSON.stringify([Date.now(), -new Date().getTimezoneOffset()]),
   };

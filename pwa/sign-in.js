@@ -6,21 +6,28 @@ import { userName } from "./context.js";
 /** @type {Promise<boolean> | null} */
 let open = null;
 
-/** Ask for the password until the server accepts it. @returns {Promise<boolean>} false: cancelled */
-export function signIn() {
-  open ??= ask("Sign in to continue", fill, false).finally(() => (open = null));
+/**
+ * Ask for the password until the server accepts it.
+ * @param {string} [why] in words
+ * @returns {Promise<boolean>} false: cancelled
+ */
+export function signIn(why = "Your session has ended. Nothing is lost.") {
+  open ??= ask("Sign in to continue", (finish) => fill(finish, why), false).finally(() => (open = null));
   return open;
 }
 
-/** @param {(done: boolean) => void} finish */
-function fill(finish) {
+/**
+ * @param {(done: boolean) => void} finish
+ * @param {string} why
+ */
+function fill(finish, why) {
   const name = make("input", { id: "again-name", name: "name", autocomplete: "username", autocapitalize: "none", required: true, value: userName() });
   const password = make("input", { id: "again-password", name: "password", type: "password", autocomplete: "current-password", required: true });
   const problem = make("p", { class: "problem", role: "alert" });
   const form = make(
     "form",
     { method: "dialog" },
-    make("p", {}, "Your session has ended. Nothing is lost."),
+    make("p", {}, why),
     problem,
     make("div", { class: "field" }, make("label", { for: "again-name" }, "User name"), name),
     make("div", { class: "field" }, make("label", { for: "again-password" }, "Password"), password),

@@ -65,8 +65,8 @@ async function run() {
     let outcome = await context.device.call("sync");
     status = outcome.status;
     working = "";
-    if (isSignedOut(outcome) && (await askToSignIn())) {
-      outcome = await context.device.call("sync");
+    if (needsSignIn(outcome) && (await askToSignIn(outcome))) {
+      outcome = await context.device.call("sync", { signed_in: true });
       status = outcome.status;
     }
     const isDone = outcome.outcome === "done";
@@ -80,15 +80,18 @@ async function run() {
   if (!openForm()) await refresh();
 }
 
-/** Nothing is being done while the dialog waits, and the button says so. */
-function askToSignIn() {
+/**
+ * Nothing is being done while the dialog waits, and the button says so.
+ * @param {{outcome: string, problems: {message: string}[]}} outcome
+ */
+function askToSignIn({ outcome, problems }) {
   draw();
-  return signIn();
+  return signIn(outcome === "signed_out" ? undefined : problems[0]?.message);
 }
 
 /** @param {{outcome?: string}} outcome */
-function isSignedOut({ outcome }) {
-  return outcome === "signed_out";
+function needsSignIn({ outcome }) {
+  return outcome === "signed_out" || outcome === "identity_changed";
 }
 
 /** @param {Record<string, any>} event */

@@ -7,6 +7,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # the npm packages' files that the server serves; npm ci brings them
 NPM_FILES = (
+    "@noble/ed25519/index.js",
     "idiomorph/dist/idiomorph.esm.js",
     "pyodide/pyodide-lock.json",
     "pyodide/pyodide.asm.mjs",

@@ -28,7 +28,15 @@ ON_DEVICES = {
     "starlette",
     "typing_extensions",
 }
-ON_SERVERS = ON_DEVICES | {"anyio", "argon2", "fieldpost_server", "micropip", "psycopg", "uvicorn"}
+ON_SERVERS = ON_DEVICES | {
+    "anyio",
+    "argon2",
+    "cryptography",
+    "fieldpost_server",
+    "micropip",
+    "psycopg",
+    "uvicorn",
+}
 # there are no threads and no processes in Pyodide
 NO_THREADS = {
     "anyio.from_thread",

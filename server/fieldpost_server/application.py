@@ -32,6 +32,7 @@ from fieldpost_server.request_log import RequestLog
 from fieldpost_server.security import SecurityHeaders
 from fieldpost_server.settings import Settings
 from fieldpost_server.signin import SignIn
+from fieldpost_server.signing import Signer
 from fieldpost_server.sync import Sync
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,8 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     """Return the home of an app on this server."""
     database = Database(settings.database_url)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
-    inbox = Inbox(app, database, store.has, assets.app_version)
+    signer = Signer(database, settings.signing_secret_file)
+    inbox = Inbox(app, database, store.has, assets.app_version, signer)
     return ServerHome(app, database, inbox, store, assets.url, demo=settings.demo)
 
 

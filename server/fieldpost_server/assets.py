@@ -33,6 +33,7 @@ TYPES: Mapping[str, str] = {
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 VENDOR_FILES = {
+    "vendor/ed25519.js": "@noble/ed25519/index.js",
     "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
     "vendor/signature_pad.js": "signature_pad/dist/signature_pad.js",
 }
@@ -72,7 +73,7 @@ class Assets:
     Args:
         app: the author's app as ``package`` or ``package.module:attribute``.
         pwa_dir: the folder with the shell.
-        node_modules: the folder with the npm packages pyodide, idiomorph and signature_pad.
+        node_modules: the folder with the npm packages that `package.json` names.
         name: what the installed app is called.
         extra: names of further distributions that the app imports; pure Python only.
 

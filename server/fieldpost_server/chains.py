@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from fieldpost.envelope import read_envelope
 from fieldpost.errors import InputError
 from fieldpost_server import tables
+from fieldpost_server.receipt_audit import ReceiptAudit
 
 MOST_NAMED = 100
 """Missing numbers of one device that are named; the others are counted."""
@@ -49,13 +50,14 @@ def known_devices(session: Session) -> list[str]:
 
 def check_chain(session: Session, device: str) -> Chain:
     """Read all envelopes of a device and compare contents, digests, columns and receipts."""
-    chain = Chain(device)
+    chain, receipts = Chain(device), ReceiptAudit(session)
     before: Any = None
     query = sa.select(_ENVELOPE).where(_ENVELOPE.c.device == device).order_by(_ENVELOPE.c.number)
     for row in session.execute(query.execution_options(yield_per=200)):
         chain.envelopes += 1
         _note_missing(chain, row.number)
-        chain.faults += [f"{row.number}: {words}" for words in _faults(row, before)]
+        found = [*_faults(row, before), receipts.fault(row.receipt, row.received_at)]
+        chain.faults += [f"{row.number}: {words}" for words in found if words]
         chain.last, before = row.number, row
     return chain
 

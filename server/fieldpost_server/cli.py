@@ -21,10 +21,12 @@ from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.database import Database
 from fieldpost_server.envelope_commands import EnvelopeCommands
 from fieldpost_server.health import check_health
+from fieldpost_server.key_commands import KeyCommands
 from fieldpost_server.log import start_logging
 from fieldpost_server.people import add_user, find_user, give_role, list_users, set_password
 from fieldpost_server.replication import captured_tables
 from fieldpost_server.settings import Settings
+from fieldpost_server.signing import Signer
 from fieldpost_server.triggers import install
 
 DEMO_APP = "inspections.app:app"
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     database = commands.add_parser("db", help="the database").add_subparsers(required=True)
     database.add_parser("install", help="create tables and triggers").set_defaults(run=_install)
     EnvelopeCommands(_opened, _say).add_to(commands)
+    KeyCommands(_opened, _say).add_to(commands)
     people = commands.add_parser("user", help="people").add_subparsers(required=True)
     _user_commands(people)
     return parser
@@ -121,15 +124,17 @@ def _serve(settings: Settings, _: argparse.Namespace) -> None:
     )
 
 
-def _install_app(app: App, database: Database) -> list[str]:
+def _install_app(app: App, database: Database, settings: Settings) -> list[str]:
     app.base.metadata.create_all(database.engine)
-    return install(database.engine, captured_tables(app))
+    changed = install(database.engine, captured_tables(app))
+    Signer(database, settings.signing_secret_file).ready()
+    return changed
 
 
 def _install(settings: Settings, _: argparse.Namespace) -> None:
     app = load_app(settings.app)
     with _opened(settings) as database:
-        changed = _install_app(app, database)
+        changed = _install_app(app, database, settings)
     _say(f"Installed. New triggers on: {', '.join(changed) or 'none; all were there'}.")
 
 
@@ -143,7 +148,7 @@ def _demo(settings: Settings, options: argparse.Namespace) -> None:
     )
     app = load_app(settings.app)
     with _opened(settings) as database:
-        _install_app(app, database)
+        _install_app(app, database, settings)
         database.write(lambda session: _add_demo_users(session, app, settings))
         _seed(database, settings)
     names = ", ".join(name for name, _, _ in DEMO_USERS)

@@ -12,6 +12,8 @@ from fieldpost.receipts import Outcome
 from fieldpost_server import tables
 from fieldpost_server.chains import Chain, check_chain, known_devices
 from fieldpost_server.database import Database
+from fieldpost_server.receipt_audit import ReceiptAudit
+from fieldpost_server.replay_command import ReplayCommand
 from fieldpost_server.settings import Settings
 
 Opened = Callable[[Settings], AbstractContextManager[Database]]
@@ -46,9 +48,10 @@ class EnvelopeCommands:
         show = below.add_parser("show", help="show one envelope with its receipt")
         show.add_argument("id")
         show.set_defaults(run=self.show)
-        verify = below.add_parser("verify", help="check the chains of devices")
+        verify = below.add_parser("verify", help="check chains and signatures")
         verify.add_argument("device", nargs="*", help="all where it is left out")
         verify.set_defaults(run=self.verify)
+        ReplayCommand(self.opened, self.say).add_to(below)
 
     def list(self, settings: Settings, options: argparse.Namespace) -> None:
         """Print a line for each envelope, its parts separated by tabs."""
@@ -62,15 +65,18 @@ class EnvelopeCommands:
                 self.say("\t".join(str(part) for part in row))
 
     def show(self, settings: Settings, options: argparse.Namespace) -> None:
-        """Print an envelope, its receipt and when it arrived, as JSON."""
+        """Print an envelope, its receipt, whose signature that has, when it arrived, as JSON."""
         query = sa.select(_ENVELOPE).where(_ENVELOPE.c.id == options.id)
         with self.opened(settings) as database, database.read_session() as session:
             row = session.execute(query).first()
+            receipts = ReceiptAudit(session)
         if row is None:
             raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=options.id)])
+        receipt = json.loads(row.receipt)
         found = {
             "envelope": json.loads(row.content),
-            "receipt": json.loads(row.receipt),
+            "receipt": receipt,
+            "signature": receipts.judge(receipt).to_json(),
             "received_at": row.received_at.isoformat(),
         }
         self.say(json.dumps(found, indent=2, ensure_ascii=False))

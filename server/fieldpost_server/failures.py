@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from fieldpost.errors import (
     Code,
+    DefinitionError,
     FieldpostError,
     Forbidden,
     InputError,
@@ -44,6 +45,7 @@ class Failures:
         return {
             # Starlette looks a class up by its bases, the most special first
             FieldpostError: self.refused,
+            DefinitionError: self.misset,
             InputError: self.refused,
             Forbidden: self.refused,
             NotFound: self.refused,
@@ -55,6 +57,11 @@ class Failures:
     async def refused(self, request: Request, error: FieldpostError) -> Response:
         """Answer what cannot be accepted."""
         return self._answer(request, status_of(error), error.problems)
+
+    async def misset(self, request: Request, error: DefinitionError) -> Response:
+        """Answer when the server is set up wrongly: its words are for who runs it."""
+        log("set up wrongly", level=ERROR, why=str(error)[:500], path=request.url.path)
+        return self._answer(request, 500, [problem(Code.SERVER_TROUBLE)])
 
     async def http_error(self, request: Request, error: HTTPException) -> Response:
         """Answer an unknown address, a wrong method or an unreadable form."""

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpost import __version__
+from fieldpost.errors import FieldpostError
 from fieldpost_server.changes import horizon_age_s
 from fieldpost_server.home import ServerHome
 from fieldpost_server.replication import captured_tables
@@ -15,7 +16,8 @@ from fieldpost_server.triggers import uninstalled
 
 def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
-    checks = {"database": "ok", "triggers": "ok", "horizon": "ok", "attachments": "ok"}
+    names = ("database", "triggers", "horizon", "signing", "attachments")
+    checks = dict.fromkeys(names, "ok")
     try:
         with home.session() as session:
             age = horizon_age_s(session)
@@ -24,12 +26,13 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         missing, age = [], 0.0
     if missing:
-        names = ", ".join(table.name for table in missing)
-        checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
+        tables = ", ".join(table.name for table in missing)
+        checks["triggers"] = f"missing on {tables}: run 'fieldpost db install'"
     if age > settings.stalled_after_s:
         checks["horizon"] = (
             f"a transaction has been running for {age:.0f} s; pulls grow until it ends"
         )
+    checks["signing"] = _signing(home)
     try:
         with tempfile.TemporaryFile(dir=settings.attachments):
             pass
@@ -37,3 +40,13 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         checks["attachments"] = f"the folder cannot be written: {error}"
     ok = all(words == "ok" for words in checks.values())
     return {"ok": ok, "version": __version__, "checks": checks}
+
+
+def _signing(home: ServerHome) -> str:
+    try:
+        home.inbox.signer.ready()
+    except FieldpostError as error:
+        return str(error)
+    except SQLAlchemyError:
+        return "receipts cannot be signed: run 'fieldpost db install'"
+    return "ok"

@@ -40,6 +40,7 @@ from fieldpost_server.relations import (
     voided_digest,
     waiting_texts,
 )
+from fieldpost_server.signing import Signer
 
 _UNDECIDED = frozenset({Outcome.WAITING, Outcome.RETRY, Outcome.MISMATCH})
 
@@ -57,6 +58,7 @@ class Inbox:
         database: where they are applied.
         has_attachment: says whether an attachment has arrived whole.
         app_version: of the app's code as it is shipped.
+        signer: signs what is kept; one with the key of the database where it is left out.
     """
 
     def __init__(
@@ -65,14 +67,17 @@ class Inbox:
         database: Database,
         has_attachment: Callable[[Session, str], bool],
         app_version: str = "",
+        signer: Signer | None = None,
     ) -> None:
         self.app = app
         self.database = database
         self.has_attachment = has_attachment
         self.app_version = app_version
+        self.signer = signer or Signer(database)
 
     def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
         """Apply one envelope of a device and return its receipt; never raises for bad input."""
+        self.signer.ready()
         try:
             envelope = read_envelope(text)
         except InputError as error:
@@ -100,6 +105,27 @@ class Inbox:
             texts = waiting_texts(session, device)
         receipts = [self.receive(text, user, device) for text in texts]
         return [each for each in receipts if each.outcome not in _UNDECIDED]
+
+    def rehearse(self, session: Session, text: str, user: User) -> Receipt:
+        """Say what an envelope would come to now; the caller takes everything back.
+
+        That it was decided before is left out of account.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        envelope = read_envelope(text)
+        if envelope.voids is not None:
+            refused = refused_void(session, envelope, user)
+            return _receipt(envelope, refused or Result(Outcome.ACCEPTED))
+        if waits := in_the_way(session, envelope) or self._missing(session, envelope):
+            return _receipt(envelope, waits)
+        try:
+            superseded = self._superseded(session, envelope, user)
+        except _Refused as refusal:
+            return refusal.receipt
+        keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
+        return self._judged(session, envelope, _replayed(envelope, session, self.app, user, keys))
 
     def commit(self, user: User, submission: Submission, new_id: str) -> Receipt:
         """Make an envelope of what somebody saved online, and apply it.
@@ -131,6 +157,7 @@ class Inbox:
     def _committed(
         self, user: User, submission: Submission, new_id: str, voids: Void | None
     ) -> Receipt:
+        self.signer.ready()
         device = f"{WEB}-{user.name}"
 
         def work(session: Session) -> Receipt:
@@ -212,7 +239,8 @@ class Inbox:
             user=user.name,
             problems=[p.to_json() for p in receipt.problems][:20],
         )
-        return self.database.write(lambda session: keep_envelope(session, envelope, receipt))
+        signed = self.signer.signed(receipt)
+        return self.database.write(lambda session: keep_envelope(session, envelope, signed))
 
     def _once(self, session: Session, envelope: Envelope, user: User) -> Receipt:
         known = known_around(session, envelope, user)
@@ -237,7 +265,7 @@ class Inbox:
         if refused := refused_void(session, envelope, user):
             raise _Refused(_receipt(envelope, refused))
         settle(session, {envelope.voids.id: envelope.voids.digest}, DISCARDED, envelope)
-        receipt = _receipt(envelope, Result(Outcome.ACCEPTED))
+        receipt = self.signer.signed(_receipt(envelope, Result(Outcome.ACCEPTED)))
         return keep_envelope(session, envelope, receipt, is_new=True)
 
     def _missing(self, session: Session, envelope: Envelope) -> Result | None:
@@ -274,7 +302,7 @@ class Inbox:
             settle(
                 session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
             )
-        return keep_envelope(session, envelope, receipt, is_new=is_new)
+        return keep_envelope(session, envelope, self.signer.signed(receipt), is_new=is_new)
 
     def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
         if not envelope.supersedes:

@@ -180,7 +180,7 @@ def keep_envelope(
         "void": envelope.voids is not None and not is_web(envelope.device),
         "outcome": str(receipt.outcome),
         "content": envelope.to_text(),
-        "receipt": canonical(receipt.to_json()),
+        "receipt": receipt.signed or canonical(receipt.to_json()),
     }
     if connection.dialect.name == "postgresql":
         connection.execute(_INSERT_AND_MOVE, row)

@@ -35,6 +35,8 @@ class Settings:
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
         keep_changes_days: changes older than this may be forgotten; a device that was away
             longer gets a full download.
+        signing_secret_file: file with a secret that the key of receipts is encrypted with in the
+            database; empty means that the key lies there as it is.
         stalled_after_s: health warns when the oldest running transaction is older, in seconds.
     """
 
@@ -53,6 +55,7 @@ class Settings:
     max_attachment_bytes: int = 100 * MIB
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90
+    signing_secret_file: str = ""
     stalled_after_s: int = 300
 
     @property

@@ -17,13 +17,13 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Forbidden, InputError, NotFound, problem
 from fieldpost.home import Upload
 from fieldpost.protocol import DEVICE_HEADER, OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
-from fieldpost.receipts import Receipt
 from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
 from fieldpost_server.changes import Cursor
 from fieldpost_server.home import ServerHome
 from fieldpost_server.image import make_image
+from fieldpost_server.keyring import keys_for_devices
 from fieldpost_server.lines import lines_of, unzipped
 from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.proofs import Proofs
@@ -53,6 +53,7 @@ class Sync:
         upload = "/sync/attachments/{sha256}"
         return [
             Route("/sync/device", self.register, methods=["POST"]),
+            Route("/sync/keys", self.keys, methods=["GET"]),
             Route("/sync/push", self.push, methods=["POST"]),
             Route("/sync/receipts", self.receipts, methods=["POST"]),
             Route("/sync/image", self.image, methods=["GET"]),
@@ -92,6 +93,7 @@ class Sync:
             return self._find(session, user, device)
 
         row = self.home.database.write(work)
+        self.home.inbox.signer.ready()
         with self.home.session() as session:
             about = self._about(session, user)
             arrived = self._arrived(session, device)
@@ -120,6 +122,7 @@ class Sync:
             },
             "settings": settings_for(session, self.home.app, user),
             "app_version": self.app_version,
+            "signing_keys": keys_for_devices(session),
         }
 
     def _find(self, session: Session, user: User, device: str) -> Any:
@@ -143,9 +146,20 @@ class Sync:
 
     # envelopes
 
+    async def keys(self, request: Request) -> Response:
+        """Send the keys that receipts are signed with: a receipt may name one that is new."""
+        await run_in_threadpool(self._check_device, request)
+        return JSONResponse(await run_in_threadpool(self._signing_keys))
+
+    def _signing_keys(self) -> dict[str, Any]:
+        with self.home.session() as session:
+            return {"signing_keys": keys_for_devices(session)}
+
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
         device = await run_in_threadpool(self._check_device, request)
+        # before the answer begins: what cannot be signed is not applied either
+        await run_in_threadpool(self.home.inbox.signer.ready)
         body = await request.body()
         if request.headers.get("content-encoding", "").lower() == "gzip":
             body = await run_in_threadpool(unzipped, body, self.settings.max_push_bytes)
@@ -157,9 +171,8 @@ class Sync:
     ) -> Iterator[str]:
         """Yield receipts; several at once where they come quicker than anybody reads them."""
         lines, sent = "", time.monotonic()
-        for data in self._received(received, user, device):
-            # ASCII: a receipt may quote half a character, which has no bytes
-            lines += json.dumps(data) + "\n"
+        for line in self._received(received, user, device):
+            lines += f"{line}\n"
             # each piece costs a change of threads
             if time.monotonic() - sent > FLUSH_S:
                 yield lines
@@ -169,19 +182,16 @@ class Sync:
 
     def _received(
         self, lines: Iterator[tuple[int, bytes]], user: User, device: str
-    ) -> Iterator[dict[str, Any]]:
-        inbox = self.home.inbox
+    ) -> Iterator[str]:
+        inbox, signer = self.home.inbox, self.home.inbox.signer
         applied = False
         for number, line in lines:
             receipt = inbox.receive(line, user, device)
             applied |= receipt.is_applied
-            data = receipt.to_json()
-            if not receipt.envelope:
-                data |= {"envelope": None, "line": number}
-            yield data
+            yield signer.answer(receipt, number)
         if applied:
             for receipt in inbox.retry_waiting(user, device):
-                yield receipt.to_json()
+                yield signer.answer(receipt)
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
@@ -194,12 +204,14 @@ class Sync:
             reason = f"'envelopes' must be a list of at most {MAX_ASKED} ids"
             raise InputError([problem(Code.MALFORMED, "envelopes", reason=reason)])
         found = await run_in_threadpool(self._kept, device, ids)
-        text = "".join(json.dumps(receipt.to_json()) + "\n" for receipt in found)
+        text = "".join(f"{receipt}\n" for receipt in found)
         return Response(text, media_type="application/x-ndjson")
 
-    def _kept(self, device: str, ids: list[str]) -> list[Receipt]:
+    def _kept(self, device: str, ids: list[str]) -> list[str]:
+        signer = self.home.inbox.signer
+        signer.ready()
         with self.home.session() as session:
-            return kept_receipts(session, device, ids)
+            return [signer.answer(each) for each in kept_receipts(session, device, ids)]
 
     # data
 

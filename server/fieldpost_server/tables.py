@@ -136,6 +136,21 @@ key = sa.Table(
     comment="Temporary keys and the real key (JSON list) that each became; kept for good.",
 )
 
+signing_key = sa.Table(
+    "fieldpost_signing_key",
+    metadata,
+    # two processes that make a key at the same time make the same number, and one of them waits
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(16), nullable=False, unique=True),
+    sa.Column("public", sa.String(100), nullable=False),
+    sa.Column("private", sa.Text, nullable=False),
+    sa.Column("created_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("retired_at", AwareDateTime),
+    sa.Column("endorsement", sa.String(100)),
+    comment="Keys that receipts are signed with. private: empty once retired; "
+    "endorsement: the signature of the key before, null where that did not vouch for this one.",
+)
+
 change = sa.Table(
     "fieldpost_change",
     metadata,

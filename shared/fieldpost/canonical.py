@@ -8,12 +8,15 @@ import hashlib
 import json
 from typing import Any
 
+# made once: `json.dumps` would make one for every text
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+).encode
+
 
 def canonical(data: Any) -> str:
     """Return the canonical text of plain data; raises ValueError for NaN and infinity."""
-    return json.dumps(
-        data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
-    )
+    return _encode(data)
 
 
 def digest(data: Any) -> str:

@@ -84,6 +84,7 @@ class Code(StrEnum):
     NO_SUCH_ROLE = "no_such_role"
     NO_SUCH_ENVELOPE = "no_such_envelope"
     NO_SUCH_DEVICE = "no_such_device"
+    NOT_WAITING = "not_waiting"
     USER_EXISTS = "user_exists"
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
     DEVICE_REVOKED = "device_revoked"
@@ -98,6 +99,8 @@ class Code(StrEnum):
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"
     UNREACHABLE = "unreachable"
+    RECEIPT_UNVERIFIED = "receipt_unverified"
+    IDENTITY_CHANGED = "identity_changed"
     UNEXPECTED = "unexpected"
     # an app's definition
     DEFINITION = "definition"
@@ -229,6 +232,10 @@ MESSAGES: Mapping[Code, str] = {
     Code.NO_SUCH_ROLE: "There is no role '{role}'. Choose one of: {known}.",
     Code.NO_SUCH_ENVELOPE: "No envelope '{envelope}' has arrived. Check the id.",
     Code.NO_SUCH_DEVICE: "No envelope of a device '{device}' has arrived. Check the id.",
+    Code.NOT_WAITING: (
+        "The envelope '{envelope}' was decided before: it is '{outcome}'. "
+        "Only one that waits can be applied; leave out --apply to see what it would come to."
+    ),
     Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
@@ -250,6 +257,14 @@ MESSAGES: Mapping[Code, str] = {
         "Your entries are still here: try again."
     ),
     Code.UNREACHABLE: "The office cannot be reached. Nothing is lost; try again with a connection.",
+    Code.RECEIPT_UNVERIFIED: (
+        "{count} of the office's answers could not be verified, so they changed nothing. "
+        "Nothing is lost: sync again. If it stays so, tell your office."
+    ),
+    Code.IDENTITY_CHANGED: (
+        "The office's identity has changed, and nobody whom this device trusts vouches for the new "
+        "one. Ask your office whether that is right; then sign in again. Nothing is lost."
+    ),
     Code.UNEXPECTED: "Something unexpected went wrong ({cause}). Nothing was saved; try again.",
     Code.DEFINITION: "{text}",
 }

@@ -65,6 +65,7 @@ class SyncEntry:
         state: 'waiting', 'attention' or 'done'.
         words: what happened, or what it waits for.
         problems: messages of its problems.
+        receipt: the server's signed receipt, as text; empty before it came.
     """
 
     envelope: str
@@ -75,6 +76,7 @@ class SyncEntry:
     state: str
     words: str
     problems: Sequence[str] = field(default_factory=tuple)
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

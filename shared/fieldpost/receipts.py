@@ -83,6 +83,8 @@ class Receipt:
         notes: of an envelope that was applied, what others should know: values of theirs that it
             overwrote where the page lets the last save win.
         settled: of an envelope that was not applied, how that ended; None while it is open.
+        signed: the receipt's canonical text with the server's signature in it; empty before that.
+            Whatever is made from a receipt has to be signed anew.
     """
 
     envelope: str
@@ -96,6 +98,7 @@ class Receipt:
     record: tuple[Any, ...] = ()
     notes: tuple[Problem, ...] = ()
     settled: Settled | None = None
+    signed: str = ""
 
     @property
     def is_applied(self) -> bool:
@@ -103,7 +106,7 @@ class Receipt:
         return self.outcome in APPLIED
 
     def to_json(self) -> dict[str, Any]:
-        """Return the receipt as plain data."""
+        """Return the receipt as plain data, without a signature."""
         return {
             "envelope": self.envelope,
             "device": self.device,
@@ -121,6 +124,8 @@ class Receipt:
 
 def receipt_from_json(data: Mapping[str, Any]) -> Receipt:
     """Read back what `Receipt.to_json` wrote, or what protocol 1 did.
+
+    A signature stays behind: it is of the text that it came with, and of nothing made from it.
 
     Raises:
         KeyError, ValueError, TypeError: it is none.

@@ -15,12 +15,14 @@ class FaultProxy:
         target: port of the server behind; None answers nothing, as if the network were gone.
         lose_answer: paths whose next answer is thrown away after the server has given it.
         on_line: called with each line of a streamed answer to a push, before it is passed on.
+        change_line: changes such a line on its way.
     """
 
     def __init__(self) -> None:
         self.target: int | None = None
         self.lose_answer: list[str] = []
         self.on_line: Callable[[int], None] | None = None
+        self.change_line: Callable[[bytes], bytes] | None = None
         self.seen: list[str] = []
         proxy = self
 
@@ -83,12 +85,14 @@ class FaultProxy:
                 request.send_header(name, value)
         request.send_header("Connection", "close")
         request.end_headers()
-        if self.on_line is None or request.path != "/sync/push":
+        watched = self.on_line is not None or self.change_line is not None
+        if not watched or request.path != "/sync/push":
             request.wfile.write(answer.read())
             return
         count = 0
         while line := answer.readline():
             count += 1
-            self.on_line(count)
-            request.wfile.write(line)
+            if self.on_line is not None:
+                self.on_line(count)
+            request.wfile.write(self.change_line(line) if self.change_line else line)
             request.wfile.flush()

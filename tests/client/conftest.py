@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from client_forms import FormReader, posted
+from ed25519 import verified
 from fieldpost.users import User
 from fieldpost_client.main import Client
 from fieldpost_client.platform.host import HostPlatform
@@ -200,7 +201,10 @@ def make_desk(office: Office) -> Callable[..., Desk]:
         number = next(numbers)
         ids = (str(uuid.UUID(int=(number << 64) + n)) for n in itertools.count(1))
         platform = HostPlatform(
-            office.server, headers={"cookie": office.cookie(name)}, ids=lambda: next(ids)
+            office.server,
+            headers={"cookie": office.cookie(name)},
+            ids=lambda: next(ids),
+            verifier=verified,
         )
         return Desk(platform)
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from client_forms import posted
+from ed25519 import Key
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
 from fieldpost_client.push import Push
+from fieldpost_client.trust import Trust
 
 EDIT = "/pages/inspection/records/1/edit"
 
@@ -184,9 +186,10 @@ def test_foreign_receipts_change_nothing(desk: Any) -> None:
     """A receipt for something else, or for other content, confirms nothing (R32)."""
     desk.add("Mine")
     entry = desk.home.outbox.entries[1]
-    push = Push(desk.home)
-    receipt = {"envelope": "someone-elses", "outcome": "accepted", "digest": "x"}
-    forged = {"envelope": entry.envelope.id, "outcome": "accepted", "digest": "sha256:0"}
+    push, key = Push(desk.home), Key()
+    desk.home.state.trust = Trust({key.id: key.public})
+    receipt = key.receipt(envelope="someone-elses", outcome="accepted", digest="x")
+    forged = key.receipt(envelope=entry.envelope.id, outcome="accepted", digest="sha256:0")
     for line in (json.dumps(receipt), json.dumps(forged), "<html>", "[1]", '{"outcome": "x"}'):
         asyncio.run(push._take(line))
     assert push.report.unknown == ["someone-elses", entry.envelope.id]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from apps.errands import app
 from convergence.office import MODELS, VERSION, Office
+from ed25519 import verified
 from fieldpost.errors import InputError
 from fieldpost.odp.processor import Processed
 from fieldpost.users import User
@@ -92,6 +93,7 @@ class Worker:
             headers={"cookie": office.cookies[user]},
             ids=lambda: next(ids),
             moment=lambda: BEGIN + timedelta(seconds=next(moments)),
+            verifier=verified,
         )
         self.home = DeviceHome(app, self.road, VERSION)
         self.sync = Synchroniser(self.home)

@@ -12,6 +12,7 @@ from fieldpost_client.device import DeviceHome
 from fieldpost_client.overview import OFFLINE, TROUBLE
 from fieldpost_client.platform.base import Damaged
 from fieldpost_client.state import about_operations, user_from_json
+from fieldpost_client.trust import SIGNING_KEYS, learn
 
 ATTEMPTS = 3
 
@@ -57,6 +58,7 @@ async def register(home: DeviceHome) -> None:
     operations = [*about_operations(about), *counters.operations()]
     await home.platform.store.write(operations)
     home.state.adopt_about(about)
+    await learn(home, about.get(SIGNING_KEYS))
 
 
 async def download_image(home: DeviceHome) -> Image:

@@ -185,7 +185,7 @@ async def _do(name: str, asked: dict[str, Any]) -> dict[str, Any]:
     doings: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "request": lambda: _client.request(asked),
         "download": _client.download,
-        "sync": _client.sync.sync,
+        "sync": lambda: _client.sync.sync(signed_in=asked.get("signed_in") is True),
         "status": lambda: _status(_client),
         "sign_out": _client.sign_out,
     }

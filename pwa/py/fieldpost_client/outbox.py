@@ -43,6 +43,7 @@ class Entry:
         record: the top record's key as JSON data when it was saved; empty where it was deleted.
         opened: what its form was opened on; None for a new record, and where it is not known.
         discarded: of a void, the entry that it discards, as plain data.
+        signed: the canonical text of the receipt as the server signed it, verified on arrival.
     """
 
     envelope: Envelope
@@ -54,6 +55,7 @@ class Entry:
     record: tuple[Any, ...] = ()
     opened: Mapping[str, Any] | None = None
     discarded: Mapping[str, Any] | None = None
+    signed: str = ""
     _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -68,8 +70,8 @@ class Entry:
         """Return the envelope's number on this device."""
         return self.envelope.number
 
-    def with_receipt(self, receipt: Receipt) -> "Entry":
-        """Return the entry as the server's answer leaves it."""
+    def with_receipt(self, receipt: Receipt, signed: str = "") -> "Entry":
+        """Return the entry as the server's answer leaves it; `signed` is the answer as it came."""
         state = self.state
         if receipt.settled is not None:
             state = SETTLED
@@ -77,7 +79,7 @@ class Entry:
             state = CONFIRMED
         elif receipt.outcome in NEEDS_ATTENTION:
             state = ATTENTION
-        return replace(self, state=state, receipt=receipt)
+        return replace(self, state=state, receipt=receipt, signed=signed)
 
     @property
     def is_void(self) -> bool:
@@ -105,6 +107,8 @@ class Entry:
             "record": list(self.record),
             "opened": self.opened,
             "discarded": self.discarded,
+            # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
+            "signed": self.signed,
         }
 
 
@@ -125,6 +129,7 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         tuple(data["record"]),
         data.get("opened"),
         data.get("discarded"),
+        data.get("signed") or "",
     )
 
 

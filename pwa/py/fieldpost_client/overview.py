@@ -16,6 +16,8 @@ OFFLINE = "offline"
 SIGNED_OUT = "signed_out"
 TROUBLE = "trouble"
 WORKING = "working"
+IDENTITY_CHANGED = "identity_changed"
+UNVERIFIED = "unverified"
 
 _ATTENTION_WORDS = {
     Outcome.CONFLICT: "Somebody else changed the same record meanwhile. Nothing was overwritten.",
@@ -29,7 +31,8 @@ def make_status(home: "DeviceHome") -> dict[str, Any]:
     """Return ``{state, waiting, attention, words, last_sync}``."""
     waiting = len(home.outbox.of_state(PENDING))
     attention = len(home.outbox.of_state(ATTENTION)) + len(home.outbox.broken)
-    state, words = _state(home.activity, waiting, attention)
+    activity = home.activity or (IDENTITY_CHANGED if home.state.trust.changed else "")
+    state, words = _state(activity, waiting, attention)
     return {
         "state": state,
         "waiting": waiting,
@@ -45,6 +48,10 @@ def _state(activity: str, waiting: int, attention: int) -> tuple[str, str]:
         return "working", "Synchronising…"
     if activity == SIGNED_OUT:
         return "attention", _joined("Sign in to synchronise", waits)
+    if activity == IDENTITY_CHANGED:
+        return "attention", _joined("The office's identity has changed: sign in again", waits)
+    if activity == UNVERIFIED:
+        return "attention", _joined("Answers could not be verified", waits)
     if activity == TROUBLE:
         return "attention", _joined("Sync did not work", waits)
     if attention:
@@ -80,6 +87,7 @@ def _entry(home: "DeviceHome", entry: Entry) -> SyncEntry:
         state={PENDING: "waiting", ATTENTION: "attention"}.get(entry.state, "done"),
         words=_words(home, entry),
         problems=tuple(p.message for p in problems),
+        receipt=entry.signed,
     )
 
 
@@ -112,6 +120,8 @@ def _facts(home: "DeviceHome") -> list[tuple[str, str]]:
         ]
         if repaired := report.get("repaired"):
             facts.append(("Put right", ", ".join(repaired)))
+    if home.state.trust.keys:
+        facts.append(("Key of the office", list(home.state.trust.keys)[-1]))
     if home.outbox.broken:
         facts.append(("Unreadable on this device", str(len(home.outbox.broken))))
     return facts

@@ -17,6 +17,7 @@ from fieldpost_client.platform.base import Operation, StoreError
 from fieldpost_client.replica import Replica, Unreadable, kept_pieces
 from fieldpost_client.standing import leaving
 from fieldpost_client.state import about_operations, seal_of
+from fieldpost_client.trust import SIGNING_KEYS, learn
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Pull:
             await self._download(confirmed)
             return
         self.arrived = answer.get("arrived") or {}
+        await learn(self.home, answer.get(SIGNING_KEYS))
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
         try:
             replica = await self._updated(answer)

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldpost.canonical import canonical
 from fieldpost.receipts import NEEDS_ATTENTION, Outcome, Receipt
 from fieldpost_client.contact import headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox import CONFIRMED, PENDING, Entry, receipt_of
 from fieldpost_client.platform.base import Operation, PlatformError
 from fieldpost_client.state import keys_operation
+from fieldpost_client.trust import Examiner
 
 BATCH_BYTES = 4 << 20
 BATCH_ENVELOPES = 200
@@ -25,6 +27,7 @@ class PushReport:
         accepted, attention, waiting: receipts by what they mean.
         unknown: receipts of envelopes that are not in this outbox, or not as they are there.
         unreadable: lines that were no receipts.
+        unverified: receipts that the server has not signed, or not so.
     """
 
     sent: int = 0
@@ -33,6 +36,7 @@ class PushReport:
     waiting: int = 0
     unknown: list[str] = field(default_factory=list)
     unreadable: int = 0
+    unverified: int = 0
 
 
 class Push:
@@ -42,6 +46,7 @@ class Push:
         self.home = home
         self.platform = home.platform
         self.report = PushReport()
+        self.examiner = Examiner(home)
 
     async def send(self, entries: list[Entry]) -> None:
         """Send envelopes in the order of their numbers.
@@ -69,9 +74,13 @@ class Push:
 
     async def _take(self, line: str) -> None:
         try:
-            receipt = receipt_of(json.loads(line))
+            data = json.loads(line)
+            receipt = receipt_of(data)
         except (ValueError, KeyError, TypeError, AttributeError):
             self.report.unreadable += 1
+            return
+        if not await self.examiner.is_genuine(data):
+            self.report.unverified += 1
             return
         entry = self.home.outbox.by_id(receipt.envelope)
         if entry is None or not _fits(entry, receipt):
@@ -79,7 +88,7 @@ class Push:
             return
         if entry.state != PENDING:
             return
-        await self._keep(entry.with_receipt(receipt), receipt)
+        await self._keep(entry.with_receipt(receipt, canonical(data)), receipt)
         total = self.report.accepted + self.report.attention + self.report.waiting
         self.platform.notify(
             {"event": "progress", "step": "push", "done": total, "total": self.report.sent}
@@ -132,4 +141,5 @@ def summary(report: PushReport) -> dict[str, Any]:
         "waiting": report.waiting,
         "unknown": report.unknown,
         "unreadable": report.unreadable,
+        "unverified": report.unverified,
     }

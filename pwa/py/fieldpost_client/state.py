@@ -8,6 +8,7 @@ from typing import Any
 from fieldpost.users import User
 from fieldpost_client.outbox import Counters
 from fieldpost_client.platform.base import Operation, Store
+from fieldpost_client.trust import Trust, trust_from_json
 
 KeyMap = dict[tuple[str, int], int]
 """(model, temporary key) to real key."""
@@ -23,6 +24,7 @@ class DeviceState:
         settings: what the server says: names of its ``offline`` pages and of all ``pages``.
         counters: of its envelopes.
         keys: real keys, from receipts.
+        trust: the server's keys that its receipts are verified with.
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
         proven: digests by table that the last pull has proven for these very pieces.
@@ -35,6 +37,7 @@ class DeviceState:
     settings: Mapping[str, Any] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     keys: KeyMap = field(default_factory=dict)
+    trust: Trust = field(default_factory=Trust)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
     proven: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +93,7 @@ async def load_state(store: Store) -> DeviceState:
             session.get("next_temporary") or -1,
         ),
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
+        trust=trust_from_json(session.get("trust")),
         cursor=replica.get("cursor") or "",
         pieces=pieces,
         proven=proven.get("digests", {}) if proven.get("of") == seal_of(pieces) else {},

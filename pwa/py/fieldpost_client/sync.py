@@ -11,11 +11,18 @@ from fieldpost_client.contact import Stopped, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import download_image, register
 from fieldpost_client.outbox import CONFIRMED, PENDING
-from fieldpost_client.overview import SIGNED_OUT, TROUBLE, WORKING
+from fieldpost_client.overview import (
+    IDENTITY_CHANGED,
+    SIGNED_OUT,
+    TROUBLE,
+    UNVERIFIED,
+    WORKING,
+)
 from fieldpost_client.platform.base import Damaged, PlatformError, Refused, StoreError
 from fieldpost_client.pull import Pull, install_image
 from fieldpost_client.push import Push, summary
 from fieldpost_client.replica import Unreadable
+from fieldpost_client.trust import meet_anew
 from fieldpost_client.uploads import Uploads, attachment_path
 
 _log = logging.getLogger("fieldpost")
@@ -30,14 +37,17 @@ class Synchroniser:
         self.uploads = Uploads(home)
         self._running: asyncio.Future[dict[str, Any]] | None = None
 
-    async def sync(self) -> dict[str, Any]:
+    async def sync(self, *, signed_in: bool = False) -> dict[str, Any]:
         """Do one sync; a call while one is under way waits for that one and returns its report.
 
+        Args:
+            signed_in: the worker has signed in just now, after she was told what was wrong.
+
         Returns:
-            Plain data: ``outcome`` ('done', 'offline', 'signed_out' or 'trouble'), counts,
-            ``problems``, and the ``status`` afterwards.
+            Plain data: ``outcome`` ('done', 'offline', 'signed_out', 'identity_changed',
+            'unverified' or 'trouble'), counts, ``problems``, and the ``status`` afterwards.
         """
-        return await self._only_one(self._sync)
+        return await self._only_one(lambda: self._sync(signed_in=signed_in))
 
     async def download(self) -> dict[str, Any]:
         """Do the first download, or go on with it; returns a report as `sync` does."""
@@ -52,17 +62,16 @@ class Synchroniser:
     def _finished(self, _: object) -> None:
         self._running = None
 
-    async def _sync(self) -> dict[str, Any]:
+    async def _sync(self, *, signed_in: bool) -> dict[str, Any]:
         begin = self.platform.now()
         self._set(WORKING)
         push, pull = Push(self.home), Pull(self.home)
         activity, problems, attachments = "", list[Problem](), 0
         try:
-            entries = self.home.outbox.of_state(PENDING)
-            await self.uploads.send_all(entries)
-            await push.send(entries)
-            await pull.run()
-            attachments = await self._load_attachments(pull.references)
+            if signed_in and self.home.state.trust.changed:
+                await meet_anew(self.home)
+            attachments = await self._steps(push, pull)
+            activity, problems = self._doubts(push)
         except Stopped as stopped:
             activity, problems = stopped.activity, [stopped.problem]
             await self._settle()
@@ -88,6 +97,21 @@ class Synchroniser:
             "problems": [p.to_json() for p in problems],
             "status": self.home.status(),
         }
+
+    async def _steps(self, push: Push, pull: Pull) -> int:
+        entries = self.home.outbox.of_state(PENDING)
+        await self.uploads.send_all(entries)
+        await push.send(entries)
+        await pull.run()
+        return await self._load_attachments(pull.references)
+
+    def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
+        """Say what is wrong although everything went through."""
+        if self.home.state.trust.changed:
+            return IDENTITY_CHANGED, [problem(Code.IDENTITY_CHANGED)]
+        if count := push.report.unverified:
+            return UNVERIFIED, [problem(Code.RECEIPT_UNVERIFIED, count=count)]
+        return "", []
 
     async def _settle(self) -> None:
         """Show what the receipts of a sync that stopped have changed."""

@@ -155,6 +155,9 @@ class Platform(Protocol):
     async def sha256_pieces(self, data: bytes, size: int) -> list[str]:
         """Return the hexadecimal hashes of pieces of `size` bytes; the last may be shorter."""
 
+    async def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Say whether an Ed25519 signature (64 bytes) is this key's (32 bytes) over the message."""
+
     def notify(self, event: Mapping[str, Any]) -> None:
         """Tell the shell: ``{"event": "status" | "progress", …}`` with plain JSON data."""
 

@@ -123,6 +123,10 @@ class BrowserPlatform:
         hashes: list[str] = json.loads(await self._bridge.sha256Pieces(to_js(data), size))
         return hashes
 
+    async def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Say whether a signature is this key's over the message."""
+        return bool(await self._bridge.verify(to_js(public_key), to_js(message), to_js(signature)))
+
     def notify(self, event: Mapping[str, Any]) -> None:
         """Tell the shell."""
         self._bridge.notify(json.dumps(event))

@@ -60,6 +60,8 @@ class HostPlatform:
         moment: the clock; a function.
         events: what the shell was told.
         requests: method and path of every request that left the device.
+        verifier: says whether a signature is a key's over a message: (key, message, signature).
+            There is none in the standard library: whoever has a server hands one in.
     """
 
     server: Any = None
@@ -70,6 +72,7 @@ class HostPlatform:
     ids: Callable[[], str] = lambda: str(uuid.uuid4())
     events: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    verifier: Callable[[bytes, bytes, bytes], bool] = lambda *_: False
 
     async def fetch(
         self,
@@ -147,6 +150,10 @@ class HostPlatform:
         """Return the hashes of the data's pieces."""
         starts = range(0, len(data), size)
         return [hashlib.sha256(data[start : start + size]).hexdigest() for start in starts]
+
+    async def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Ask the verifier."""
+        return self.verifier(public_key, message, signature)
 
     def notify(self, event: Mapping[str, Any]) -> None:
         """Remember what the shell would be told."""
