@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from fieldpost.users import User
 from fieldpost_server import tables, triggers
 from fieldpost_server.application import make_application
 from fieldpost_server.assets import Assets
+from fieldpost_server.changes import prune_changes
 from fieldpost_server.home import ServerHome
 from fieldpost_server.people import give_role
 from fieldpost_server.sessions import COOKIE, start_session
@@ -87,17 +89,7 @@ class Office:
 
     def empty(self) -> None:
         """Forget the last story; the changes of this very emptying stay in the feed."""
-
-        def work(connection: sa.Connection) -> None:
-            for table in (tables.change, tables.envelope, tables.key, tables.device):
-                connection.execute(sa.delete(table))
-            for model in (Memo, Item, Errand, Place):
-                connection.execute(sa.delete(model))
-            if connection.dialect.name == "postgresql":
-                for name in ("errand", "item"):
-                    connection.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
-
-        self.run(work)
+        self.home.database.write(_forget)
 
     def _sign_in(self, name: str) -> str:
         def work(session: Session) -> str:
@@ -108,6 +100,19 @@ class Office:
             return f"{COOKIE}={start_session(session, User(name))}"
 
         return self.home.database.write(work)
+
+
+def _forget(session: Session) -> None:
+    # as the product forgets: changes that are only deleted were never missed by anybody, and
+    # digests from before them would be believed
+    prune_changes(session, older_than=tables.utc_now() + timedelta(days=1), at_least=0)
+    for table in (tables.envelope, tables.key, tables.device):
+        session.execute(sa.delete(table))
+    for model in (Memo, Item, Errand, Place):
+        session.execute(sa.delete(model.__table__))
+    if session.connection().dialect.name == "postgresql":
+        for name in ("errand", "item"):
+            session.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
 
 
 def _hurry(connection: Any, _: Any) -> None:
