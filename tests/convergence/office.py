@@ -106,13 +106,14 @@ def _forget(session: Session) -> None:
     # as the product forgets: changes that are only deleted were never missed by anybody, and
     # digests from before them would be believed
     prune_changes(session, older_than=tables.utc_now() + timedelta(days=1), at_least=0)
+    connection = session.connection()
     for table in (tables.envelope, tables.key, tables.device):
-        session.execute(sa.delete(table))
+        connection.execute(sa.delete(table))
     for model in (Memo, Item, Errand, Place):
-        session.execute(sa.delete(model.__table__))
-    if session.connection().dialect.name == "postgresql":
+        connection.execute(sa.delete(model))
+    if connection.dialect.name == "postgresql":
         for name in ("errand", "item"):
-            session.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
+            connection.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
 
 
 def _hurry(connection: Any, _: Any) -> None:
