@@ -131,7 +131,7 @@ class ChangeSet:
 
 def current_moment(session: Session) -> Moment:
     """Return what the session's snapshot sees of the feed."""
-    history, pruned, now = session.execute(_MOMENTS[_dialect(session)]).one()
+    history, pruned, now = session.connection().execute(_MOMENTS[_dialect(session)]).one()
     if not _is_postgresql(session):
         return Moment(history or "", now or 0, int(pruned or 1) - 1, now or 0)
     oldest_running, newest, running = now.split(":")
@@ -157,7 +157,7 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
     columns = own.change.c.table_name, own.change.c.key
     query = sa.select(*columns).distinct().where(_since(session, cursor.position))
     changes = ChangeSet(now.cursor(cursor.plan))
-    for name, key in session.execute(query):
+    for name, key in session.connection().execute(query):
         table = by_name.get(name)
         if table is None:
             continue
@@ -171,7 +171,7 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
 def changed_tables(session: Session, position: int) -> set[str]:
     """Return the tables in which something has changed since a position that is kept."""
     query = sa.select(own.change.c.table_name).distinct().where(_since(session, position))
-    return set(session.scalars(query))
+    return set(session.connection().scalars(query))
 
 
 def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_000) -> int:

@@ -13,11 +13,13 @@ from fieldpost.pages import Page
 from fieldpost.users import User
 from fieldpost_server import tables
 
+# every call of a device asks for it
+_CHOSEN = sa.select(tables.page_setting.c.page, tables.page_setting.c.offline)
+
 
 def offline_pages(session: Session, app: App) -> frozenset[str]:
     """Return the names of the pages that are marked offline, as of the session's snapshot."""
-    query = sa.select(tables.page_setting.c.page, tables.page_setting.c.offline)
-    chosen = {row.page: row.offline for row in session.execute(query)}
+    chosen = {row.page: row.offline for row in session.connection().execute(_CHOSEN)}
     return frozenset(p.name for p in app.pages.values() if chosen.get(p.name, p.offline))
 
 

@@ -39,6 +39,8 @@ MAX_ASKED = 1_000
 FLUSH_S = 0.02
 """Receipts are sent at least so often, in seconds."""
 
+_FIND_DEVICE = sa.select(tables.device).where(tables.device.c.id == sa.bindparam("device"))
+
 
 @dataclass(frozen=True, slots=True)
 class Sync:
@@ -124,7 +126,7 @@ class Sync:
         }
 
     def _find(self, session: Session, user: User, device: str) -> Any:
-        row = session.execute(sa.select(tables.device).where(tables.device.c.id == device)).first()
+        row = session.connection().execute(_FIND_DEVICE, {"device": device}).first()
         if row is not None and row.user != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         if row is not None and row.revoked:
