@@ -44,10 +44,10 @@ def test_proof_is_not_repeated_needlessly(
     desk.sync()
     office.change(1, remarks="Changed")
     desk.sync()
-    assert {"finding", "inspection", "site"} <= set(seen[0])
-    assert seen[1] == []
-    assert "inspection" in seen[2]
-    assert "site" not in seen[2]
+    first, second = seen
+    assert {"finding", "inspection", "site"} <= set(first)
+    assert "inspection" in second
+    assert "site" not in second
 
 
 def test_unknown_cursor_gets_everything(desk: Any, office: Any) -> None:
@@ -77,4 +77,18 @@ def test_sync_without_changes_rewrites_nothing(desk: Any, office: Any) -> None:
     assert desk.store.tables["pieces"] == before
     office.change(1, remarks="Changed")
     desk.sync()
+    assert desk.remarks() == ["Changed"]
+
+
+def test_sync_without_changes_makes_nothing_anew(desk: Any, office: Any) -> None:
+    """Where nothing has changed the replica is not opened, and what is seen stays."""
+    desk.sync()
+    seen, stored = desk.home.working, dict(desk.store.tables["pieces"])
+
+    assert desk.sync()["pulled"] == 0
+    assert desk.home.working is seen
+    assert stored == desk.store.tables["pieces"]
+    desk.restart()
+    office.change(1, remarks="Changed")
+    assert desk.sync()["pulled"] == 1
     assert desk.remarks() == ["Changed"]

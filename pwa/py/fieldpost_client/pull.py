@@ -60,6 +60,9 @@ class Pull:
             await self._download(confirmed)
             return
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
+        if not changed and not confirmed and not self._doubtful(answer):
+            await self._go_on(answer)
+            return
         try:
             replica = await self._updated(answer)
         except _Unequal:
@@ -78,6 +81,21 @@ class Pull:
             )
         except StoreError as error:
             raise stopped_by(error) from error
+
+    async def _go_on(self, answer: Mapping[str, Any]) -> None:
+        """Note how far the replica is; nothing that is stored or seen of it has changed."""
+        home, cursor = self.home, answer["cursor"]
+        try:
+            current = await self.platform.store.read("replica", "current") or {}
+            moved = {**current, "cursor": cursor}
+            operations = [("put", "replica", "current", moved), *about_operations(answer)]
+            async with home.turn:
+                await self.platform.store.write(operations)
+                home.state.adopt_about(answer)
+                home.state.cursor = cursor
+        except StoreError as error:
+            raise stopped_by(error) from error
+        self.references = dict(home.copy.replica.attachments(home.app.models.values()))
 
     async def _ask(self, table: str = "") -> Any:
         """Return the server's answer; None where only a full download helps."""
