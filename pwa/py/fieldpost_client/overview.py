@@ -112,6 +112,8 @@ def _facts(home: "DeviceHome") -> list[tuple[str, str]]:
         ]
         if repaired := report.get("repaired"):
             facts.append(("Put right", ", ".join(repaired)))
+        if unproven := report.get("unproven"):
+            facts.append(("Differs from the office", ", ".join(unproven)))
     if home.outbox.broken:
         facts.append(("Unreadable on this device", str(len(home.outbox.broken))))
     return facts
