@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from apps.errands import CHIEF, Errand, Item, Memo
+from apps.errands import CHIEF, Errand, Item, Memo, errand_stop
 from convergence import acts
 from convergence.history import PROGRAM
 from convergence.machine import Machine, device, which
@@ -19,7 +19,7 @@ from fieldpost_server import tables
 class AtTheOffice(Machine):
     """Rules of somebody online, of other programs, and of the server itself."""
 
-    @rule(which=which, what=st.sampled_from(["title", "note", "badge", "delete"]))
+    @rule(which=which, what=st.sampled_from(["title", "note", "badge", "stops", "delete"]))
     def chief_saves_online(self, which: int, what: str) -> None:
         """Change or delete any errand online."""
         home, user = self.office.home, User(CHIEF)
@@ -39,7 +39,10 @@ class AtTheOffice(Machine):
         (row,) = self.office.rows(query)
         self.saved(json.loads(row["content"]))
 
-    @rule(which=which, what=st.sampled_from(["title", "note", "insert", "delete", "ann", "bob"]))
+    @rule(
+        which=which,
+        what=st.sampled_from(["title", "note", "stop", "insert", "delete", "ann", "bob"]),
+    )
     def program_writes(self, which: int, what: str) -> None:
         """Another program changes, inserts or deletes an errand, or gives it to somebody."""
         self.office.run(lambda connection: self._program(connection, which, what))
@@ -52,7 +55,7 @@ class AtTheOffice(Machine):
         if not rows:
             return
         row = sorted(rows, key=lambda r: int(r["mark"][1:]))[which % len(rows)]
-        this = Errand.id == row["id"]
+        this, stops = Errand.id == row["id"], errand_stop.c.errand_id == row["id"]
         if what == "delete":
             self.history.died(PROGRAM, row["mark"])
             gone = {"after_id": None}
@@ -60,8 +63,16 @@ class AtTheOffice(Machine):
             connection.execute(
                 sa.update(Memo).where(Memo.errand_id == row["id"]).values(errand_id=None)
             )
+            connection.execute(sa.delete(errand_stop).where(stops))
             connection.execute(sa.delete(Item).where(Item.errand_id == row["id"]))
             connection.execute(sa.delete(Errand).where(this))
+        elif what == "stop":
+            stop = stops & (errand_stop.c.place_code == "P1")
+            on = connection.execute(sa.delete(errand_stop).where(stop)).rowcount == 0
+            if on:
+                values = {"errand_id": row["id"], "place_code": "P1"}
+                connection.execute(sa.insert(errand_stop).values(values))
+            self.history.ticked(PROGRAM, row["mark"], "P1", on=on)
         elif what in ("ann", "bob"):
             connection.execute(sa.update(Errand).where(this).values(assignee=what))
         else:
@@ -87,6 +98,16 @@ class AtTheOffice(Machine):
     def _rewrite(self, mark: str, values: dict[str, Any]) -> None:
         statement = sa.update(Errand).where(Errand.mark == mark).values(values)
         self.office.run(lambda connection: connection.execute(statement))
+
+    @rule(device=device)
+    def program_takes_its_time(self, device: str) -> None:
+        """Another program commits an errand only after somebody has synchronised."""
+        worker = self.worker(device)
+        with self.office.engine.begin() as connection:
+            self.insert(connection, Errand, assignee="ann", title=self.word(), closed=False)
+            # SQLite has one writer: the sync would wait for this very transaction
+            if connection.dialect.name == "postgresql":
+                self.good(worker.synchronise())
 
     @rule()
     def office_restarts(self) -> None:

@@ -48,7 +48,8 @@ class Machine(RuleBasedStateMachine):
         return f"{kind}{self.words}"
 
     def _begin(self, connection: sa.Connection) -> None:
-        self.insert(connection, Place, code="P1", name=self.word())
+        for code in ("P0", "P1"):
+            self.insert(connection, Place, code=code, name=self.word())
         for assignee in ("ann", "ann", "bob"):
             self.insert(connection, Errand, assignee=assignee, title=self.word(), closed=False)
 
@@ -74,6 +75,8 @@ class Machine(RuleBasedStateMachine):
             worker.save(lambda: acts.save_form(worker.home, worker.user, "errand", opened, change))
 
     def change(self, what: str) -> Callable[[Row], None]:
+        if what == "stops":
+            return lambda row: acts.tick(row, "P1")
         word = {"badge": "A", "closed": "on"}.get(what) or self.word()
         return lambda row: row.texts.__setitem__(what, word)
 

@@ -31,6 +31,28 @@ class OnDevices(Machine):
         worker = self.worker(device)
         self.edit(worker, acts.open_form(worker.home, "errand", which), what)
 
+    @rule(device=device, which=st.sampled_from([-1, 0]), times=st.integers(2, 4))
+    def edits_again_and_again(self, device: str, which: int, times: int) -> None:
+        """Change the newest or the oldest errand several times, each time on what is there."""
+        worker = self.worker(device)
+        for number in range(times):
+            opened = acts.open_form(worker.home, "errand", which)
+            self.edit(worker, opened, ("note", "title", "stops")[number % 3])
+
+    @rule(device=device, which=which, place=st.integers(0, 3))
+    def ticks_a_stop(self, device: str, which: int, place: int) -> None:
+        """Add a place, which may be new here itself, to an errand's stops, or take it away."""
+        worker = self.worker(device)
+        opened = acts.open_form(worker.home, "errand", which)
+        codes = acts.codes(worker.home)
+        if opened is not None:
+            code = codes[place % len(codes)]
+            worker.save(
+                lambda: acts.save_form(
+                    worker.home, worker.user, "errand", opened, lambda row: acts.tick(row, code)
+                )
+            )
+
     @rule(device=device, which=which, does=st.sampled_from(["add", "edit", "delete"]))
     def edits_items(self, device: str, which: int, does: str) -> None:
         """Add an item to an errand; change or delete its first."""

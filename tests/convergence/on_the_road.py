@@ -40,7 +40,8 @@ class OnTheRoad(Machine):
         worker.road.faults = [Fault(fault.path, fault.kind, fault.lines)]
         report = worker.synchronise()
         assert report is not None
-        assert report["outcome"] in ("done", "offline"), report
+        if report["outcome"] != "offline":
+            self.good(report)
         worker.heal()
 
     @rule(
