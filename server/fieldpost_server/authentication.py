@@ -67,25 +67,30 @@ class Authentication:
         if scope["path"].startswith(_PUBLIC):
             await self.app(scope, receive, send)
             return
-        user, offline = await run_in_threadpool(self._look_up, token)
+        user, offline = await run_in_threadpool(
+            self._look_up, token, navigates=_is_navigation(scope, headers)
+        )
         if user is not None:
             scope[USER] = user
         if user is None:
             await self._send_away(scope, receive, send)
-        elif offline and _is_navigation(scope, headers):
+        elif offline:
             await HTMLResponse(self.shell())(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    def _look_up(self, token: str) -> tuple[User | None, bool]:
+    def _look_up(self, token: str, *, navigates: bool) -> tuple[User | None, bool]:
+        """Return who asks, and whether a navigation of hers gets the shell."""
         if not token:
             return None, False
         with self.database.read_session() as session:
             found = find_session(session, token, self.settings)
             if found is None:
                 return None, False
-            offline = found.user.is_field_worker and bool(
-                offline_pages_for(session, self.application, found.user)
+            offline = (
+                navigates
+                and found.user.is_field_worker
+                and bool(offline_pages_for(session, self.application, found.user))
             )
         if found.stale:
             self.database.write(lambda writing: _touch(writing, token))

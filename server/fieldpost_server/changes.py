@@ -9,8 +9,8 @@ SQLite there is one writer, and a counter is the order of commits.
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -27,6 +27,17 @@ Key = tuple[Any, ...]
 """A primary key: one value for each of its columns, as the column's type gives it."""
 
 MAX_CURSOR_CHARACTERS = 8_000
+
+_META = "(SELECT value FROM fieldpost_meta WHERE name = '{}')"
+_MOMENTS = {
+    name: sa.text(f"SELECT {_META.format(HISTORY)}, {_META.format(PRUNED)}, {now}")
+    for name, now in {
+        "postgresql": "pg_current_snapshot()::text",
+        # the table of changes itself may have been pruned to nothing
+        "sqlite": "(SELECT seq FROM sqlite_sequence WHERE name = 'fieldpost_change')",
+    }.items()
+}
+# one statement: on a database across a network each one costs a journey
 
 _CURSOR = re.compile(r"f1\.([0-9a-f]{32})\.([0-9]{1,19})(?:\.([A-Za-z0-9_-]*))?", re.ASCII)
 
@@ -63,6 +74,45 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What one snapshot sees of the feed.
+
+    Attributes:
+        history: id of the database's history.
+        position: where a reader who has read this snapshot goes on.
+        oldest: changes below this position were forgotten.
+        newest: PostgreSQL: the first transaction that had not begun; SQLite: the position.
+        running: transactions below `newest` that had not ended.
+    """
+
+    history: str
+    position: int
+    oldest: int
+    newest: int
+    running: frozenset[int] = frozenset()
+
+    def cursor(self, plan: str = "") -> Cursor:
+        """Return the cursor that continues after this snapshot."""
+        return Cursor(self.history, self.position, plan)
+
+    def keeps(self, cursor: "Cursor | Moment") -> bool:
+        """Say whether all changes since are still here, and the position is not of the future.
+
+        The latter is a server that was put back to an older backup.
+        """
+        return cursor.history == self.history and self.oldest <= cursor.position <= self.newest
+
+    def sees(self, other: "Moment") -> bool:
+        """Say whether this snapshot sees all that another one saw.
+
+        Positions do not tell: between two readers a transaction may end that began before both.
+        """
+        return other.newest <= self.newest and all(
+            each in other.running for each in self.running if each < other.newest
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeSet:
     """What changed between a cursor and a snapshot.
 
@@ -79,9 +129,19 @@ class ChangeSet:
     reset: bool = False
 
 
-def current_cursor(session: Session) -> Cursor:
-    """Return the cursor of the session's snapshot."""
-    return Cursor(_meta(session, HISTORY) or "", _position(session))
+def current_moment(session: Session) -> Moment:
+    """Return what the session's snapshot sees of the feed."""
+    history, pruned, now = session.connection().execute(_MOMENTS[_dialect(session)]).one()
+    if not _is_postgresql(session):
+        return Moment(history or "", now or 0, int(pruned or 1) - 1, now or 0)
+    oldest_running, newest, running = now.split(":")
+    return Moment(
+        history or "",
+        int(oldest_running),
+        int(pruned or 0),
+        int(newest),
+        frozenset(int(each) for each in running.split(",") if each),
+    )
 
 
 def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -> ChangeSet:
@@ -90,14 +150,14 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
     Rows read in the same snapshot and put in the place of the old ones make the reader equal to
     the snapshot. Tables that are not among `tables` are left out.
     """
-    now = current_cursor(session)
-    if cursor.history != now.history or not _is_kept(session, cursor.position):
-        return ChangeSet(now, reset=True)
+    now = current_moment(session)
+    if not now.keeps(cursor):
+        return ChangeSet(now.cursor(), reset=True)
     by_name = {table.name: table for table in tables}
     columns = own.change.c.table_name, own.change.c.key
-    query = sa.select(*columns).distinct().where(_since(session, cursor))
-    changes = ChangeSet(replace(now, plan=cursor.plan))
-    for name, key in session.execute(query):
+    query = sa.select(*columns).distinct().where(_since(session, cursor.position))
+    changes = ChangeSet(now.cursor(cursor.plan))
+    for name, key in session.connection().execute(query):
         table = by_name.get(name)
         if table is None:
             continue
@@ -108,14 +168,10 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
     return changes
 
 
-def has_changed(session: Session, cursor: Cursor, names: Collection[str]) -> bool:
-    """Say whether something in these tables has changed since the cursor, or may have."""
-    if cursor.history != _meta(session, HISTORY) or not _is_kept(session, cursor.position):
-        return True
-    query = sa.select(sa.literal(1)).where(
-        _since(session, cursor), own.change.c.table_name.in_(names)
-    )
-    return session.execute(query.limit(1)).first() is not None
+def changed_tables(session: Session, position: int) -> set[str]:
+    """Return the tables in which something has changed since a position that is kept."""
+    query = sa.select(own.change.c.table_name).distinct().where(_since(session, position))
+    return set(session.connection().scalars(query))
 
 
 def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_000) -> int:
@@ -130,7 +186,7 @@ def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_
         own.change.c.at >= int(older_than.timestamp()), own.change.c.seq > newest - at_least
     )
     first = session.scalar(sa.select(sa.func.min(column)).where(kept))
-    position = _position(session) if postgresql else _position(session) + 1
+    position = current_moment(session).position + (not postgresql)
     # never beyond the horizon: a transaction still running may write below
     border = position if first is None else min(first, position)
     deleted = session.connection().execute(sa.delete(own.change).where(column < border)).rowcount
@@ -187,43 +243,18 @@ def _driver_value(kind: sa.types.TypeEngine[Any], value: str) -> Any:
     return time.fromisoformat(value) if isinstance(kind, sa.Time) else value
 
 
-def _since(session: Session, cursor: Cursor) -> sa.ColumnElement[bool]:
+def _since(session: Session, position: int) -> sa.ColumnElement[bool]:
     if _is_postgresql(session):
-        return own.change.c.transaction >= cursor.position
-    return own.change.c.seq > cursor.position
+        return own.change.c.transaction >= position
+    return own.change.c.seq > position
 
 
 def _is_postgresql(session: Session) -> bool:
-    return session.connection().dialect.name == "postgresql"
+    return _dialect(session) == "postgresql"
 
 
-def _position(session: Session) -> int:
-    if _is_postgresql(session):
-        sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-    else:
-        # the table of changes itself may have been pruned to nothing
-        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'fieldpost_change'"
-    return session.scalar(sa.text(sql)) or 0
-
-
-def _is_kept(session: Session, position: int) -> bool:
-    """Say whether all changes since are still here, and the position is not of the future.
-
-    The latter is a server that was put back to an older backup.
-    """
-    if _is_postgresql(session):
-        newest = session.scalar(
-            sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-        )
-        oldest = int(_meta(session, PRUNED) or 0)
-    else:
-        newest = _position(session)
-        oldest = int(_meta(session, PRUNED) or 1) - 1
-    return oldest <= position <= (newest or 0)
-
-
-def _meta(session: Session, name: str) -> str | None:
-    return session.scalar(sa.select(own.meta.c.value).where(own.meta.c.name == name))
+def _dialect(session: Session) -> str:
+    return session.connection().dialect.name
 
 
 def _set_meta(session: Session, name: str, value: str) -> None:

@@ -17,7 +17,7 @@ from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost_server.attachments import AttachmentStore
-from fieldpost_server.changes import current_cursor
+from fieldpost_server.changes import current_moment
 from fieldpost_server.database import Database
 from fieldpost_server.inbox import Inbox
 from fieldpost_server.page_settings import offline_pages
@@ -76,7 +76,7 @@ class ServerHome:
     def base(self) -> str:
         """Return the cursor of now."""
         with self.database.read_session() as session:
-            return str(current_cursor(session))
+            return str(current_moment(session).cursor())
 
     def is_here(self, page: Page, user: User) -> bool:  # noqa: ARG002 - the protocol's
         """Say yes: the server has every page."""

@@ -1,14 +1,18 @@
 """The first download: a user's rows as a SQLite database."""
 
-import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import StaticPool
 
 from fieldpost.app import App
-from fieldpost.replica_schema import create_replica, replica_metadata
+from fieldpost.replica_schema import (
+    empty_image,
+    load_image,
+    read_image,
+    replica_engine,
+    replica_metadata,
+)
 from fieldpost.wire import public_columns
 from fieldpost_server.replication import Plan
 
@@ -17,20 +21,14 @@ CHUNK_ROWS = 2_000
 
 def make_image(session: Session, app: App, plan: Plan) -> tuple[bytes, dict[str, int]]:
     """Return the image of the session's snapshot, and the number of rows of each table."""
-    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
     counts: dict[str, int] = {}
-    with engine.connect() as image:
-        create_replica(image, app)
+    with replica_engine().connect() as image:
+        load_image(image, empty_image(app))
         for entry in plan.values():
             counts[entry.model.name] = _copy(session, image, app, entry)
-        image.commit()
         image.exec_driver_sql("ANALYZE")
         image.commit()
-        driver: Any = image.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        content = driver.serialize()
-    engine.dispose()
-    return content, counts
+        return read_image(image), counts
 
 
 def _copy(session: Session, image: sa.Connection, app: App, entry: Any) -> int:

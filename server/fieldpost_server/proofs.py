@@ -9,14 +9,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.proof import table_digest
-from fieldpost_server.changes import Cursor, current_cursor, has_changed
+from fieldpost_server.changes import Moment, changed_tables, current_moment
 from fieldpost_server.replication import Plan, TablePlan, captured_tables, deciding_tables
 
 KEEP_S = 3600
@@ -28,9 +28,29 @@ CHUNK_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    cursor: Cursor
+    moment: Moment
     counted_at: float
     digest: Mapping[str, Any]
+
+
+class _Snapshot:
+    """What a session sees of the feed, each question asked once."""
+
+    def __init__(self, session: Session, moment: Moment) -> None:
+        self.session = session
+        self.moment = moment
+        self._changed: dict[int, set[str]] = {}
+
+    def knows(self, earlier: Moment) -> bool:
+        """Say whether nothing that happened since is forgotten, or was not seen here."""
+        return self.moment.keeps(earlier) and self.moment.sees(earlier)
+
+    def changed_since(self, earlier: Moment) -> set[str]:
+        """Return the tables in which something has changed since."""
+        position = earlier.position
+        if position not in self._changed:
+            self._changed[position] = changed_tables(self.session, position)
+        return self._changed[position]
 
 
 class Proofs:
@@ -49,22 +69,26 @@ class Proofs:
 
     def digests(self, session: Session, plan: Plan) -> dict[str, Mapping[str, Any]]:
         """Return count and sum of every table in the session's snapshot."""
-        now = current_cursor(session)
+        snapshot = _Snapshot(session, current_moment(session))
         found: dict[str, Mapping[str, Any]] = {}
         for name, entry in plan.items():
             query = _text(session, entry)
-            proof = self._recall(query)
-            if proof is None or self._is_outdated(session, plan, name, proof):
-                proof = _Proof(now, time.monotonic(), count(session, entry))
-                self._remember(query, proof)
+            proof = self._believed(query, snapshot, deciding_tables(plan, name))
+            if proof is None:
+                proof = _Proof(snapshot.moment, time.monotonic(), count(session, entry))
+            # what was believed is true of this snapshot, too: the next reader has less to look at
+            self._remember(query, replace(proof, moment=snapshot.moment))
             found[name] = proof.digest
         return found
 
-    def _is_outdated(self, session: Session, plan: Plan, name: str, proof: _Proof) -> bool:
-        if time.monotonic() - proof.counted_at > self.keep_s:
-            return True
-        deciding = deciding_tables(plan, name)
-        return bool(deciding - self._captured) or has_changed(session, proof.cursor, deciding)
+    def _believed(self, query: str, snapshot: "_Snapshot", deciding: set[str]) -> _Proof | None:
+        """Return what was counted before, if it holds in this snapshot."""
+        proof = self._recall(query)
+        if proof is None or time.monotonic() - proof.counted_at > self.keep_s:
+            return None
+        if deciding - self._captured or not snapshot.knows(proof.moment):
+            return None
+        return None if deciding & snapshot.changed_since(proof.moment) else proof
 
     def _recall(self, query: str) -> _Proof | None:
         with self._lock:
@@ -88,6 +112,6 @@ def count(session: Session, entry: TablePlan) -> dict[str, Any]:
 
 
 def _text(session: Session, entry: TablePlan) -> str:
-    """Return what tells one query from another: its SQL and its values."""
-    compiled = entry.select().compile(dialect=session.connection().dialect)
-    return f"{compiled} {sorted(compiled.params.items())!r}"
+    """Return what tells one query from another: its table, and its condition with all values."""
+    compiled = entry.condition.compile(dialect=session.connection().dialect)
+    return f"{entry.model.name} {compiled} {sorted(compiled.params.items())!r}"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.wire import row_to_wire
-from fieldpost_server.changes import ChangeSet, Cursor, current_cursor, read_changes
+from fieldpost_server.changes import ChangeSet, Cursor, current_moment, read_changes
 from fieldpost_server.replication import Plan, TablePlan, captured_tables
 
 CHUNK_KEYS = 400
@@ -39,7 +39,7 @@ class Delta:
 
 def cursor_now(session: Session, plan_id: str) -> str:
     """Return the snapshot's cursor for a reader with this plan."""
-    return str(replace(current_cursor(session), plan=plan_id))
+    return str(current_moment(session).cursor(plan_id))
 
 
 def read_delta(

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from fieldpost.users import User
 from fieldpost_server import tables
-from fieldpost_server.people import find_user
 from fieldpost_server.settings import HOUR_S, Settings
 
 COOKIE = "fieldpost_session"
@@ -19,6 +18,25 @@ TOUCH_EVERY = timedelta(minutes=5)
 """The time of last use is written no more often than this: reading stays reading."""
 
 _TOKEN_BYTES = 32
+
+# every request asks for it: one statement, made once
+_FIND = (
+    sa.select(
+        tables.user.c.name,
+        tables.user.c.display_name,
+        tables.user_role.c.role,
+        tables.session.c.last_seen_at,
+    )
+    .select_from(tables.session)
+    .join(tables.user, tables.user.c.name == tables.session.c.user)
+    .outerjoin(tables.user_role, tables.user_role.c.user == tables.user.c.name)
+    .where(
+        tables.user.c.active,
+        tables.session.c.token_sha256 == sa.bindparam("token"),
+        tables.session.c.created_at > sa.bindparam("oldest"),
+        tables.session.c.last_seen_at > sa.bindparam("idle_since"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +64,18 @@ def find_session(
 ) -> Found | None:
     """Return what the token stands for, or None if it is unknown, ended or expired."""
     now = now or tables.utc_now()
-    table = tables.session
-    query = sa.select(table.c.user, table.c.last_seen_at).where(
-        table.c.token_sha256 == _digest(token),
-        table.c.created_at > now - timedelta(hours=settings.session_hours),
-        table.c.last_seen_at > now - timedelta(hours=settings.session_idle_hours),
-    )
-    row = session.execute(query).first()
-    user = None if row is None else find_user(session, row.user)
-    if row is None or user is None:
+    values = {
+        "token": _digest(token),
+        "oldest": now - timedelta(hours=settings.session_hours),
+        "idle_since": now - timedelta(hours=settings.session_idle_hours),
+    }
+    rows = session.connection().execute(_FIND, values).all()
+    if not rows:
         return None
-    return Found(user, stale=now - row.last_seen_at > TOUCH_EVERY)
+    first = rows[0]
+    roles = frozenset(row.role for row in rows if row.role is not None)
+    user = User(first.name, first.display_name, roles)
+    return Found(user, stale=now - first.last_seen_at > TOUCH_EVERY)
 
 
 def touch_session(session: Session, token: str, now: datetime | None = None) -> None:

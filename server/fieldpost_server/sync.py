@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from fieldpost.errors import Code, Forbidden, InputError, NotFound, problem
 from fieldpost.home import Upload
+from fieldpost.pages import Page
 from fieldpost.protocol import DEVICE_HEADER, OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
 from fieldpost.users import User
 from fieldpost.web.requests import USER
@@ -29,7 +30,7 @@ from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_
 from fieldpost_server.proofs import Proofs
 from fieldpost_server.pull import cursor_now, read_delta
 from fieldpost_server.relations import kept_receipts, missing_numbers
-from fieldpost_server.replication import Plan, plan_for
+from fieldpost_server.replication import plan_for
 from fieldpost_server.settings import Settings
 
 GZIP_LEVEL = 5
@@ -37,6 +38,8 @@ MAX_ASKED = 1_000
 """Envelopes that a device may ask about at once."""
 FLUSH_S = 0.02
 """Receipts are sent at least so often, in seconds."""
+
+_FIND_DEVICE = sa.select(tables.device).where(tables.device.c.id == sa.bindparam("device"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class Sync:
         row = self.home.database.write(work)
         self.home.inbox.signer.ready()
         with self.home.session() as session:
-            about = self._about(session, user)
+            offline = offline_pages_for(session, self.home.app, user)
+            about = self._about(session, user, offline)
             arrived = self._arrived(session, device)
         return {
             **about,
@@ -113,42 +117,41 @@ class Sync:
             "missing": missing_numbers(session, device),
         }
 
-    def _about(self, session: Session, user: User) -> dict[str, Any]:
+    def _about(self, session: Session, user: User, offline: list[Page]) -> dict[str, Any]:
         return {
             "user": {
                 "name": user.name,
                 "display_name": user.display_name,
                 "roles": sorted(user.roles),
             },
-            "settings": settings_for(session, self.home.app, user),
+            "settings": settings_for(self.home.app, user, offline),
             "app_version": self.app_version,
             "signing_keys": keys_for_devices(session),
         }
 
     def _find(self, session: Session, user: User, device: str) -> Any:
-        row = session.execute(sa.select(tables.device).where(tables.device.c.id == device)).first()
+        row = session.connection().execute(_FIND_DEVICE, {"device": device}).first()
         if row is not None and row.user != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         if row is not None and row.revoked:
             raise Forbidden([problem(Code.DEVICE_REVOKED)])
         return row
 
-    def _check_device(self, request: Request) -> str:
+    def _check_device(self, request: Request, session: Session) -> str:
         protocol = request.headers.get(PROTOCOL_HEADER, str(PROTOCOL))
         if not protocol.isdecimal() or not OLDEST_PROTOCOL <= int(protocol) <= PROTOCOL:
             known = f"{OLDEST_PROTOCOL} to {PROTOCOL}"
             raise InputError([problem(Code.UNKNOWN_PROTOCOL, protocol=protocol[:20], known=known)])
         device = request.headers.get(DEVICE_HEADER, "")
-        with self.home.session() as session:
-            if self._find(session, _user(request), device) is None:
-                raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
+        if self._find(session, _user(request), device) is None:
+            raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
         return device
 
     # envelopes
 
     async def keys(self, request: Request) -> Response:
         """Send the keys that receipts are signed with: a receipt may name one that is new."""
-        await run_in_threadpool(self._check_device, request)
+        await run_in_threadpool(self._known_device, request)
         return JSONResponse(await run_in_threadpool(self._signing_keys))
 
     def _signing_keys(self) -> dict[str, Any]:
@@ -157,7 +160,7 @@ class Sync:
 
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
-        device = await run_in_threadpool(self._check_device, request)
+        device = await run_in_threadpool(self._known_device, request)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
         body = await request.body()
@@ -165,6 +168,10 @@ class Sync:
             body = await run_in_threadpool(unzipped, body, self.settings.max_push_bytes)
         answers = self._receipts(lines_of(body), _user(request), device)
         return StreamingResponse(answers, media_type="application/x-ndjson")
+
+    def _known_device(self, request: Request) -> str:
+        with self.home.session() as session:
+            return self._check_device(request, session)
 
     def _receipts(
         self, received: Iterator[tuple[int, bytes]], user: User, device: str
@@ -195,7 +202,7 @@ class Sync:
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
-        device = await run_in_threadpool(self._check_device, request)
+        device = await run_in_threadpool(self._known_device, request)
         try:
             ids = json.loads(await request.body())["envelopes"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -217,14 +224,16 @@ class Sync:
 
     async def image(self, request: Request) -> Response:
         """Send the user's rows as a SQLite database, compressed."""
-        await run_in_threadpool(self._check_device, request)
-        content, headers = await run_in_threadpool(self._image, _user(request))
+        content, headers = await run_in_threadpool(self._image, request)
         return Response(content, headers=headers, media_type="application/gzip")
 
-    def _image(self, user: User) -> tuple[bytes, dict[str, str]]:
+    def _image(self, request: Request) -> tuple[bytes, dict[str, str]]:
+        user = _user(request)
         with self.home.session() as session:
-            plan, identity = self._plan(session, user)
-            cursor = cursor_now(session, identity)
+            self._check_device(request, session)
+            offline = offline_pages_for(session, self.home.app, user)
+            cursor = cursor_now(session, plan_id(user, offline, self.app_version))
+            plan = plan_for(self.home.app, user, offline)
             content, counts = make_image(session, self.home.app, plan)
         headers = {
             "Fieldpost-Cursor": cursor,
@@ -233,11 +242,6 @@ class Sync:
         }
         return gzip.compress(content, GZIP_LEVEL), headers
 
-    def _plan(self, session: Session, user: User) -> tuple[Plan, str]:
-        app = self.home.app
-        plan = plan_for(app, user, offline_pages_for(session, app, user))
-        return plan, plan_id(session, app, user, self.app_version)
-
     async def pull(self, request: Request) -> Response:
         """Send what changed since the cursor."""
         cursor = Cursor.parse(request.query_params.get("cursor", ""))
@@ -245,24 +249,21 @@ class Sync:
         return await run_in_threadpool(self._pull, request, cursor, whole)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
-        device = self._check_device(request)
-        user = _user(request)
+        user, app = _user(request), self.home.app
         with self.home.session() as session:
-            plan, identity = self._plan(session, user)
-            delta = read_delta(
-                session,
-                self.home.app,
-                plan,
-                identity,
-                cursor,
-                whole=whole,
-                max_keys=self.settings.max_pull_keys,
-            )
+            device = self._check_device(request, session)
+            offline = offline_pages_for(session, app, user)
+            plan = plan_for(app, user, offline)
+            identity = plan_id(user, offline, self.app_version)
+            most = self.settings.max_pull_keys
+            delta = read_delta(session, app, plan, identity, cursor, whole=whole, max_keys=most)
             sums = {} if delta.reset else self.proofs.digests(session, plan)
-            about = {**self._about(session, user), "arrived": self._arrived(session, device)}
+            about = self._about(session, user, offline)
+            arrived = self._arrived(session, device)
         return JSONResponse(
             {
                 **about,
+                "arrived": arrived,
                 "cursor": delta.cursor,
                 "reset": delta.reset,
                 "put": delta.put,

@@ -1,11 +1,13 @@
-"""The tables of a replica: all of the app's, so that its models work, without what is private."""
+"""What a replica is: a database in memory with all tables of the app, without what is private."""
 
+import sqlite3
 from collections.abc import Iterator
 from functools import cache
 
 import sqlalchemy as sa
 
 from fieldpost.app import App
+from fieldpost.folding import add_folding
 from fieldpost.wire import public_columns
 
 
@@ -62,6 +64,47 @@ def _column(column: sa.Column[object], *, private: bool) -> sa.Column[object]:
     )
 
 
-def create_replica(connection: sa.Connection, app: App) -> None:
-    """Create a replica's empty tables in a SQLite database."""
-    replica_metadata(app).create_all(connection, checkfirst=False)
+@cache
+def replica_engine() -> sa.Engine:
+    """Return the engine of all replicas in memory; each of its connections is an empty database.
+
+    It is one for all, because compiled statements belong to an engine, and compiling one costs
+    more than running it. On a device they are part of the memory snapshot.
+    """
+    # no implicit transactions: they would end where nobody asked
+    arguments = {"isolation_level": None, "check_same_thread": False}
+    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool, connect_args=arguments)
+    add_folding(engine)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def load_image(connection: sa.Connection, image: bytes) -> None:
+    """Put a database in the place of the empty one of a connection of `replica_engine`."""
+    # a database in memory has no write-ahead log; the header says whether there was one
+    _driver(connection).deserialize(image[:18] + b"\1\1" + image[20:])
+
+
+def read_image(connection: sa.Connection) -> bytes:
+    """Return the bytes of a connection's database."""
+    return _driver(connection).serialize()
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("a replica needs Python's own sqlite3")
+    return driver
+
+
+@cache
+def empty_image(app: App) -> bytes:
+    """Return a replica without rows."""
+    with replica_engine().connect() as connection:
+        replica_metadata(app).create_all(connection, checkfirst=False)
+        connection.commit()
+        return read_image(connection)

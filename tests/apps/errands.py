@@ -1,4 +1,4 @@
-"""A small app for long random stories: scope, child list, lookups, a unique column, rules.
+"""A small app for long random stories: scope, child list, lookups, links, a unique column, rules.
 
 Every row has a `mark` that is given once and never changed, so that its effects can be counted.
 """
@@ -32,6 +32,15 @@ class Place(Base):
     name: Mapped[str | None] = mapped_column(sa.String(40))
 
 
+errand_stop = sa.Table(
+    "errand_stop",
+    Base.metadata,
+    sa.Column("errand_id", ForeignKey("errand.id"), primary_key=True),
+    sa.Column("place_code", ForeignKey("place.code"), primary_key=True),
+)
+"""Where to stop on the way."""
+
+
 class Errand(Base):
     """What somebody has to do, perhaps after something else."""
 
@@ -49,6 +58,7 @@ class Errand(Base):
 
     place: Mapped[Place | None] = relationship()
     after: Mapped["Errand | None"] = relationship(remote_side="Errand.id")
+    stops: Mapped[list[Place]] = relationship(secondary=errand_stop)
     items: Mapped[list["Item"]] = relationship(cascade="all, delete-orphan", order_by="Item.id")
 
 
@@ -115,6 +125,7 @@ app = App(
                 "closed",
                 "place",
                 "after",
+                "stops",
                 ChildList("items", ["mark", "name"]),
             ],
         ),

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost_client.replica import Replica, kept_pieces
+from fieldpost_server.proofs import Proofs
 from inspections.models import Inspection
 
 
@@ -44,10 +45,38 @@ def test_proof_is_not_repeated_needlessly(
     desk.sync()
     office.change(1, remarks="Changed")
     desk.sync()
-    assert {"finding", "inspection", "site"} <= set(seen[0])
-    assert seen[1] == []
-    assert "inspection" in seen[2]
-    assert "site" not in seen[2]
+    first, second = seen
+    assert {"finding", "inspection", "site"} <= set(first)
+    assert "inspection" in second
+    assert "site" not in second
+
+
+@pytest.mark.parametrize(
+    ("lies", "repaired", "unproven"),
+    [(2, ["inspection"], []), (9, [], ["inspection"])],
+    ids=["until the download", "always"],
+)
+def test_what_a_repair_does_not_put_right_is_downloaded_and_proven(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, lies: int, repaired: list[str], unproven: list[str]
+) -> None:
+    """A download is proven like every pull; only what differs after it is unproven (R47)."""
+    digests, left = Proofs.digests, [lies]
+
+    def wrong(proofs: Proofs, session: Any, plan: Any) -> Any:
+        found = digests(proofs, session, plan)
+        left[0] -= 1
+        return found if left[0] < 0 else {**found, "inspection": {"count": 7, "sum": "0" * 32}}
+
+    monkeypatch.setattr(Proofs, "digests", wrong)
+    report = desk.sync()
+
+    assert (report["outcome"], report["full"]) == ("done", True)
+    assert (report["repaired"], report["unproven"]) == (repaired, unproven)
+    assert desk.remarks() == ["Of ann"]
+    assert ("Differs from the office" in desk.get("/sync")["body"]) == bool(unproven)
+    left[0] = 0
+    report = desk.sync()
+    assert (report["full"], report["repaired"], report["unproven"]) == (False, [], [])
 
 
 def test_unknown_cursor_gets_everything(desk: Any, office: Any) -> None:
@@ -77,4 +106,18 @@ def test_sync_without_changes_rewrites_nothing(desk: Any, office: Any) -> None:
     assert desk.store.tables["pieces"] == before
     office.change(1, remarks="Changed")
     desk.sync()
+    assert desk.remarks() == ["Changed"]
+
+
+def test_sync_without_changes_makes_nothing_anew(desk: Any, office: Any) -> None:
+    """Where nothing has changed the replica is not opened, and what is seen stays."""
+    desk.sync()
+    seen, stored = desk.home.working, dict(desk.store.tables["pieces"])
+
+    assert desk.sync()["pulled"] == 0
+    assert desk.home.working is seen
+    assert stored == desk.store.tables["pieces"]
+    desk.restart()
+    office.change(1, remarks="Changed")
+    assert desk.sync()["pulled"] == 1
     assert desk.remarks() == ["Changed"]

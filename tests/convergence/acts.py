@@ -1,5 +1,6 @@
 """What people do with forms, the same on a device and online, without drawing the forms."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from apps.errands import app
+from apps.errands import Place, app
 from convergence.office import MODELS
 from fieldpost.home import Home
 from fieldpost.odp.processor import Processed, delete_records, process
@@ -51,6 +52,18 @@ def add_record(home: Home, user: User, model: str, change: Change) -> Processed:
 def delete_record(home: Home, user: User, model: str, opened: Any) -> Processed:
     """Delete the record of a form."""
     return delete_records(home, user, app.pages[model], [opened])
+
+
+def codes(home: Home) -> list[str]:
+    """Return the codes of all places."""
+    with home.session() as session:
+        return sorted(session.scalars(sa.select(Place.code)))
+
+
+def tick(row: Row, code: str) -> None:
+    """Add a place to an errand's stops, or take it away."""
+    ticked = {key[0] for key in json.loads(row.texts.get("stops") or "[]")}
+    row.texts["stops"] = json.dumps([[each] for each in sorted(ticked ^ {code})])
 
 
 def add_item(row: Row, mark: str, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from apps.errands import Errand, Item, Memo, Place
+from apps.errands import Errand, Item, Memo, Place, errand_stop
 from convergence.history import History
 from convergence.office import MODELS, Office
 from convergence.worker import Worker
@@ -35,6 +35,9 @@ def check_story(office: Office, workers: Iterable[Worker], history: History) -> 
         for row in office.rows(sa.select(model.__table__))
     ]
     assert [] == list(history.faults(applied, rows))
+    stopping = sa.select(Errand.mark, errand_stop.c.place_code).join(errand_stop)
+    stops = {(row["mark"], row["place_code"]) for row in office.rows(stopping)}
+    assert [] == list(history.stop_faults(applied, stops))
     return [row["outcome"] for row in kept]
 
 
@@ -106,6 +109,7 @@ def _check_rows(office: Office, worker: Worker) -> None:
         "errand": sa.select(Errand.__table__).where(mine).order_by(Errand.id),
         "item": sa.select(Item.__table__).where(Item.errand_id.in_(own)).order_by(Item.id),
         "place": sa.select(Place.__table__),
+        "errand_stop": sa.select(errand_stop).where(errand_stop.c.errand_id.in_(own)),
         "memo": sa.select(Memo.__table__).where(Memo.writer == worker.user.name),
     }
     scope = {name: office.rows(query) for name, query in queries.items()}
@@ -116,4 +120,4 @@ def _check_rows(office: Office, worker: Worker) -> None:
 
 
 def _sorted(rows: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, list[Mapping[str, Any]]]:
-    return {name: sorted(each, key=lambda row: str(row["mark"])) for name, each in rows.items()}
+    return {name: sorted(each, key=lambda r: str(r.get("mark", r))) for name, each in rows.items()}

@@ -3,6 +3,9 @@
 Every text that is written is new, so each applied change of a cell leads from one text to another.
 Whatever the order, the applied changes of a cell must be one unbroken path from the text it was
 born with to the text that it has: a lost, doubled or misplaced effect breaks it.
+
+Stops are sets, and several people may tick one place: a stop that is there was ticked by somebody,
+and one that was ticked and never taken away is there.
 """
 
 from collections import defaultdict
@@ -24,6 +27,9 @@ class History:
 
     births: dict[str, tuple[str, str, dict[str, Any]]] = field(default_factory=dict)
     links: dict[tuple[str, str], list[Link]] = field(default_factory=lambda: defaultdict(list))
+    ticks: dict[tuple[str, str], list[tuple[str, bool]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     deaths: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def born(self, act: str, model: str, mark: str, values: Mapping[str, Any]) -> None:
@@ -32,6 +38,9 @@ class History:
 
     def changed(self, act: str, mark: str, column: str, was: Any, new: Any) -> None:
         self.links[mark, column].append((act, was, new))
+
+    def ticked(self, act: str, mark: str, code: str, *, on: bool) -> None:
+        self.ticks[mark, code].append((act, on))
 
     def died(self, act: str, mark: str) -> None:
         self.deaths[mark].append(act)
@@ -43,12 +52,21 @@ class History:
             model, new, was = operation["model"], operation.get("set", {}), operation.get("was")
             if operation["do"] == "insert":
                 self.born(act, model, new["mark"], new)
+                self._stops(act, new["mark"], new, {})
             elif operation["do"] == "delete":
                 self.died(act, was["mark"])
             elif operation["do"] == "update":
                 for column in CELLS[model]:
                     if column in new:
                         self.changed(act, was["mark"], column, was[column], new[column])
+                self._stops(act, was["mark"], new, was)
+
+    def _stops(self, act: str, mark: str, new: Mapping[str, Any], was: Mapping[str, Any]) -> None:
+        if "stops" in new:
+            after = {key[0] for key in new["stops"] or ()}
+            before = {key[0] for key in was.get("stops") or ()}
+            for code in after ^ before:
+                self.ticked(act, mark, code, on=code in after)
 
     def faults(self, applied: set[str], rows: list[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
         """Yield how these rows differ from what the applied acts must have made."""
@@ -67,6 +85,18 @@ class History:
                     last = found[mark][0][column] if mark in alive and found[mark] else ...
                     links = [link for link in self.links[mark, column] if link[0] in acts]
                     yield from _breaks(f"{mark}.{column}", first, links, last)
+
+    def stop_faults(self, applied: set[str], stops: set[tuple[str, str]]) -> Iterator[str]:
+        """Yield how these stops (mark, code) differ from what the applied acts can have made."""
+        acts = {*applied, PROGRAM}
+        for mark, code in stops | self.ticks.keys():
+            done = {on for act, on in self.ticks[mark, code] if act in acts}
+            is_there = (mark, code) in stops
+            if is_there and True not in done:
+                yield f"{mark} stops at {code}, and nobody ticked it"
+            birth = self.births[mark][0]
+            if not is_there and done == {True} and birth in acts and self._lives(mark, acts):
+                yield f"{mark} does not stop at {code}, and nobody took it away"
 
     def _lives(self, mark: str, acts: set[str]) -> bool:
         parent = mark.rpartition(".")[0]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,19 +11,22 @@ from sqlalchemy.orm import Session
 from starlette.routing import Route
 
 from apps import errands
-from apps.errands import CHIEF, Errand, Item, Memo, Place
+from apps.errands import CHIEF, Errand, Item, Memo, Place, errand_stop
 from fieldpost.users import User
 from fieldpost_server import tables, triggers
 from fieldpost_server.application import make_application
 from fieldpost_server.assets import Assets
+from fieldpost_server.changes import prune_changes
 from fieldpost_server.home import ServerHome
 from fieldpost_server.people import give_role
+from fieldpost_server.replication import captured_tables
 from fieldpost_server.sessions import COOKIE, start_session
 from fieldpost_server.settings import Settings
 
 VERSION = "1"
 WORKERS = ("ann", "bob")
 MODELS: dict[str, Any] = {"errand": Errand, "item": Item, "place": Place, "memo": Memo}
+TABLES = {name: model.__table__ for name, model in MODELS.items()} | {"errand_stop": errand_stop}
 
 
 class NoAssets:
@@ -49,7 +53,7 @@ class Office:
         self.application: Any = None
         self.restart()
         errands.Base.metadata.create_all(self.engine)
-        triggers.install(self.engine, [m.table for m in errands.app.models.values()])
+        triggers.install(self.engine, captured_tables(errands.app))
         self.cookies = {name: self._sign_in(name) for name in (*WORKERS, CHIEF)}
 
     @property
@@ -87,17 +91,7 @@ class Office:
 
     def empty(self) -> None:
         """Forget the last story; the changes of this very emptying stay in the feed."""
-
-        def work(connection: sa.Connection) -> None:
-            for table in (tables.change, tables.envelope, tables.key, tables.device):
-                connection.execute(sa.delete(table))
-            for model in (Memo, Item, Errand, Place):
-                connection.execute(sa.delete(model))
-            if connection.dialect.name == "postgresql":
-                for name in ("errand", "item"):
-                    connection.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
-
-        self.run(work)
+        self.home.database.write(_forget)
 
     def _sign_in(self, name: str) -> str:
         def work(session: Session) -> str:
@@ -108,6 +102,19 @@ class Office:
             return f"{COOKIE}={start_session(session, User(name))}"
 
         return self.home.database.write(work)
+
+
+def _forget(session: Session) -> None:
+    # as the product forgets: changes that are only deleted were never missed by anybody, and
+    # digests from before them would be believed
+    prune_changes(session, older_than=tables.utc_now() + timedelta(days=1), at_least=0)
+    connection = session.connection()
+    own = (tables.envelope, tables.key, tables.device)
+    for table in (*own, *reversed(errands.Base.metadata.sorted_tables)):
+        connection.execute(sa.delete(table))
+    if connection.dialect.name == "postgresql":
+        for name in ("errand", "item"):
+            connection.execute(sa.text(f"SELECT setval('{name}_id_seq', 1, false)"))
 
 
 def _hurry(connection: Any, _: Any) -> None:

@@ -5,8 +5,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -21,13 +19,6 @@ VOLUMES = range(4)
 WANTED = {"sqlite": ASKED or 200, "postgresql": ASKED or 52}
 STEPS = 8
 _told: dict[str, Counter[str]] = {}
-
-
-@pytest.fixture
-def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
-    made = Office(database_url, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("volume", VOLUMES)

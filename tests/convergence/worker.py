@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from apps.errands import app
-from convergence.office import MODELS, VERSION, Office
+from convergence.office import TABLES, VERSION, Office
 from ed25519 import verified
 from fieldpost.errors import InputError
 from fieldpost.odp.processor import Processed
@@ -180,10 +180,10 @@ def rows_of(connection: sa.Connection) -> dict[str, list[Mapping[str, Any]]]:
             name: [
                 dict(row)
                 for row in connection.execute(
-                    sa.select(model.__table__).order_by(*model.__table__.primary_key)
+                    sa.select(table).order_by(*table.primary_key)
                 ).mappings()
             ]
-            for name, model in MODELS.items()
+            for name, table in TABLES.items()
         }
 
 

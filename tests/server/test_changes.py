@@ -45,7 +45,7 @@ def feed(database: Database) -> Database:
 
 def cursor_of(database: Database) -> Cursor:
     with database.read_session() as session:
-        return changes.current_cursor(session)
+        return changes.current_moment(session).cursor()
 
 
 def since(database: Database, cursor: Cursor) -> changes.ChangeSet:
@@ -324,7 +324,7 @@ def test_a_changed_key_gets_new_triggers(feed: Database) -> None:
     assert ["site"] == triggers.install(feed.engine, [wider, visit, odd])
 
     with feed.read_session() as session:
-        before = changes.current_cursor(session)
+        before = changes.current_moment(session).cursor()
     run(feed, sa.insert(wider).values(id=1, code="a"))
     with feed.read_session() as session:
         found = changes.read_changes(session, before, [wider])

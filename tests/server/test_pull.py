@@ -329,6 +329,27 @@ def test_in_time_every_table_is_counted_again(office: Any) -> None:
     assert counts() == [2, 1]
 
 
+def test_what_a_later_reader_counted_is_not_believed(office: Any) -> None:
+    """Two devices pull while a program commits: each gets the digests of its own rows (R47)."""
+    app, database = office.home.app, office.database
+    plan = plan_for(app, User("anna"), [app.page("ward")])
+    remembered = proofs.Proofs(app)
+
+    with database.write_session() as program, database.read_session() as early:
+        program.execute(sa.insert(Ward).values(code="N", name="New"))
+        if database.dialect == "postgresql":
+            # one that began later and ended before; SQLite has one writer
+            office.run(sa.update(Patient).where(Patient.id == ERIC).values(number="7"))
+        # the snapshot is taken while the program's transaction runs
+        before = count(early, plan["ward"])
+        program.commit()
+        with database.read_session() as late:
+            after = remembered.digests(late, plan)["ward"]
+
+        assert before["count"] + 1 == after["count"]
+        assert before == remembered.digests(early, plan)["ward"]
+
+
 def test_a_device_that_is_not_registered_gets_no_data(office: Any) -> None:
     """Image and pull are for devices that the server knows, and has not revoked (R46)."""
     device = office.device("anna")

@@ -109,7 +109,7 @@ def test_a_failed_installation_changes_nothing(office: Any) -> None:
     with office.database.read_session() as session:
         models = office.home.app.models.values()
         assert triggers.uninstalled(session.connection(), [m.table for m in models]) == []
-        assert changes.current_cursor(session).history
+        assert changes.current_moment(session).history
 
 
 @pytest.fixture

@@ -122,6 +122,8 @@ def _facts(home: "DeviceHome") -> list[tuple[str, str]]:
             facts.append(("Put right", ", ".join(repaired)))
     if home.state.trust.keys:
         facts.append(("Key of the office", list(home.state.trust.keys)[-1]))
+        if unproven := report.get("unproven"):
+            facts.append(("Differs from the office", ", ".join(unproven)))
     if home.outbox.broken:
         facts.append(("Unreadable on this device", str(len(home.outbox.broken))))
     return facts

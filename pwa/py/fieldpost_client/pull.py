@@ -1,5 +1,6 @@
 """Pull: a newer replica from the server, proven equal, stored together with what it confirms."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from fieldpost_client.standing import leaving
 from fieldpost_client.state import about_operations, seal_of
 from fieldpost_client.trust import SIGNING_KEYS, learn
 
+_log = logging.getLogger("fieldpost")
+
 
 @dataclass
 class PullReport:
@@ -26,8 +29,8 @@ class PullReport:
 
     Attributes:
         pulled, removed: rows put and removed.
-        repaired: tables that were not equal and were put right.
-        unproven: tables that are not equal even so.
+        repaired: tables that were not equal and were put right, by themselves or by a download.
+        unproven: tables that are not equal in the end, after a download of everything.
         full: everything was downloaded anew.
     """
 
@@ -48,9 +51,10 @@ class Pull:
         self.references: dict[str, int] = {}
         self.arrived: Mapping[str, Any] = {}
         self.proven: dict[str, Any] = {}
+        self._unequal: list[str] = []
 
     async def run(self) -> None:
-        """Get what changed and put it in the place of the old replica.
+        """Get what changed and put it in the place of the old replica, proven equal.
 
         Raises:
             Stopped: the server cannot be reached or refuses, or the device could not store it;
@@ -58,18 +62,24 @@ class Pull:
         """
         # only what was confirmed before the server took its snapshot is surely in it
         confirmed = leaving(self.home.outbox.entries)
+        if not await self._is_pulled(confirmed):
+            await self._download(confirmed)
+
+    async def _is_pulled(self, confirmed: list[Entry]) -> bool:
+        """Get what changed; say no where only a full download helps."""
         answer = await self._ask()
         if answer is None:
-            await self._download(confirmed)
-            return
+            return False
         self.arrived = answer.get("arrived") or {}
         await learn(self.home, answer.get(SIGNING_KEYS))
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
+        if not changed and not confirmed and not self._doubtful(answer):
+            await self._go_on(answer)
+            return True
         try:
             replica = await self._updated(answer)
         except _Unequal:
-            await self._download(confirmed)
-            return
+            return False
         changed |= bool(self.report.repaired)
         try:
             await install(
@@ -83,6 +93,22 @@ class Pull:
             )
         except StoreError as error:
             raise stopped_by(error) from error
+        return True
+
+    async def _go_on(self, answer: Mapping[str, Any]) -> None:
+        """Note how far the replica is; nothing that is stored or seen of it has changed."""
+        home, cursor = self.home, answer["cursor"]
+        try:
+            current = await self.platform.store.read("replica", "current") or {}
+            moved = {**current, "cursor": cursor}
+            operations = [("put", "replica", "current", moved), *about_operations(answer)]
+            async with home.turn:
+                await self.platform.store.write(operations)
+                home.state.adopt_about(answer)
+                home.state.cursor = cursor
+        except StoreError as error:
+            raise stopped_by(error) from error
+        self.references = dict(home.copy.replica.attachments(home.app.models.values()))
 
     async def _ask(self, table: str = "") -> Any:
         """Return the server's answer; None where only a full download helps."""
@@ -115,7 +141,10 @@ class Pull:
             self._apply(replica, answer)
             self.proven = dict(answer["digests"])
             for table in await replica.differences(self._doubtful(answer)):
-                await self._repair(replica, table)
+                if self.report.full:
+                    self._give_up(table)
+                else:
+                    await self._repair(replica, table)
             self.references = dict(replica.attachments(self.home.app.models.values()))
         except BaseException:
             replica.close()
@@ -153,10 +182,16 @@ class Pull:
         self._apply(replica, only)
         digest = {table: answer["digests"].get(table)}
         if await replica.differences(digest):
-            self.report.unproven.append(table)
+            self._unequal.append(table)
             raise _Unequal
         self.proven |= digest
         self.report.repaired.append(table)
+
+    def _give_up(self, table: str) -> None:
+        """Say that a table differs even from a new download; the next sync tries again."""
+        _log.error("the table %s is not equal to the server's after a full download", table)
+        self.proven.pop(table, None)
+        self.report.unproven.append(table)
 
     async def _download(self, confirmed: list[Entry]) -> None:
         self.report.full = True
@@ -164,6 +199,10 @@ class Pull:
         self.report.pulled = sum(image.rows.values())
         await install_image(self.home, image, None, confirmed)
         self.references = image.references
+        # what was downloaded is proven as everything is: by a pull
+        if not await self._is_pulled([]):
+            self.report.unproven = sorted(image.rows)
+        self.report.repaired += [t for t in self._unequal if t not in self.report.unproven]
 
 
 class _Unequal(Exception):

@@ -4,7 +4,6 @@ It is one SQLite database in memory, stored in IndexedDB as pieces by content ha
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,16 +12,25 @@ import sqlalchemy as sa
 from fieldpost.app import App
 from fieldpost.associations import LinkTable
 from fieldpost.fields import ATTACHMENT_KINDS
-from fieldpost.folding import add_folding
 from fieldpost.models import Model
 from fieldpost.proof import row_digest, table_digest
-from fieldpost.replica_schema import replica_metadata
+from fieldpost.replica_schema import (
+    empty_image,
+    load_image,
+    read_image,
+    replica_engine,
+    replica_metadata,
+)
 from fieldpost.wire import public_columns, row_from_wire, row_to_wire
 from fieldpost_client.platform.base import Operation, Platform
 
 PIECE_BYTES = 64 << 10
 _BREATH_ROWS = 500
 _MAGIC = b"SQLite format 3\0"
+_COLUMNS = (
+    "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
+    "WHERE t.type = 'table'"
+)
 
 
 class Unreadable(ValueError):
@@ -42,8 +50,10 @@ class Replica:
 
     def __init__(self, app: App, image: bytes = b"") -> None:
         self.app = app
-        self.engine = _engine(image)
-        self.connection = self.engine.connect()
+        if image and not image.startswith(_MAGIC):
+            raise Unreadable("it does not begin as a database does")
+        self.connection = replica_engine().connect()
+        load_image(self.connection, image or empty_image(app))
         try:
             with self.connection.begin():
                 self.is_outdated = _fit_schema(self.connection, app)
@@ -54,14 +64,10 @@ class Replica:
     def close(self) -> None:
         """Give the memory back."""
         self.connection.close()
-        self.engine.dispose()
 
     def image(self) -> bytes:
         """Return the bytes of the database."""
-        driver = self.connection.connection.driver_connection
-        if not isinstance(driver, sqlite3.Connection):
-            raise TypeError("the replica needs Python's own sqlite3")
-        return driver.serialize()
+        return read_image(self.connection)
 
     def apply(self, answer: Mapping[str, Any]) -> None:
         """Put, remove and replace the rows of a pull's answer, in one transaction.
@@ -132,41 +138,19 @@ class Replica:
         self.connection.execute(insert, values)
 
 
-def _engine(image: bytes) -> sa.Engine:
-    if image and not image.startswith(_MAGIC):
-        raise Unreadable("it does not begin as a database does")
-
-    def open_image() -> sqlite3.Connection:
-        # no implicit transactions: they would end where nobody asked
-        driver = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        if image:
-            # a database in memory has no write-ahead log; the header says whether there was one
-            driver.deserialize(image[:18] + b"\1\1" + image[20:])
-        return driver
-
-    engine = sa.create_engine("sqlite://", creator=open_image, poolclass=sa.StaticPool)
-    add_folding(engine)
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
 def _fit_schema(connection: sa.Connection, app: App) -> bool:
     """Add what an image of an older app lacks, so that it opens; say whether it lacked anything."""
     made = replica_metadata(app)
-    found = set(sa.inspect(connection).get_table_names())
-    outdated = bool(found) and not found.issuperset(made.tables)
-    made.create_all(connection)
+    found: dict[str, set[str]] = {}
+    for table, column in connection.exec_driver_sql(_COLUMNS):
+        found.setdefault(table, set()).add(column)
+    outdated = not found.keys() >= made.tables.keys()
+    if outdated:
+        made.create_all(connection)
     quote = connection.dialect.identifier_preparer
     for table in made.tables.values():
-        if table.name not in found:
-            continue
-        known = {each["name"] for each in sa.inspect(connection).get_columns(table.name)}
         for column in table.columns:
-            if column.name not in known:
+            if column.name not in found.get(table.name, {column.name}):
                 outdated = True
                 kind = column.type.compile(connection.dialect)
                 connection.exec_driver_sql(
