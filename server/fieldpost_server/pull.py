@@ -134,23 +134,19 @@ def _children(
     parents: set[Key],
 ) -> set[Key]:
     model = app.models[parent]
-    links = [(entry.model.column(theirs), ours) for theirs, ours in pairs]
-    if len(links) != 1 or model.key != (links[0][1],):
-        joined = [column == model.column(ours) for column, ours in links]
-        query = sa.select(*entry.key_columns).join(model.table, sa.and_(*joined))
+    linked = {above: entry.model.column(below) for below, above in pairs}
+    query = sa.select(*entry.key_columns)
+    if linked.keys() >= set(model.key):
+        # not through the parent's row: it may be gone, and its child rows left behind
+        columns = [linked[attribute] for attribute in model.key]
+    else:
         columns = list(model.table.primary_key.columns)
-        return {
-            tuple(row)
-            for chunk in _chunks(parents)
-            for row in session.execute(query.where(_is_one_of(columns, chunk)))
-        }
-    column = links[0][0]
+        joined = (model.column(above) == below for above, below in linked.items())
+        query = query.join(model.table, sa.and_(*joined))
     return {
         tuple(row)
         for chunk in _chunks(parents)
-        for row in session.execute(
-            sa.select(*entry.key_columns).where(column.in_([key[0] for key in chunk]))
-        )
+        for row in session.execute(query.where(_is_one_of(columns, chunk)))
     }
 
 
