@@ -35,7 +35,8 @@ class Settings:
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
         keep_changes_days: changes older than this may be forgotten; a device that was away
             longer gets a full download.
-        stalled_after_s: health warns when the oldest running transaction is older, in seconds.
+        stalled_after_s: health and log warn when the transaction that holds back the change feed
+            is older, in seconds.
     """
 
     app: str = ""

@@ -185,6 +185,22 @@ def test_many_changes_send_the_table_whole(office: Any) -> None:
         assert differences(device, answer) == []
 
 
+def test_many_child_rows_of_few_records_send_the_table_whole(office: Any) -> None:
+    """Child rows beyond the limit are not gathered one by one, nor those below them (R46, R66)."""
+    orders = [{"id": n, "visit_id": 2, "group": "many"} for n in range(1000, 1050)]
+    doses = [{"order_id": n, "number": 1, "amount": 1} for n in range(1000, 1050)]
+    office.run(sa.insert(Order).values(orders), sa.insert(Dose).values(doses))
+    with office_like(office, max_pull_keys=20) as narrow:
+        device = narrow.device("anna")
+        office.run(sa.update(Visit).where(Visit.id == 2).values(nurse="anna"))
+        answer = device.pull()
+
+        assert {"order", "dose", "reading"} == set(answer["replace"])
+        assert [2] == [row["id"] for row in answer["put"]["visit"]]
+        assert len(device.read(ORDERS)) == 52
+        assert differences(device, answer) == []
+
+
 def test_a_truncated_parent_takes_its_children_along(office: Any) -> None:
     """TRUNCATE names no keys: table and child lists are sent whole."""
     if office.database.dialect != "postgresql":
