@@ -151,3 +151,27 @@ headers: st.SearchStrategy[str] = st.one_of(
     st.sampled_from(["", " ", "1e3", "0x10", "+5", "٣", "9" * 15, "9" * 16, "1" * 400, "1.0", "a"]),
 )
 """Values of headers that hold a number."""
+
+header_texts: st.SearchStrategy[bytes] = st.one_of(
+    st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=20).map(
+        lambda text: text.strip().encode("latin-1")
+    ),
+    st.sampled_from(
+        [b"", b"\xff" * 200, b"1" * 5_000, b"d-" + b"x" * 99, b"%00", b"0", b"2", b"1"]
+    ),
+)
+"""Values of headers as servers pass them on: no control characters, not longer than a line."""
+
+
+@st.composite
+def damaged_cursors(draw: st.DrawFn, sound: str) -> str:
+    """Draw a cursor that looks like `sound`, with parts of it replaced, cut or repeated."""
+    version, history, position, plan = sound.split(".")
+    numbers = st.integers(0, 2**64).map(str) | st.just(position)
+    parts = [
+        draw(st.sampled_from([version, "f2", "F1", ""])),
+        draw(st.sampled_from([history, history.upper(), history[:-1], "0" * 32, ""])),
+        draw(numbers | headers),
+        draw(st.sampled_from([plan, "", plan * 2, plan[:-1], "x" * 7_900, "é", "\x00"])),
+    ]
+    return ".".join(parts[: draw(st.sampled_from([4, 4, 4, 3, 2]))])

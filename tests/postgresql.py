@@ -107,9 +107,16 @@ def _make(programs: Path, folder: Path, user: pwd.struct_passwd | None) -> None:
 
 @contextmanager
 def _serving(programs: Path, folder: Path, user: pwd.struct_passwd | None) -> Iterator[Cluster]:
-    settings = ["-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200"]
+    settings = {
+        "listen_addresses": "",
+        "fsync": "on",
+        "max_connections": "200",
+        "max_prepared_transactions": "20",
+        "wal_level": "logical",
+    }
     command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
-    process = _start([*command, *settings], folder, user)
+    command += [word for pair in settings.items() for word in ("-c", "=".join(pair))]
+    process = _start(command, folder, user)
     try:
         cluster = Cluster(folder)
         _wait_until_it_answers(cluster, process)

@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +33,7 @@ _PICTURES = {
 """How files of each type begin. SVG is none of them: it may hold scripts."""
 
 _HEX = frozenset("0123456789abcdef")
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,120}/[a-z0-9!#$&^_.+-]{1,120}")
 _READ_BYTES = 1 << 20
 
 
@@ -68,10 +69,9 @@ class AttachmentStore:
 
     def offset(self, sha256: str, user: User) -> int:
         """Return how many bytes of an upload of this user have arrived."""
-        whole, part = self.path(sha256), self._part(sha256, user)
-        if whole.exists():
-            return whole.stat().st_size
-        return part.stat().st_size if part.exists() else 0
+        # in this order: the part may become the whole meanwhile
+        part, whole = _size(self._part(sha256, user)), _size(self.path(sha256))
+        return (part or 0) if whole is None else whole
 
     def append(
         self, sha256: str, user: User, offset: int, size: int, type_: str, piece: bytes
@@ -82,8 +82,9 @@ class AttachmentStore:
             InputError: the piece does not continue the upload, it is too large, the whole does
                 not have its digest, or is no picture of the type that it claims.
         """
-        self._check_size(max(size, offset + len(piece)))
         whole, part = self.path(sha256), self._part(sha256, user)
+        self.check_size(max(size, offset + len(piece)))
+        type_ = _media_type(type_)
         with _locked(part) as file:
             there = self.offset(sha256, user)
             if whole.exists():
@@ -99,12 +100,13 @@ class AttachmentStore:
                 self._finish(part, sha256, size, type_, "", user)
         return offset + len(piece)
 
-    def keep(self, upload: Upload, user: User) -> Attachment:
-        """Keep a whole file; raises `InputError`."""
-        self._check_size(len(upload.content))
+    def keep(self, upload: Upload, user: User, expected: str | None = None) -> Attachment:
+        """Keep a whole file; raises `InputError`, also where its digest is not the expected."""
+        self.check_size(len(upload.content))
         sha256 = hashlib.sha256(upload.content).hexdigest()
-        type_ = upload.type.partition(";")[0].strip()[:255] or "application/octet-stream"
-        name = Path(upload.name).name[:255] or "file"
+        if expected not in (None, sha256):
+            raise InputError([problem(Code.UPLOAD_HASH)])
+        type_, name = _media_type(upload.type), _file_name(upload.name)
         if not self.path(sha256).exists():
             part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
             part.write_bytes(upload.content)
@@ -113,7 +115,8 @@ class AttachmentStore:
             self._adopt(sha256, type_, name, user)
         return Attachment(sha256, len(upload.content), type_, name)
 
-    def _check_size(self, size: int) -> None:
+    def check_size(self, size: int) -> None:
+        """Refuse what is larger than an attachment may be; raises `InputError`."""
         if size > self.max_bytes:
             limit = f"{self.max_bytes >> 20} MB"
             raise InputError([problem(Code.TOO_BIG, what="The file", limit=limit)])
@@ -152,9 +155,10 @@ class AttachmentStore:
         """Delete uploads that nobody has continued since; returns how many."""
         count = 0
         for part in (self.folder / "uploads").iterdir():
-            if part.stat().st_mtime < older_than.timestamp():
-                part.unlink(missing_ok=True)
-                count += 1
+            with suppress(FileNotFoundError):  # finished meanwhile
+                if part.stat().st_mtime < older_than.timestamp():
+                    part.unlink()
+                    count += 1
         return count
 
     def _register(self, sha256: str, size: int, type_: str, name: str, user: User) -> None:
@@ -180,13 +184,43 @@ class AttachmentStore:
 def _locked(part: Path) -> Iterator[BinaryIO]:
     """Open an upload to append to; the same piece sent twice at once is written once."""
     # the folder of the parts may be shared by many processes: the lock is the file's
-    with part.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield file
-        finally:
-            if part.exists() and not part.stat().st_size:
-                part.unlink()
+    while True:
+        with part.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # who had the lock before may have finished the upload, or thrown it away
+            if not _is_at(file, part):
+                continue
+            try:
+                yield file
+            finally:
+                if _is_at(file, part) and not _size(part):
+                    part.unlink()
+            return
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _media_type(text: str) -> str:
+    """Return a media type without parameters; what is none says nothing about the bytes."""
+    type_ = text.partition(";")[0].strip().lower()
+    return type_ if _MEDIA_TYPE.fullmatch(type_) else "application/octet-stream"
+
+
+def _file_name(text: str) -> str:
+    """Return a name that every database takes, without folders."""
+    return "".join(c for c in Path(text).name if c.isprintable())[:255] or "file"
 
 
 def _fault(part: Path, sha256: str, type_: str) -> Code | None:

@@ -119,7 +119,7 @@ class ChangeSet:
     Attributes:
         cursor: continues after this change set.
         changed: keys by table that were inserted, changed or deleted; the rows tell which.
-        whole: tables of which anything may have changed.
+        whole: tables of which anything may have changed, or too much to name it.
         reset: the cursor says nothing here (another history, or too old): read everything.
     """
 
@@ -144,20 +144,22 @@ def current_moment(session: Session) -> Moment:
     )
 
 
-def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -> ChangeSet:
+def read_changes(
+    session: Session, cursor: Cursor, tables: Iterable[sa.Table], *, max_keys: int = 5_000
+) -> ChangeSet:
     """Return the changes that the session's snapshot sees since `cursor`.
 
     Rows read in the same snapshot and put in the place of the old ones make the reader equal to
-    the snapshot. Tables that are not among `tables` are left out.
+    the snapshot. Tables that are not among `tables` are left out. However much has changed, no
+    more than one key above `max_keys` is read of each table.
     """
     now = current_moment(session)
     if not now.keeps(cursor):
         return ChangeSet(now.cursor(), reset=True)
     by_name = {table.name: table for table in tables}
-    columns = own.change.c.table_name, own.change.c.key
-    query = sa.select(*columns).distinct().where(_since(session, cursor.position))
     changes = ChangeSet(now.cursor(cursor.plan))
-    for name, key in session.connection().execute(query):
+    keys = _changed_keys(session, cursor.position, max_keys + 1)
+    for name, key in session.connection().execute(keys):
         table = by_name.get(name)
         if table is None:
             continue
@@ -165,6 +167,10 @@ def read_changes(session: Session, cursor: Cursor, tables: Iterable[sa.Table]) -
             changes.whole.add(name)
         else:
             changes.changed.setdefault(name, set()).add(decode_key(session, table, key))
+    many = {name for name, keys in changes.changed.items() if len(keys) > max_keys}
+    for name in many:
+        del changes.changed[name]
+    changes.whole.update(many)
     return changes
 
 
@@ -172,6 +178,16 @@ def changed_tables(session: Session, position: int) -> set[str]:
     """Return the tables in which something has changed since a position that is kept."""
     query = sa.select(own.change.c.table_name).distinct().where(_since(session, position))
     return set(session.connection().scalars(query))
+
+
+def _changed_keys(session: Session, position: int, most: int) -> sa.Select[Any]:
+    """Return the query for at most so many keys of each table, each once."""
+    table = own.change.c.table_name
+    query = sa.select(table, own.change.c.key).distinct().where(_since(session, position))
+    keys = query.subquery()
+    number = sa.func.row_number().over(partition_by=keys.c.table_name).label("number")
+    numbered = sa.select(keys, number).subquery()
+    return sa.select(numbered.c.table_name, numbered.c.key).where(numbered.c.number <= most)
 
 
 def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_000) -> int:
@@ -193,24 +209,6 @@ def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_
     if deleted:
         _set_meta(session, PRUNED, str(border))
     return deleted
-
-
-def horizon_age_s(session: Session) -> float:
-    """Return for how long, in seconds, the oldest writing transaction runs; 0 if none does.
-
-    It holds back the position of every cursor, so that each pull reads again what came since.
-    """
-    if not _is_postgresql(session):
-        return 0.0
-    # a snapshot's xmin counts the transactions of all databases, and prepared ones
-    age = session.scalar(
-        sa.text("""
-            SELECT extract(epoch FROM clock_timestamp() - min(began)) FROM (
-              SELECT xact_start AS began FROM pg_stat_activity WHERE backend_xid IS NOT NULL
-              UNION ALL SELECT prepared FROM pg_prepared_xacts) AS running
-        """)
-    )
-    return max(float(age or 0), 0.0)
 
 
 def decode_key(session: Session, table: sa.Table, text: str) -> Key:

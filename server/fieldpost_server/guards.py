@@ -1,5 +1,6 @@
 """ASGI middleware in front of everything: no foreign origins, no endless bodies."""
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -9,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fieldpost.errors import Code, error_body, problem
 from fieldpost_server.settings import Settings
 
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_REGISTRATION_BYTES = 64 << 10
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -41,7 +44,10 @@ class OriginGuard:
             return True
         if self.settings.origin:
             return origin == self.settings.origin
-        return urlsplit(origin).netloc == headers.get("host")
+        try:
+            return urlsplit(origin).netloc == headers.get("host")
+        except ValueError:  # no address, such as one with half a bracket
+            return False
 
 
 class _TooLarge(Exception):
@@ -62,7 +68,7 @@ class BodyLimit:
             return
         limit = self._limit(scope["path"])
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > limit:
+        if not _LENGTH.fullmatch(length) or int(length) > limit:
             await self._refuse(limit, scope, receive, send)
             return
         seen, started = 0, False
@@ -89,10 +95,13 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         if path == "/sync/push":
             return self.settings.max_push_bytes
+        if path == "/sync/device":
+            return min(_REGISTRATION_BYTES, self.settings.max_body_bytes)
         if path.startswith("/attachments/"):
             return self.settings.max_attachment_bytes
         return self.settings.max_body_bytes
 
     async def _refuse(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = problem(Code.TOO_BIG, what="The request", limit=f"{limit >> 20} MB")
+        words = f"{limit >> 20} MB" if limit >> 20 else f"{limit} bytes"
+        fault = problem(Code.TOO_BIG, what="The request", limit=words)
         await JSONResponse(error_body([fault]), 413)(scope, receive, send)

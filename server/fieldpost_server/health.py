@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpost import __version__
 from fieldpost.errors import FieldpostError
-from fieldpost_server.changes import horizon_age_s
 from fieldpost_server.home import ServerHome
+from fieldpost_server.horizon import oldest_writer
 from fieldpost_server.replication import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.triggers import uninstalled
@@ -16,21 +16,22 @@ from fieldpost_server.triggers import uninstalled
 
 def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
-    names = ("database", "triggers", "horizon", "signing", "attachments")
-    checks = dict.fromkeys(names, "ok")
+    every = ("database", "triggers", "horizon", "signing", "attachments")
+    checks = dict.fromkeys(every, "ok")
     try:
         with home.session() as session:
-            age = horizon_age_s(session)
+            holder = oldest_writer(session)
             missing = uninstalled(session.connection(), captured_tables(home.app))
     except SQLAlchemyError as error:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
-        missing, age = [], 0.0
+        missing, holder = [], None
     if missing:
-        tables = ", ".join(table.name for table in missing)
-        checks["triggers"] = f"missing on {tables}: run 'fieldpost db install'"
-    if age > settings.stalled_after_s:
+        names = ", ".join(table.name for table in missing)
+        checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
+    if holder is not None and holder.age_s > settings.stalled_after_s:
         checks["horizon"] = (
-            f"a transaction has been running for {age:.0f} s; pulls grow until it ends"
+            f"a transaction has been running for {holder.age_s:.0f} s and holds back the change "
+            f"feed: {holder}; pulls grow until it ends"
         )
     checks["signing"] = _signing(home)
     try:

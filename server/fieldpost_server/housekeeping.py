@@ -5,13 +5,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from logging import ERROR, WARNING
+from functools import partial
+from logging import ERROR
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from fieldpost_server.changes import horizon_age_s, prune_changes
+from fieldpost_server.changes import prune_changes
 from fieldpost_server.home import ServerHome
+from fieldpost_server.horizon import HorizonWatch
 from fieldpost_server.log import log
 from fieldpost_server.sessions import delete_expired
 from fieldpost_server.settings import HOUR_S, Settings
@@ -36,21 +38,13 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
     return {**home.database.write(work), "uploads": home.store.delete_abandoned(oldest)}
 
 
-def watch_horizon(home: ServerHome, settings: Settings) -> bool:
-    """Log a warning if a transaction holds back the change feed; returns whether one does."""
-    with home.database.read_session() as session:
-        age = horizon_age_s(session)
-    if age > settings.stalled_after_s:
-        log("change feed stalled", level=WARNING, oldest_transaction_s=round(age))
-    return age > settings.stalled_after_s
-
-
 @asynccontextmanager
 async def housekeeping(home: ServerHome, settings: Settings) -> AsyncIterator[None]:
     """Tidy now and every few hours, and watch the change feed, while the block runs."""
+    watch = HorizonWatch(home.database, settings.stalled_after_s)
     tasks = [
-        asyncio.create_task(_repeat(EVERY_S, tidy, home, settings)),
-        asyncio.create_task(_repeat(WATCH_EVERY_S, watch_horizon, home, settings)),
+        asyncio.create_task(_repeat(EVERY_S, partial(tidy, home, settings))),
+        asyncio.create_task(_repeat(WATCH_EVERY_S, watch.look)),
     ]
     try:
         yield
@@ -62,15 +56,10 @@ async def housekeeping(home: ServerHome, settings: Settings) -> AsyncIterator[No
                 await task
 
 
-async def _repeat(
-    seconds: float,
-    work: Callable[[ServerHome, Settings], object],
-    home: ServerHome,
-    settings: Settings,
-) -> None:
+async def _repeat(seconds: float, work: Callable[[], object]) -> None:
     while True:
         try:
-            await run_in_threadpool(work, home, settings)
+            await run_in_threadpool(work)
         except Exception as error:  # noqa: BLE001 - housekeeping tries again, it stops nothing
             log("housekeeping failed", level=ERROR, error=error)
         await asyncio.sleep(seconds)

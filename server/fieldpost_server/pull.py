@@ -64,16 +64,16 @@ def read_delta(
         max_keys: with more changed keys than this a table is sent whole.
     """
     captured = captured_tables(app)
-    changes = read_changes(session, cursor, captured)
+    changes = read_changes(session, cursor, captured, max_keys=max_keys)
     now = str(replace(changes.cursor, plan=plan_id))
     if changes.reset:
         return Delta(now, reset=True)
     delta = Delta(now)
     every = set(plan) if cursor.plan != plan_id else set(whole) & set(plan)
-    swept = _swept(plan, changes, {table.name for table in captured}, max_keys)
-    candidates = _candidates(session, app, plan, changes, without=every | swept)
+    whole_tables = every | _swept(plan, changes, {table.name for table in captured})
+    candidates = _candidates(session, app, plan, changes, whole_tables, max_keys)
     for name, entry in plan.items():
-        if name in every or name in swept or len(candidates[name]) > max_keys:
+        if name in whole_tables:
             delta.replace.append(name)
             delta.put[name] = [entry.to_wire(row) for row in session.execute(entry.select())]
         elif candidates[name]:
@@ -84,7 +84,7 @@ def read_delta(
     return delta
 
 
-def _swept(plan: Plan, changes: ChangeSet, captured: set[str], max_keys: int) -> set[str]:
+def _swept(plan: Plan, changes: ChangeSet, captured: set[str]) -> set[str]:
     """Return the tables of which any row may have come or gone, and the child lists below them."""
     touched = {*changes.changed, *changes.whole}
     swept = {
@@ -94,20 +94,30 @@ def _swept(plan: Plan, changes: ChangeSet, captured: set[str], max_keys: int) ->
         or entry.watches & touched
         # nobody knows what happens in a table without a key
         or entry.watches - captured
-        or len(changes.changed.get(name, ())) > max_keys
     }
+    return _with_all_below(plan, swept)
+
+
+def _with_all_below(plan: Plan, names: set[str]) -> set[str]:
+    """Return these tables and the child lists below them, at any depth."""
+    swept = set(names)
     while below := {n for n, e in plan.items() if swept & {p for p, _ in e.parents}} - swept:
         swept |= below
     return swept
 
 
 def _candidates(
-    session: Session, app: App, plan: Plan, changes: ChangeSet, *, without: set[str]
+    session: Session,
+    app: App,
+    plan: Plan,
+    changes: ChangeSet,
+    whole: set[str],
+    max_keys: int,
 ) -> dict[str, set[Key]]:
     """Return the keys that changed, and those of the child rows of records that changed.
 
     A record that enters the scope brings its children although they did not change themselves.
-    Tables in `without` are sent whole anyway.
+    Tables in `whole` are left out; those with more than `max_keys` are added to it, with all below.
     """
     found = {name: set(changes.changed.get(name, ())) for name in plan}
     fresh = {name: set(keys) for name, keys in found.items() if keys}
@@ -115,12 +125,15 @@ def _candidates(
         parent, keys = fresh.popitem()
         for name, entry in plan.items():
             for other, pairs in entry.parents:
-                if other != parent or name in without:
+                if other != parent or name in whole:
                     continue
                 # a table may be below several others, and they below each other: until none is new
-                more = _children(session, app, entry, parent, pairs, keys) - found[name]
-                if more:
-                    found[name] |= more
+                below = _children(session, app, entry, parent, pairs, keys, most=max_keys + 1)
+                more = below - found[name]
+                found[name] |= more
+                if len(found[name]) > max_keys:
+                    whole |= _with_all_below(plan, {name})
+                elif more:
                     fresh.setdefault(name, set()).update(more)
     return found
 
@@ -132,26 +145,27 @@ def _children(
     parent: str,
     pairs: tuple[tuple[str, str], ...],
     parents: set[Key],
+    *,
+    most: int,
 ) -> set[Key]:
+    """Return the keys of the rows below these parents, but hardly more than `most`."""
     model = app.models[parent]
-    links = [(entry.model.column(theirs), ours) for theirs, ours in pairs]
-    if len(links) != 1 or model.key != (links[0][1],):
-        joined = [column == model.column(ours) for column, ours in links]
-        query = sa.select(*entry.key_columns).join(model.table, sa.and_(*joined))
+    linked = {above: entry.model.column(below) for below, above in pairs}
+    query = sa.select(*entry.key_columns)
+    if linked.keys() >= set(model.key):
+        # not through the parent's row: it may be gone, and its child rows left behind
+        columns = [linked[attribute] for attribute in model.key]
+    else:
         columns = list(model.table.primary_key.columns)
-        return {
-            tuple(row)
-            for chunk in _chunks(parents)
-            for row in session.execute(query.where(_is_one_of(columns, chunk)))
-        }
-    column = links[0][0]
-    return {
-        tuple(row)
-        for chunk in _chunks(parents)
-        for row in session.execute(
-            sa.select(*entry.key_columns).where(column.in_([key[0] for key in chunk]))
-        )
-    }
+        joined = (model.column(above) == below for above, below in linked.items())
+        query = query.join(model.table, sa.and_(*joined)).distinct()
+    found: set[Key] = set()
+    for chunk in _chunks(parents):
+        rows = session.execute(query.where(_is_one_of(columns, chunk)).limit(most))
+        found.update(tuple(row) for row in rows)
+        if len(found) >= most:
+            break
+    return found
 
 
 def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta) -> None:

@@ -37,7 +37,8 @@ class Settings:
             longer gets a full download.
         signing_secret_file: file with a secret that the key of receipts is encrypted with in the
             database; empty means that the key lies there as it is.
-        stalled_after_s: health warns when the oldest running transaction is older, in seconds.
+        stalled_after_s: health and log warn when the transaction that holds back the change feed
+            is older, in seconds.
     """
 
     app: str = ""

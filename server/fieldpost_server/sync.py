@@ -1,4 +1,4 @@
-"""The calls that a device makes: register, push, image, pull, attachments (`docs/protocol.md`)."""
+"""The calls that a device makes: register, push, image, pull (`docs/protocol.md`)."""
 
 import gzip
 import json
@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from fieldpost.errors import Code, Forbidden, InputError, NotFound, problem
-from fieldpost.home import Upload
+from fieldpost.errors import Code, Forbidden, InputError, problem
+from fieldpost.jsontext import parse
 from fieldpost.pages import Page
-from fieldpost.protocol import DEVICE_HEADER, OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
+from fieldpost.protocol import DEVICE_HEADER
 from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
@@ -32,6 +32,7 @@ from fieldpost_server.pull import cursor_now, read_delta
 from fieldpost_server.relations import kept_receipts, missing_numbers
 from fieldpost_server.replication import plan_for
 from fieldpost_server.settings import Settings
+from fieldpost_server.uploads import Uploads, check_protocol
 
 GZIP_LEVEL = 5
 MAX_ASKED = 1_000
@@ -53,7 +54,6 @@ class Sync:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        upload = "/sync/attachments/{sha256}"
         return [
             Route("/sync/device", self.register, methods=["POST"]),
             Route("/sync/keys", self.keys, methods=["GET"]),
@@ -61,22 +61,19 @@ class Sync:
             Route("/sync/receipts", self.receipts, methods=["POST"]),
             Route("/sync/image", self.image, methods=["GET"]),
             Route("/sync/pull", self.pull, methods=["GET"]),
-            Route(upload, self.upload, methods=["PATCH"]),
-            Route(upload, self.offset, methods=["HEAD"]),
-            Route(upload, self.download, methods=["GET"]),
-            Route("/attachments/{sha256}", self.download, methods=["GET"]),
-            Route("/attachments/{sha256}", self.stage, methods=["PUT"]),
+            *Uploads(self.home).routes(),
         ]
 
     # devices
 
     async def register(self, request: Request) -> Response:
         """Take a device in, or greet one that is known."""
+        check_protocol(request)
         user = _user(request)
         try:
-            data = json.loads(await request.body())
+            data = parse(await request.body())
             device = data["device"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             device = None
         if not _is_device_id(device):
             reason = "'device' must be text that begins with 'd-'"
@@ -138,12 +135,10 @@ class Sync:
         return row
 
     def _check_device(self, request: Request, session: Session) -> str:
-        protocol = request.headers.get(PROTOCOL_HEADER, str(PROTOCOL))
-        if not protocol.isdecimal() or not OLDEST_PROTOCOL <= int(protocol) <= PROTOCOL:
-            known = f"{OLDEST_PROTOCOL} to {PROTOCOL}"
-            raise InputError([problem(Code.UNKNOWN_PROTOCOL, protocol=protocol[:20], known=known)])
+        check_protocol(request)
         device = request.headers.get(DEVICE_HEADER, "")
-        if self._find(session, _user(request), device) is None:
+        # no database need look for what was never registered; PostgreSQL knows no text with NUL
+        if not _is_device_id(device) or self._find(session, _user(request), device) is None:
             raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
         return device
 
@@ -204,8 +199,8 @@ class Sync:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
         device = await run_in_threadpool(self._known_device, request)
         try:
-            ids = json.loads(await request.body())["envelopes"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            ids = parse(await request.body())["envelopes"]
+        except (ValueError, KeyError, TypeError):
             ids = None
         if not _are_ids(ids):
             reason = f"'envelopes' must be a list of at most {MAX_ASKED} ids"
@@ -273,63 +268,6 @@ class Sync:
             }
         )
 
-    # attachments
-
-    async def offset(self, request: Request) -> Response:
-        """Say how much of an upload has arrived."""
-        sha256 = request.path_params["sha256"]
-        there = await run_in_threadpool(self.home.store.offset, sha256, _user(request))
-        return Response(headers={"Upload-Offset": str(there), "Cache-Control": "no-store"})
-
-    async def upload(self, request: Request) -> Response:
-        """Take the next piece of an upload."""
-        offset, size = _number(request, "upload-offset"), _number(request, "upload-length")
-        type_ = request.headers.get("upload-type", "application/octet-stream")[:255]
-        piece = await request.body()
-        there = await run_in_threadpool(
-            self.home.store.append,
-            request.path_params["sha256"],
-            _user(request),
-            offset,
-            size,
-            type_,
-            piece,
-        )
-        return Response(status_code=204, headers={"Upload-Offset": str(there)})
-
-    async def stage(self, request: Request) -> Response:
-        """Take a whole file while a form is being filled in online."""
-        name = request.query_params.get("name", "file")
-        upload = Upload(name, request.headers.get("content-type", ""), await request.body())
-        kept = await run_in_threadpool(self.home.store.keep, upload, _user(request))
-        if kept.sha256 != request.path_params["sha256"]:
-            raise InputError([problem(Code.UPLOAD_HASH)])
-        return JSONResponse(kept.to_json(), 201)
-
-    async def download(self, request: Request) -> Response:
-        """Send an attachment; only who saw its record knows its digest, and so its address."""
-        sha256 = request.path_params["sha256"]
-        path = self.home.store.path(sha256)
-        known = await run_in_threadpool(self._known, sha256)
-        if known is None or not path.exists():
-            raise NotFound([problem(Code.NOT_FOUND)])
-        headers = {
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        }
-        shown = "inline" if known.type.startswith("image/") else "attachment"
-        return FileResponse(
-            path,
-            media_type=known.type,
-            headers=headers,
-            filename=known.name or sha256,
-            content_disposition_type=shown,
-        )
-
-    def _known(self, sha256: str) -> Any:
-        with self.home.session() as session:
-            return self.home.store.find(session, sha256)
-
 
 def _user(request: Request) -> User:
     user: User = request.scope[USER]
@@ -346,11 +284,3 @@ def _are_ids(ids: object) -> bool:
     if not isinstance(ids, list) or len(ids) > MAX_ASKED:
         return False
     return all(isinstance(i, str) and 0 < len(i) <= 100 and i.isprintable() for i in ids)
-
-
-def _number(request: Request, header: str) -> int:
-    text = request.headers.get(header, "")
-    if not text.isascii() or not text.isdecimal() or len(text) > 15:
-        reason = f"the header {header} must be a number of bytes"
-        raise InputError([problem(Code.MALFORMED, header, reason=reason)])
-    return int(text)

@@ -394,17 +394,21 @@ def test_a_dump_restored_elsewhere_starts_a_new_history(feed: Database) -> None:
     assert since(feed, before).reset
 
 
-def test_a_stalled_horizon_is_measured(feed: Database) -> None:
-    """The age of the oldest running writer is known."""
+def test_however_much_has_changed_few_keys_are_read(feed: Database) -> None:
+    """A table with too many changed keys counts as changed whole; others keep theirs (R66)."""
+    before = cursor_of(feed)
+    many = [{"id": number} for number in range(200)]
+    run(feed, sa.insert(site).values(many), "DELETE FROM site WHERE id > 50")
+    run(feed, sa.insert(odd).values(("x", tables.utc_now().date(), 1)))
+
     with feed.read_session() as session:
-        assert changes.horizon_age_s(session) < 5
-    if feed.dialect != "postgresql":
-        return
-    with feed.engine.connect() as slow:
-        slow.execute(sa.insert(site).values(id=1))
-        slow.exec_driver_sql("SELECT pg_sleep(0.05)")
-        with feed.read_session() as session:
-            assert changes.horizon_age_s(session) >= 0.05
+        rows = session.execute(changes._changed_keys(session, before.position, 21)).all()
+        found = changes.read_changes(session, before, TABLES, max_keys=20)
+        all_of_them = changes.read_changes(session, before, TABLES, max_keys=200)
+
+    assert 21 + 1 == len(rows)
+    assert ({"site"}, {odd.name}) == (found.whole, set(found.changed))
+    assert (set(), 200) == (all_of_them.whole, len(all_of_them.changed["site"]))
 
 
 def test_cursors_survive_their_text() -> None:

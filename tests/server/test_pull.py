@@ -127,6 +127,31 @@ def test_deleted_rows_go(office: Any) -> None:
     assert differences(device, answer) == []
 
 
+def test_rows_that_were_left_behind_go_with_their_parent(office: Any) -> None:
+    """A program that looks at no foreign keys deletes a parent alone: its child rows go (R46)."""
+    given = {"order_id": 1, "dose_number": 3, "value": 1}
+    office.run(
+        sa.insert(Dose).values(order_id=1, number=3, amount=1),
+        sa.insert(Reading).values(id=uuid.uuid4(), **given),
+    )
+    device = office.device("anna")
+    is_postgresql = office.database.dialect == "postgresql"
+    careless = (
+        "SET session_replication_role = replica" if is_postgresql else "PRAGMA foreign_keys=0"
+    )
+    with office.database.engine.connect() as connection:
+        # SQLite heeds the pragma outside of transactions only
+        connection.connection.cursor().execute(careless)
+        connection.execute(sa.delete(Dose))
+        connection.commit()
+        connection.invalidate()
+
+    answer = device.pull()
+
+    assert device.read(sa.select(Reading.id)) == []
+    assert differences(device, answer) == []
+
+
 def test_composite_and_uuid_keys_are_removed_by_their_values(office: Any) -> None:
     """Keys of every kind travel as the device stores them (R36)."""
     reading = uuid.uuid4()
@@ -157,6 +182,22 @@ def test_many_changes_send_the_table_whole(office: Any) -> None:
         assert {"visit", "order", "dose", "reading"} <= set(answer["replace"])
         assert len(device.read(VISITS)) == 51
         assert keys(device.read(ORDERS)) == {1, 2}
+        assert differences(device, answer) == []
+
+
+def test_many_child_rows_of_few_records_send_the_table_whole(office: Any) -> None:
+    """Child rows beyond the limit are not gathered one by one, nor those below them (R46, R66)."""
+    orders = [{"id": n, "visit_id": 2, "group": "many"} for n in range(1000, 1050)]
+    doses = [{"order_id": n, "number": 1, "amount": 1} for n in range(1000, 1050)]
+    office.run(sa.insert(Order).values(orders), sa.insert(Dose).values(doses))
+    with office_like(office, max_pull_keys=20) as narrow:
+        device = narrow.device("anna")
+        office.run(sa.update(Visit).where(Visit.id == 2).values(nurse="anna"))
+        answer = device.pull()
+
+        assert {"order", "dose", "reading"} == set(answer["replace"])
+        assert [2] == [row["id"] for row in answer["put"]["visit"]]
+        assert len(device.read(ORDERS)) == 52
         assert differences(device, answer) == []
 
 
