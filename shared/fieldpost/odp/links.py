@@ -6,6 +6,7 @@ What a user may not see is neither shown to her, nor linked or taken away by her
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,11 +21,14 @@ from fieldpost.fields import Field
 from fieldpost.folding import folded
 from fieldpost.models import Key, Model
 from fieldpost.odp.keys import resolved
+from fieldpost.odp.statements import has_key, kept, key_values
 from fieldpost.pages import Form
 from fieldpost.users import User
 from fieldpost.values import ValueProblem
 
 _CHUNK_KEYS = 200
+_SOME = "fieldpost_some"
+"""The parameter for several keys."""
 
 
 def condition_of(app: App, user: User, target: Model) -> list[sa.ColumnElement[bool]]:
@@ -50,15 +54,18 @@ class Links:
 
     def keys(self, field: Field, model: Model, row: Any) -> list[Key]:
         """Return the keys of the rows that a row is linked to."""
+        query = kept(self.session, ("keys", id(field), self.user), lambda: self._keys_of(field))
+        found = self.session.execute(query, key_values(model.key_of(row)))
+        return [tuple(key) for key in found]
+
+    def _keys_of(self, field: Field) -> sa.Select[Any]:
         how, target = _how(field), self.target(field)
         link = how.link.table.alias()
-        columns = [target.column(attribute) for attribute in target.key]
-        query = (
-            sa.select(*columns)
+        return (
+            sa.select(*(target.column(attribute) for attribute in target.key))
             .join_from(target.table, link, _joined(link, how, target))
-            .where(_is_one_of(link, how.owner_columns, [model.key_of(row)]), *self.seen(target))
+            .where(*has_key([link.c[name] for name in how.owner_columns]), *self.seen(target))
         )
-        return [tuple(found) for found in self.session.execute(query)]
 
     def rows(self, field: Field, model: Model, owners: Sequence[Any]) -> dict[Key, list[Any]]:
         """Return the rows that each of several rows is linked to, by its key and in order."""
@@ -88,6 +95,24 @@ class Links:
             query = sa.select(target.cls).where(same, *self.seen(target))
             found += self.session.scalars(query.order_by(*ordered(target)))
         return found
+
+    def existing_keys(self, target: Model, keys: Iterable[Key]) -> set[Key]:
+        """Return those of the keys whose rows are there and may be seen by the user."""
+        if len(target.key) > 1:
+            return {target.key_of(row) for row in self.existing(target, keys)}
+        query = kept(
+            self.session, ("existing", target.name, self.user), lambda: self._key_exists(target)
+        )
+        found = set[Key]()
+        for some in _chunks([key for key in keys if target.can_hold(key)]):
+            rows = self.session.execute(query, {_SOME: [key[0] for key in some]})
+            found.update(tuple(row) for row in rows)
+        return found
+
+    def _key_exists(self, target: Model) -> sa.Select[Any]:
+        column = target.column(target.key[0])
+        among = column.in_(sa.bindparam(_SOME, expanding=True))
+        return sa.select(column).where(among, *self.seen(target))
 
     def seen(self, target: Model) -> list[sa.ColumnElement[bool]]:
         """Return the condition for rows that the user may see."""
@@ -170,19 +195,21 @@ class LinkWork:
         """Write what was noted; the rows themselves are flushed."""
         for change in self._changes:
             how = _how(change.field)
-            owner = dict(zip(how.owner_columns, change.model.key_of(change.row), strict=True))
-            table = how.link.table
+            key = change.model.key_of(change.row)
+            owner = dict(zip(how.owner_columns, key, strict=True))
+            connection = self.session.connection()
             if change.remove:
-                gone = _is_one_of(table, how.target_columns, sorted(change.remove, key=repr))
-                mine = _is_one_of(table, how.owner_columns, [tuple(owner.values())])
-                self.session.execute(sa.delete(table).where(mine, gone))
+                mine = key_values(key)
+                for statement, values in _deletes(how, sorted(change.remove, key=repr)):
+                    connection.execute(statement, {**mine, **values})
             added = [
                 {**owner, **dict(zip(how.target_columns, key, strict=True))}
                 for key in sorted(change.add, key=repr)
             ]
             if added:
-                self.session.execute(self._insert(table), added)
-            self._touch(change)
+                connection.execute(_insert(how.link.table, connection.dialect.name), added)
+            if (touch := _touch(change.model)) is not None:
+                connection.execute(touch, key_values(key))
             self._forget(change)
         self._changes.clear()
 
@@ -200,31 +227,8 @@ class LinkWork:
             return False
         # rows of this very form, whose keys are real from the start
         new = {target.key_of(r) for r in self.session.new if type(r) is target.cls}
-        there = {target.key_of(r) for r in self.links.existing(target, keys - new)}
-        return bool(keys - new - there)
-
-    def _insert(self, table: sa.Table) -> Any:
-        """Return an insert that another program's same link does not stop."""
-        if self.session.connection().dialect.name != "postgresql":
-            return sqlite.insert(table).on_conflict_do_nothing()
-        from sqlalchemy.dialects import postgresql  # not on devices
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-
-    def _touch(self, change: _Change) -> None:
-        """Write the row itself as it is.
-
-        Whoever changes its links at the same time has to begin anew on PostgreSQL, and a column's
-        `onupdate` sees that the record was changed.
-        """
-        table, model = change.model.table, change.model
-        plain = [c for c in table.columns if c.computed is None and c.identity is None]
-        plain.sort(key=lambda c: c.primary_key)
-        if not plain:
-            return
-        attributes = zip(table.primary_key.columns, model.key_of(change.row), strict=True)
-        same = (column == value for column, value in attributes)
-        self.session.execute(sa.update(table).where(*same).values({plain[0]: plain[0]}))
+        wanted = keys - new
+        return bool(wanted and wanted - self.links.existing_keys(target, wanted))
 
     def _forget(self, change: _Change) -> None:
         """Let the objects read again what they know of the links."""
@@ -236,6 +240,53 @@ class LinkWork:
             for other in list(self.session.identity_map.values()):
                 if type(other) is target:
                     self.session.expire(other, [back])
+
+
+@cache
+def _insert(table: sa.Table, dialect: str) -> Any:
+    """Return an insert that another program's same link does not stop."""
+    if dialect != "postgresql":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql  # not on devices
+
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _deletes(how: Association, keys: Sequence[Key]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield deletes of one row's links to others, with their parameters but the row's own key."""
+    delete = _delete(how.link.table, how.owner_columns)
+    if len(how.target_columns) > 1:
+        yield delete.where(_is_one_of(how.link.table, how.target_columns, keys)), {}
+        return
+    yield _delete_some(how.link.table, how.owner_columns, how.target_columns[0]), {
+        _SOME: [key[0] for key in keys]
+    }
+
+
+@cache
+def _delete(table: sa.Table, owner: tuple[str, ...]) -> sa.Delete:
+    return sa.delete(table).where(*has_key([table.c[name] for name in owner]))
+
+
+@cache
+def _delete_some(table: sa.Table, owner: tuple[str, ...], target: str) -> sa.Delete:
+    some = table.c[target].in_(sa.bindparam(_SOME, expanding=True))
+    return _delete(table, owner).where(some)
+
+
+@cache
+def _touch(model: Model) -> sa.Update | None:
+    """Return what writes a row itself as it is.
+
+    Whoever changes its links at the same time has to begin anew on PostgreSQL, and a column's
+    `onupdate` sees that the record was changed.
+    """
+    plain = [c for c in model.table.columns if c.computed is None and c.identity is None]
+    plain.sort(key=lambda c: c.primary_key)
+    if not plain:
+        return None
+    same = has_key(list(model.table.primary_key.columns))
+    return sa.update(model.table).where(*same).values({plain[0]: plain[0]})
 
 
 def _is_updated(column: Any) -> bool:

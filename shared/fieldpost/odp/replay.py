@@ -26,6 +26,7 @@ from fieldpost.odp.integrity import (
 from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
 from fieldpost.odp.links import LinkWork
 from fieldpost.odp.merge import Merge
+from fieldpost.odp.statements import find
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.pages import Changes, Form
 from fieldpost.receipts import NewKey, Outcome
@@ -84,7 +85,7 @@ class _Replay:
     fresh: dict[tuple[str, int], int] = field(default_factory=dict)
     flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
-    there: set[tuple[str, Any]] = field(default_factory=set)
+    there: dict[tuple[str, Any], Any] = field(default_factory=dict)
     inserted: dict[str, set[Key]] = field(default_factory=dict)
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
@@ -296,7 +297,7 @@ class _Replay:
         real = self._real_key(model, operation.key)
         if real is None:
             return None
-        return self.session.get(model.cls, real, with_for_update=True if self.locking else None)
+        return find(self.session, model, real, locking=self.locking)
 
     def _real_key(self, model: Model, data: Sequence[Any]) -> Key | None:
         """Return a key with the real values of its temporary parts; None where it is none."""
@@ -340,8 +341,9 @@ class _Replay:
             return
         if (target.name, value) in self.there:
             return  # twenty child rows point to one parent
-        if self.session.get(target.cls, (value,)) is not None:
-            self.there.add((target.name, value))
+        if (row := find(self.session, target, (value,))) is not None:
+            # held on to: the session would forget it, and rules that look at it read it again
+            self.there[target.name, value] = row
         else:
             new = self.session.new
             if any(type(r) is target.cls and target.key_of(r) == (value,) for r in new):
