@@ -113,7 +113,7 @@ def _field_denials(
 
 def is_in_scope(session: Session, page: Page, user: User, key: Key) -> bool:
     """Say whether the user may see the record with this key on this page."""
-    query = kept(session, ("scope", id(page), user), lambda: _in_scope(page, user))
+    query: Any = kept(session, ("scope", id(page), user), lambda: _in_scope(page, user))
     return query is None or session.execute(query, key_values(key)).first() is not None
 
 

@@ -6,11 +6,9 @@ What a user may not see is neither shown to her, nor linked or taken away by her
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
@@ -21,14 +19,21 @@ from fieldpost.fields import Field
 from fieldpost.folding import folded
 from fieldpost.models import Key, Model
 from fieldpost.odp.keys import resolved
-from fieldpost.odp.statements import has_key, kept, key_values
+from fieldpost.odp.statements import (
+    SOME,
+    delete_links,
+    has_key,
+    insert_links,
+    is_one_of,
+    kept,
+    key_values,
+    touch_row,
+)
 from fieldpost.pages import Form
 from fieldpost.users import User
 from fieldpost.values import ValueProblem
 
 _CHUNK_KEYS = 200
-_SOME = "fieldpost_some"
-"""The parameter for several keys."""
 
 
 def condition_of(app: App, user: User, target: Model) -> list[sa.ColumnElement[bool]]:
@@ -77,7 +82,7 @@ class Links:
             query = (
                 sa.select(target.cls, *own)
                 .join_from(target.table, link, _joined(link, how, target))
-                .where(_is_one_of(link, how.owner_columns, keys), *self.seen(target))
+                .where(is_one_of(link, how.owner_columns, keys), *self.seen(target))
                 .order_by(*ordered(target))
             )
             for row, *key in self.session.execute(query):
@@ -105,13 +110,13 @@ class Links:
         )
         found = set[Key]()
         for some in _chunks([key for key in keys if target.can_hold(key)]):
-            rows = self.session.execute(query, {_SOME: [key[0] for key in some]})
+            rows = self.session.execute(query, {SOME: [key[0] for key in some]})
             found.update(tuple(row) for row in rows)
         return found
 
     def _key_exists(self, target: Model) -> sa.Select[Any]:
         column = target.column(target.key[0])
-        among = column.in_(sa.bindparam(_SOME, expanding=True))
+        among = column.in_(sa.bindparam(SOME, expanding=True))
         return sa.select(column).where(among, *self.seen(target))
 
     def seen(self, target: Model) -> list[sa.ColumnElement[bool]]:
@@ -200,15 +205,15 @@ class LinkWork:
             connection = self.session.connection()
             if change.remove:
                 mine = key_values(key)
-                for statement, values in _deletes(how, sorted(change.remove, key=repr)):
+                for statement, values in delete_links(how, sorted(change.remove, key=repr)):
                     connection.execute(statement, {**mine, **values})
             added = [
                 {**owner, **dict(zip(how.target_columns, key, strict=True))}
                 for key in sorted(change.add, key=repr)
             ]
             if added:
-                connection.execute(_insert(how.link.table, connection.dialect.name), added)
-            if (touch := _touch(change.model)) is not None:
+                connection.execute(insert_links(how.link.table, connection.dialect.name), added)
+            if (touch := touch_row(change.model)) is not None:
                 connection.execute(touch, key_values(key))
             self._forget(change)
         self._changes.clear()
@@ -242,53 +247,6 @@ class LinkWork:
                     self.session.expire(other, [back])
 
 
-@cache
-def _insert(table: sa.Table, dialect: str) -> Any:
-    """Return an insert that another program's same link does not stop."""
-    if dialect != "postgresql":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import postgresql  # not on devices
-
-    return postgresql.insert(table).on_conflict_do_nothing()
-
-
-def _deletes(how: Association, keys: Sequence[Key]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield deletes of one row's links to others, with their parameters but the row's own key."""
-    delete = _delete(how.link.table, how.owner_columns)
-    if len(how.target_columns) > 1:
-        yield delete.where(_is_one_of(how.link.table, how.target_columns, keys)), {}
-        return
-    yield _delete_some(how.link.table, how.owner_columns, how.target_columns[0]), {
-        _SOME: [key[0] for key in keys]
-    }
-
-
-@cache
-def _delete(table: sa.Table, owner: tuple[str, ...]) -> sa.Delete:
-    return sa.delete(table).where(*has_key([table.c[name] for name in owner]))
-
-
-@cache
-def _delete_some(table: sa.Table, owner: tuple[str, ...], target: str) -> sa.Delete:
-    some = table.c[target].in_(sa.bindparam(_SOME, expanding=True))
-    return _delete(table, owner).where(some)
-
-
-@cache
-def _touch(model: Model) -> sa.Update | None:
-    """Return what writes a row itself as it is.
-
-    Whoever changes its links at the same time has to begin anew on PostgreSQL, and a column's
-    `onupdate` sees that the record was changed.
-    """
-    plain = [c for c in model.table.columns if c.computed is None and c.identity is None]
-    plain.sort(key=lambda c: c.primary_key)
-    if not plain:
-        return None
-    same = has_key(list(model.table.primary_key.columns))
-    return sa.update(model.table).where(*same).values({plain[0]: plain[0]})
-
-
 def _is_updated(column: Any) -> bool:
     return column.onupdate is not None or column.server_onupdate is not None
 
@@ -306,13 +264,6 @@ def _fields_in(operation: Operation, form: Form) -> list[Field]:
 def _joined(link: Any, how: Association, target: Model) -> sa.ColumnElement[bool]:
     pairs = zip(how.target_columns, target.key, strict=True)
     return sa.and_(*(link.c[column] == target.column(attribute) for column, attribute in pairs))
-
-
-def _is_one_of(table: Any, names: Sequence[str], keys: Sequence[Key]) -> sa.ColumnElement[bool]:
-    columns: list[sa.Column[Any]] = [table.c[name] for name in names]
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    return sa.or_(*(sa.and_(*(c == v for c, v in zip(columns, key, strict=True))) for key in keys))
 
 
 def _chunks(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

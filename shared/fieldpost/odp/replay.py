@@ -19,6 +19,7 @@ from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
 from fieldpost.odp.drift import in_present_names
 from fieldpost.odp.integrity import (
     integrity_problems,
+    is_written_first,
     missing_parents,
     repeated_key,
     rows_that_refer,
@@ -220,8 +221,9 @@ class _Replay:
         for attribute, value in values.items():
             if attribute == model.generated_key or attribute in model.links:
                 continue
-            real = self._resolve(model, attribute, value)
-            self._check_reference(operation, model, attribute, real)
+            if (real := self._parent_key(place, attribute, value)) is None:
+                real = self._resolve(model, attribute, value)
+                self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self._give_key(operation, model, row)
         if model.key_of(row) in self.inserted.setdefault(model.name, set()):
@@ -234,6 +236,17 @@ class _Replay:
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
+
+    def _parent_key(self, place: Place, attribute: str, value: Any) -> Any:
+        """Return the key of a new parent row where it is known: both are written at once."""
+        parent = next((theirs for ours, theirs in place.pairs if ours == attribute), None)
+        if parent is None or place.parent is None or not is_temporary(value):
+            return None
+        above = place.parent.form.model
+        row = self.unflushed.get((above.name, value))
+        if row is None or not is_written_first(above, place.form.model):
+            return None
+        return getattr(row, parent)
 
     def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
         """Fill in the parts of the key that 'set' does not hold."""
