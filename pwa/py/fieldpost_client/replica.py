@@ -6,6 +6,7 @@ It is one SQLite database in memory, stored in IndexedDB as pieces by content ha
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,27 +42,34 @@ class Replica:
     """
 
     def __init__(self, app: App, image: bytes = b"") -> None:
+        if image and not image.startswith(_MAGIC):
+            raise Unreadable("it does not begin as a database does")
         self.app = app
-        self.engine = _engine(image)
-        self.connection = self.engine.connect()
+        self.connection = _engine().connect()
         try:
+            if image:
+                # a database in memory has no write-ahead log; the header says whether there was one
+                self._driver.deserialize(image[:18] + b"\1\1" + image[20:])
             with self.connection.begin():
                 self.is_outdated = _fit_schema(self.connection, app)
-        except sa.exc.DatabaseError as error:
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             self.close()
             raise Unreadable(str(error)) from error
 
     def close(self) -> None:
         """Give the memory back."""
         self.connection.close()
-        self.engine.dispose()
 
     def image(self) -> bytes:
         """Return the bytes of the database."""
+        return self._driver.serialize()
+
+    @property
+    def _driver(self) -> sqlite3.Connection:
         driver = self.connection.connection.driver_connection
         if not isinstance(driver, sqlite3.Connection):
             raise TypeError("the replica needs Python's own sqlite3")
-        return driver.serialize()
+        return driver
 
     def apply(self, answer: Mapping[str, Any]) -> None:
         """Put, remove and replace the rows of a pull's answer, in one transaction.
@@ -132,19 +140,19 @@ class Replica:
         self.connection.execute(insert, values)
 
 
-def _engine(image: bytes) -> sa.Engine:
-    if image and not image.startswith(_MAGIC):
-        raise Unreadable("it does not begin as a database does")
+@cache
+def _engine() -> sa.Engine:
+    """Return the engine of all replicas; each connection is a database of its own, in memory.
 
-    def open_image() -> sqlite3.Connection:
+    SQLAlchemy keeps compiled statements with their engine: a working copy that is made anew finds
+    them, and so does a start from the memory snapshot.
+    """
+
+    def open_memory() -> sqlite3.Connection:
         # no implicit transactions: they would end where nobody asked
-        driver = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        if image:
-            # a database in memory has no write-ahead log; the header says whether there was one
-            driver.deserialize(image[:18] + b"\1\1" + image[20:])
-        return driver
+        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
-    engine = sa.create_engine("sqlite://", creator=open_image, poolclass=sa.StaticPool)
+    engine = sa.create_engine("sqlite://", creator=open_memory, poolclass=sa.NullPool)
     add_folding(engine)
 
     @sa.event.listens_for(engine, "begin")
