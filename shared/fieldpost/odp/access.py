@@ -122,8 +122,8 @@ def _in_scope(page: Page, user: User) -> sa.Select[Any] | None:
     if condition is None:
         return None
     columns = [page.spec.column(attribute) for attribute in page.spec.key]
-    query = sa.select(sa.literal_column("1")).select_from(page.model)
-    return query.where(condition, *has_key(columns))
+    there: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(page.model)
+    return there.where(condition, *has_key(columns))
 
 
 def key_condition(model: Model, key: Key) -> sa.ColumnElement[bool]:
