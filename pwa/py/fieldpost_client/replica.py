@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
 from fieldpost.associations import LinkTable
@@ -140,6 +142,27 @@ class Replica:
         self.connection.execute(insert, values)
 
 
+class QuickSavepoints(SQLiteDialect_pysqlite):
+    """SQLite, but for SQLAlchemy's way to compile the statements of each savepoint anew."""
+
+    supports_statement_cache = True
+
+    def do_savepoint(self, connection: sa.Connection, name: str) -> None:
+        """Begin a savepoint."""
+        connection.exec_driver_sql(f"SAVEPOINT {name}")
+
+    def do_rollback_to_savepoint(self, connection: sa.Connection, name: str) -> None:
+        """Undo what was done since the savepoint."""
+        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+
+    def do_release_savepoint(self, connection: sa.Connection, name: str) -> None:
+        """End a savepoint and keep what was done."""
+        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+
+
+registry.register("sqlite.fieldpost", __name__, "QuickSavepoints")
+
+
 @cache
 def _engine() -> sa.Engine:
     """Return the engine of all replicas; each connection is a database of its own, in memory.
@@ -152,7 +175,7 @@ def _engine() -> sa.Engine:
         # no implicit transactions: they would end where nobody asked
         return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
-    engine = sa.create_engine("sqlite://", creator=open_memory, poolclass=sa.NullPool)
+    engine = sa.create_engine("sqlite+fieldpost://", creator=open_memory, poolclass=sa.NullPool)
     add_folding(engine)
 
     @sa.event.listens_for(engine, "begin")

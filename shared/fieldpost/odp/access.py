@@ -11,7 +11,7 @@ from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
-from fieldpost.odp.statements import find, has_key, kept, key_values
+from fieldpost.odp.statements import find, has_key, kept, key_values, rows_of
 from fieldpost.pages import Form, Page
 from fieldpost.users import User
 
@@ -114,7 +114,7 @@ def _field_denials(
 def is_in_scope(session: Session, page: Page, user: User, key: Key) -> bool:
     """Say whether the user may see the record with this key on this page."""
     query: Any = kept(session, ("scope", id(page), user), lambda: _in_scope(page, user))
-    return query is None or session.execute(query, key_values(key)).first() is not None
+    return query is None or bool(rows_of(session, query, key_values(key)))
 
 
 def _in_scope(page: Page, user: User) -> sa.Select[Any] | None:

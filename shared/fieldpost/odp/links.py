@@ -27,6 +27,7 @@ from fieldpost.odp.statements import (
     is_one_of,
     kept,
     key_values,
+    rows_of,
     touch_row,
 )
 from fieldpost.pages import Form
@@ -60,8 +61,9 @@ class Links:
     def keys(self, field: Field, model: Model, row: Any) -> list[Key]:
         """Return the keys of the rows that a row is linked to."""
         query = kept(self.session, ("keys", id(field), self.user), lambda: self._keys_of(field))
-        found = self.session.execute(query, key_values(model.key_of(row)))
-        return [tuple(key) for key in found]
+        return [
+            tuple(found) for found in rows_of(self.session, query, key_values(model.key_of(row)))
+        ]
 
     def _keys_of(self, field: Field) -> sa.Select[Any]:
         how, target = _how(field), self.target(field)
@@ -110,7 +112,7 @@ class Links:
         )
         found = set[Key]()
         for some in _chunks([key for key in keys if target.can_hold(key)]):
-            rows = self.session.execute(query, {SOME: [key[0] for key in some]})
+            rows = rows_of(self.session, query, {SOME: [key[0] for key in some]})
             found.update(tuple(row) for row in rows)
         return found
 

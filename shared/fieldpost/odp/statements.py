@@ -3,7 +3,7 @@
 What they depend on besides the models (the user's scope) is kept with a session, and no longer.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -42,6 +42,16 @@ def has_key(columns: Sequence[Any]) -> list[sa.ColumnElement[bool]]:
 def key_values(key: Key) -> dict[str, Any]:
     """Return the parameters for `has_key`."""
     return {f"{_PART}{n}": part for n, part in enumerate(key)}
+
+
+def rows_of(
+    session: Session, query: sa.Select[Any], values: Mapping[str, Any]
+) -> Sequence[sa.Row[Any]]:
+    """Return the rows of a query for columns; what the session has not written, it does not see.
+
+    The connection does without what a session does for mapped objects, in half of the time.
+    """
+    return session.connection().execute(query, values).all()
 
 
 def find(session: Session, model: Model, key: Key, *, locking: bool = False) -> Any:
