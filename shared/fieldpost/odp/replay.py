@@ -221,17 +221,19 @@ class _Replay:
         for attribute, value in values.items():
             if attribute == model.generated_key or attribute in model.links:
                 continue
-            if (real := self._parent_key(place, attribute, value)) is None:
+            real = self._parent_key(place, attribute, value) if is_temporary(value) else None
+            if real is None:
                 real = self._resolve(model, attribute, value)
                 self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self._give_key(operation, model, row)
-        if model.key_of(row) in self.inserted.setdefault(model.name, set()):
+        key, inserted = model.key_of(row), self.inserted.setdefault(model.name, set())
+        if key in inserted:
             # the session would take the second for the first, and one of them would be lost
             self.invalid.append(repeated_key(model, operation))
             return
-        if None not in model.key_of(row):
-            self.inserted[model.name].add(model.key_of(row))
+        if None not in key:
+            inserted.add(key)
         self._check_references(operation, model, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
@@ -239,14 +241,13 @@ class _Replay:
 
     def _parent_key(self, place: Place, attribute: str, value: Any) -> Any:
         """Return the key of a new parent row where it is known: both are written at once."""
-        parent = next((theirs for ours, theirs in place.pairs if ours == attribute), None)
-        if parent is None or place.parent is None or not is_temporary(value):
+        above = place.parent.form.model if place.parent else None
+        row = self.unflushed.get((above.name, value)) if above else None
+        if row is None or above is None or not is_written_first(above, place.form.model):
             return None
-        above = place.parent.form.model
-        row = self.unflushed.get((above.name, value))
-        if row is None or not is_written_first(above, place.form.model):
-            return None
-        return getattr(row, parent)
+        return next(
+            (getattr(row, theirs) for ours, theirs in place.pairs if ours == attribute), None
+        )
 
     def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
         """Fill in the parts of the key that 'set' does not hold."""
