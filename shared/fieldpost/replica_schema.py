@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from functools import cache
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
 from fieldpost.folding import add_folding
@@ -64,6 +66,27 @@ def _column(column: sa.Column[object], *, private: bool) -> sa.Column[object]:
     )
 
 
+class QuickSavepoints(SQLiteDialect_pysqlite):
+    """SQLite, but for SQLAlchemy's way to compile the statements of each savepoint anew."""
+
+    supports_statement_cache = True
+
+    def do_savepoint(self, connection: sa.Connection, name: str) -> None:
+        """Begin a savepoint."""
+        connection.exec_driver_sql(f"SAVEPOINT {name}")
+
+    def do_rollback_to_savepoint(self, connection: sa.Connection, name: str) -> None:
+        """Undo what was done since the savepoint."""
+        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+
+    def do_release_savepoint(self, connection: sa.Connection, name: str) -> None:
+        """End a savepoint and keep what was done."""
+        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+
+
+registry.register("sqlite.fieldpost", __name__, "QuickSavepoints")
+
+
 @cache
 def replica_engine() -> sa.Engine:
     """Return the engine of all replicas in memory; each of its connections is an empty database.
@@ -73,7 +96,7 @@ def replica_engine() -> sa.Engine:
     """
     # no implicit transactions: they would end where nobody asked
     arguments = {"isolation_level": None, "check_same_thread": False}
-    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool, connect_args=arguments)
+    engine = sa.create_engine("sqlite+fieldpost://", poolclass=sa.NullPool, connect_args=arguments)
     add_folding(engine)
 
     @sa.event.listens_for(engine, "begin")

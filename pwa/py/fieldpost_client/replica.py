@@ -4,6 +4,7 @@ It is one SQLite database in memory, stored in IndexedDB as pieces by content ha
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,15 +50,15 @@ class Replica:
     """
 
     def __init__(self, app: App, image: bytes = b"") -> None:
-        self.app = app
         if image and not image.startswith(_MAGIC):
             raise Unreadable("it does not begin as a database does")
+        self.app = app
         self.connection = replica_engine().connect()
-        load_image(self.connection, image or empty_image(app))
         try:
+            load_image(self.connection, image or empty_image(app))
             with self.connection.begin():
                 self.is_outdated = _fit_schema(self.connection, app)
-        except sa.exc.DatabaseError as error:
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             self.close()
             raise Unreadable(str(error)) from error
 

@@ -18,6 +18,7 @@ from fieldpost.app import App
 from fieldpost.users import OFFLINE, User
 from fieldpost.web.templates import environment
 from fieldpost_client.platform.host import HostPlatform
+from fieldpost_client.rehearsal import add_rows, rehearse, replay_all
 from fieldpost_client.replica import Replica
 from fieldpost_client.working import make_working_copy
 
@@ -44,7 +45,7 @@ _LATE = (
 
 
 async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
-    """Show lists and forms over an empty database in memory; never waits for anything."""
+    """Show lists and forms over a database in memory, and save some; never waits for anything."""
     for name in _LATE:
         try:
             importlib.import_module(name)
@@ -67,6 +68,7 @@ async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
         settings={"offline": list(app.pages), "pages": list(app.pages)},
     )
     home.swap(make_working_copy(app, Replica(app), user, (), {}))
+    add_rows(app, home.copy.replica, user)
     for path in _paths(app):
         await client.request({"method": "GET", "path": path, "headers": {}, "body": None})
     for page in app.pages.values():
@@ -80,6 +82,8 @@ async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
                     "headers": {"content-type": "application/x-www-form-urlencoded"},
                 }
             )
+            await rehearse(home, page)
+    replay_all(home)
     home.close()
 
 

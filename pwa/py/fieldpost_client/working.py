@@ -65,17 +65,25 @@ def make_working_copy(
 ) -> WorkingCopy:
     """Replay envelopes on a replica; one that cannot be replayed never stops the others."""
     copy = WorkingCopy(replica, dict(keys))
-    with replica.connection.begin():
+    # one session for all: what it has made of the user's scope, each would make again
+    with replica.connection.begin(), Session(replica.connection, expire_on_commit=False) as session:
         for entry in entries:
-            copy.note(entry.envelope, _tried(copy, app, user, entry.envelope))
+            copy.note(entry.envelope, _tried(copy, session, app, user, entry.envelope))
     return copy
 
 
-def _tried(copy: WorkingCopy, app: App, user: User, envelope: Envelope) -> Result:
+def _tried(copy: WorkingCopy, session: Session, app: App, user: User, envelope: Envelope) -> Result:
     try:
-        return copy.replay(app, user, envelope)
+        with session.begin_nested() as part:
+            result = replay(envelope, session, app, user, OutboxKeys(copy.keys))
+            if result.outcome not in APPLIED:
+                part.rollback()
+            return result
     except Exception as error:  # noqa: BLE001 - see below
         # an app that has changed may fail in any way; the envelope itself is safe in the store
         _log.exception("envelope %s could not be replayed on the device", envelope.id)
         fault = problem(Code.REPLAY_FAILED, cause=type(error).__name__)
         return Result(Outcome.RETRY, (fault,))
+    finally:
+        # the next one reads its rows as they are stored, as it would in a session of its own
+        session.expunge_all()

@@ -11,6 +11,7 @@ from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
+from fieldpost.odp.statements import find, has_key, kept, key_values, rows_of
 from fieldpost.pages import Form, Page
 from fieldpost.users import User
 
@@ -112,15 +113,17 @@ def _field_denials(
 
 def is_in_scope(session: Session, page: Page, user: User, key: Key) -> bool:
     """Say whether the user may see the record with this key on this page."""
+    query: Any = kept(session, ("scope", id(page), user), lambda: _in_scope(page, user))
+    return query is None or bool(rows_of(session, query, key_values(key)))
+
+
+def _in_scope(page: Page, user: User) -> sa.Select[Any] | None:
     condition = page.condition(user)
     if condition is None:
-        return True
-    query = (
-        sa.select(sa.literal(1))
-        .select_from(page.model)
-        .where(condition, key_condition(page.spec, key))
-    )
-    return session.execute(query).first() is not None
+        return None
+    columns = [page.spec.column(attribute) for attribute in page.spec.key]
+    there: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(page.model)
+    return there.where(condition, *has_key(columns))
 
 
 def key_condition(model: Model, key: Key) -> sa.ColumnElement[bool]:
@@ -137,7 +140,7 @@ def top_of(session: Session, place: Place, row: Any) -> Any:
         if None in by_parent.values():
             return None
         if set(by_parent) == set(parent.key):
-            row = session.get(parent.cls, tuple(by_parent[a] for a in parent.key))
+            row = find(session, parent, tuple(by_parent[a] for a in parent.key))
         else:
             query = sa.select(parent.cls).filter_by(**by_parent)
             row = session.scalars(query).first()

@@ -52,6 +52,26 @@ def missing_parents(
             yield model.by_attribute[attributes[0]]
 
 
+@cache
+def is_written_first(parent: Model, child: Model) -> bool:
+    """Say whether a flush writes new rows of `parent` before those of `child`, without being told.
+
+    SQLAlchemy does so along relationships, but not where tables refer to each other in a circle.
+    """
+    if not any(
+        r.direction is ONETOMANY and r.mapper is child.mapper and not (r.post_update or r.viewonly)
+        for r in parent.mapper.relationships
+    ):
+        return False
+    found, left = set[sa.Table](), [parent.table]
+    while left:
+        table = left.pop()
+        if table not in found:
+            found.add(table)
+            left += (c.referred_table for c in table.foreign_key_constraints)
+    return child.table not in found
+
+
 def rows_that_refer(
     session: Session, app: App, model: Model, row: Any, at: str
 ) -> Iterator[Problem]:

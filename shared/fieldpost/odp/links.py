@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
@@ -20,6 +19,17 @@ from fieldpost.fields import Field
 from fieldpost.folding import folded
 from fieldpost.models import Key, Model
 from fieldpost.odp.keys import resolved
+from fieldpost.odp.statements import (
+    SOME,
+    delete_links,
+    has_key,
+    insert_links,
+    is_one_of,
+    kept,
+    key_values,
+    rows_of,
+    touch_row,
+)
 from fieldpost.pages import Form
 from fieldpost.users import User
 from fieldpost.values import ValueProblem
@@ -50,15 +60,19 @@ class Links:
 
     def keys(self, field: Field, model: Model, row: Any) -> list[Key]:
         """Return the keys of the rows that a row is linked to."""
+        query = kept(self.session, ("keys", id(field), self.user), lambda: self._keys_of(field))
+        return [
+            tuple(found) for found in rows_of(self.session, query, key_values(model.key_of(row)))
+        ]
+
+    def _keys_of(self, field: Field) -> sa.Select[Any]:
         how, target = _how(field), self.target(field)
         link = how.link.table.alias()
-        columns = [target.column(attribute) for attribute in target.key]
-        query = (
-            sa.select(*columns)
+        return (
+            sa.select(*(target.column(attribute) for attribute in target.key))
             .join_from(target.table, link, _joined(link, how, target))
-            .where(_is_one_of(link, how.owner_columns, [model.key_of(row)]), *self.seen(target))
+            .where(*has_key([link.c[name] for name in how.owner_columns]), *self.seen(target))
         )
-        return [tuple(found) for found in self.session.execute(query)]
 
     def rows(self, field: Field, model: Model, owners: Sequence[Any]) -> dict[Key, list[Any]]:
         """Return the rows that each of several rows is linked to, by its key and in order."""
@@ -70,7 +84,7 @@ class Links:
             query = (
                 sa.select(target.cls, *own)
                 .join_from(target.table, link, _joined(link, how, target))
-                .where(_is_one_of(link, how.owner_columns, keys), *self.seen(target))
+                .where(is_one_of(link, how.owner_columns, keys), *self.seen(target))
                 .order_by(*ordered(target))
             )
             for row, *key in self.session.execute(query):
@@ -88,6 +102,24 @@ class Links:
             query = sa.select(target.cls).where(same, *self.seen(target))
             found += self.session.scalars(query.order_by(*ordered(target)))
         return found
+
+    def existing_keys(self, target: Model, keys: Iterable[Key]) -> set[Key]:
+        """Return those of the keys whose rows are there and may be seen by the user."""
+        if len(target.key) > 1:
+            return {target.key_of(row) for row in self.existing(target, keys)}
+        query = kept(
+            self.session, ("existing", target.name, self.user), lambda: self._key_exists(target)
+        )
+        found = set[Key]()
+        for some in _chunks([key for key in keys if target.can_hold(key)]):
+            rows = rows_of(self.session, query, {SOME: [key[0] for key in some]})
+            found.update(tuple(row) for row in rows)
+        return found
+
+    def _key_exists(self, target: Model) -> sa.Select[Any]:
+        column = target.column(target.key[0])
+        among = column.in_(sa.bindparam(SOME, expanding=True))
+        return sa.select(column).where(among, *self.seen(target))
 
     def seen(self, target: Model) -> list[sa.ColumnElement[bool]]:
         """Return the condition for rows that the user may see."""
@@ -170,19 +202,21 @@ class LinkWork:
         """Write what was noted; the rows themselves are flushed."""
         for change in self._changes:
             how = _how(change.field)
-            owner = dict(zip(how.owner_columns, change.model.key_of(change.row), strict=True))
-            table = how.link.table
+            key = change.model.key_of(change.row)
+            owner = dict(zip(how.owner_columns, key, strict=True))
+            connection = self.session.connection()
             if change.remove:
-                gone = _is_one_of(table, how.target_columns, sorted(change.remove, key=repr))
-                mine = _is_one_of(table, how.owner_columns, [tuple(owner.values())])
-                self.session.execute(sa.delete(table).where(mine, gone))
+                mine = key_values(key)
+                for statement, values in delete_links(how, sorted(change.remove, key=repr)):
+                    connection.execute(statement, {**mine, **values})
             added = [
                 {**owner, **dict(zip(how.target_columns, key, strict=True))}
                 for key in sorted(change.add, key=repr)
             ]
             if added:
-                self.session.execute(self._insert(table), added)
-            self._touch(change)
+                connection.execute(insert_links(how.link.table, connection.dialect.name), added)
+            if (touch := touch_row(change.model)) is not None:
+                connection.execute(touch, key_values(key))
             self._forget(change)
         self._changes.clear()
 
@@ -200,31 +234,8 @@ class LinkWork:
             return False
         # rows of this very form, whose keys are real from the start
         new = {target.key_of(r) for r in self.session.new if type(r) is target.cls}
-        there = {target.key_of(r) for r in self.links.existing(target, keys - new)}
-        return bool(keys - new - there)
-
-    def _insert(self, table: sa.Table) -> Any:
-        """Return an insert that another program's same link does not stop."""
-        if self.session.connection().dialect.name != "postgresql":
-            return sqlite.insert(table).on_conflict_do_nothing()
-        from sqlalchemy.dialects import postgresql  # not on devices
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-
-    def _touch(self, change: _Change) -> None:
-        """Write the row itself as it is.
-
-        Whoever changes its links at the same time has to begin anew on PostgreSQL, and a column's
-        `onupdate` sees that the record was changed.
-        """
-        table, model = change.model.table, change.model
-        plain = [c for c in table.columns if c.computed is None and c.identity is None]
-        plain.sort(key=lambda c: c.primary_key)
-        if not plain:
-            return
-        attributes = zip(table.primary_key.columns, model.key_of(change.row), strict=True)
-        same = (column == value for column, value in attributes)
-        self.session.execute(sa.update(table).where(*same).values({plain[0]: plain[0]}))
+        wanted = keys - new
+        return bool(wanted and wanted - self.links.existing_keys(target, wanted))
 
     def _forget(self, change: _Change) -> None:
         """Let the objects read again what they know of the links."""
@@ -255,13 +266,6 @@ def _fields_in(operation: Operation, form: Form) -> list[Field]:
 def _joined(link: Any, how: Association, target: Model) -> sa.ColumnElement[bool]:
     pairs = zip(how.target_columns, target.key, strict=True)
     return sa.and_(*(link.c[column] == target.column(attribute) for column, attribute in pairs))
-
-
-def _is_one_of(table: Any, names: Sequence[str], keys: Sequence[Key]) -> sa.ColumnElement[bool]:
-    columns: list[sa.Column[Any]] = [table.c[name] for name in names]
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    return sa.or_(*(sa.and_(*(c == v for c, v in zip(columns, key, strict=True))) for key in keys))
 
 
 def _chunks(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

@@ -19,6 +19,7 @@ from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
 from fieldpost.odp.drift import in_present_names
 from fieldpost.odp.integrity import (
     integrity_problems,
+    is_written_first,
     missing_parents,
     repeated_key,
     rows_that_refer,
@@ -26,6 +27,7 @@ from fieldpost.odp.integrity import (
 from fieldpost.odp.keys import KeyBook, UnknownKey, is_temporary, resolved, resolved_part
 from fieldpost.odp.links import LinkWork
 from fieldpost.odp.merge import Merge
+from fieldpost.odp.statements import find
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.pages import Changes, Form
 from fieldpost.receipts import NewKey, Outcome
@@ -84,7 +86,7 @@ class _Replay:
     fresh: dict[tuple[str, int], int] = field(default_factory=dict)
     flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
-    there: set[tuple[str, Any]] = field(default_factory=set)
+    there: dict[tuple[str, Any], Any] = field(default_factory=dict)
     inserted: dict[str, set[Key]] = field(default_factory=dict)
     invalid: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
@@ -219,20 +221,33 @@ class _Replay:
         for attribute, value in values.items():
             if attribute == model.generated_key or attribute in model.links:
                 continue
-            real = self._resolve(model, attribute, value)
-            self._check_reference(operation, model, attribute, real)
+            real = self._parent_key(place, attribute, value) if is_temporary(value) else None
+            if real is None:
+                real = self._resolve(model, attribute, value)
+                self._check_reference(operation, model, attribute, real)
             setattr(row, attribute, real)
         self._give_key(operation, model, row)
-        if model.key_of(row) in self.inserted.setdefault(model.name, set()):
+        key, inserted = model.key_of(row), self.inserted.setdefault(model.name, set())
+        if key in inserted:
             # the session would take the second for the first, and one of them would be lost
             self.invalid.append(repeated_key(model, operation))
             return
-        if None not in model.key_of(row):
-            self.inserted[model.name].add(model.key_of(row))
+        if None not in key:
+            inserted.add(key)
         self._check_references(operation, model, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
+
+    def _parent_key(self, place: Place, attribute: str, value: Any) -> Any:
+        """Return the key of a new parent row where it is known: both are written at once."""
+        above = place.parent.form.model if place.parent else None
+        row = self.unflushed.get((above.name, value)) if above else None
+        if row is None or above is None or not is_written_first(above, place.form.model):
+            return None
+        return next(
+            (getattr(row, theirs) for ours, theirs in place.pairs if ours == attribute), None
+        )
 
     def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
         """Fill in the parts of the key that 'set' does not hold."""
@@ -296,7 +311,7 @@ class _Replay:
         real = self._real_key(model, operation.key)
         if real is None:
             return None
-        return self.session.get(model.cls, real, with_for_update=True if self.locking else None)
+        return find(self.session, model, real, locking=self.locking)
 
     def _real_key(self, model: Model, data: Sequence[Any]) -> Key | None:
         """Return a key with the real values of its temporary parts; None where it is none."""
@@ -340,8 +355,9 @@ class _Replay:
             return
         if (target.name, value) in self.there:
             return  # twenty child rows point to one parent
-        if self.session.get(target.cls, (value,)) is not None:
-            self.there.add((target.name, value))
+        if (row := find(self.session, target, (value,))) is not None:
+            # held on to: the session would forget it, and rules that look at it read it again
+            self.there[target.name, value] = row
         else:
             new = self.session.new
             if any(type(r) is target.cls and target.key_of(r) == (value,) for r in new):
