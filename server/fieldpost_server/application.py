@@ -32,6 +32,7 @@ from fieldpost_server.request_log import RequestLog
 from fieldpost_server.security import SecurityHeaders
 from fieldpost_server.settings import Settings
 from fieldpost_server.signin import SignIn
+from fieldpost_server.supervision import supervision_routes
 from fieldpost_server.sync import Sync
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             Route("/health", health),
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
+            *supervision_routes(home),
             *Sync(home, settings, assets.app_version, Proofs(app)).routes(),
             *web_routes(home),
         ],

@@ -65,6 +65,9 @@ class SyncEntry:
         state: 'waiting', 'attention' or 'done'.
         words: what happened, or what it waits for.
         problems: messages of its problems.
+        can_repair: somebody may repair or discard it now.
+        waits_for: id and words of each envelope that has to be settled before.
+        settled: who repaired or discarded it and when, in words; empty where nobody did.
     """
 
     envelope: str
@@ -75,6 +78,9 @@ class SyncEntry:
     state: str
     words: str
     problems: Sequence[str] = field(default_factory=tuple)
+    can_repair: bool = False
+    waits_for: Sequence[tuple[str, str]] = ()
+    settled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ class Trouble:
         before: what the form of the first was opened on, with its child rows; None for a new
             record, or where nobody kept it (only the device does).
         hanging: envelopes of other records that build on them.
+        keys: real keys by model and temporary key, as far as they are known and the home does not
+            tell them anyway: on the server those of the envelopes' device.
     """
 
     envelopes: tuple[Envelope, ...]
@@ -105,11 +113,29 @@ class Trouble:
     problems: tuple[Problem, ...]
     before: Mapping[str, Any] | None
     hanging: Sequence[SyncEntry]
+    keys: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the envelopes."""
         return tuple(envelope.id for envelope in self.envelopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One envelope with all that is known of it.
+
+    Attributes:
+        envelope: it.
+        entry: what the sync page says of it.
+        receipt: the newest; None before the first.
+        keys: as in `Trouble`.
+    """
+
+    envelope: Envelope
+    entry: SyncEntry
+    receipt: Receipt | None
+    keys: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 class Home(Protocol):
@@ -155,6 +181,13 @@ class Home(Protocol):
 
     def sync_overview(self, user: User) -> SyncOverview:
         """Return what the sync page shows."""
+
+    def story(self, user: User, envelope: str) -> Story:
+        """Return all that is known of an envelope.
+
+        Raises:
+            NotFound: there is none with this id, or the user may not see it.
+        """
 
     def trouble(self, user: User, envelope: str) -> Trouble:
         """Return what an envelope that could not be applied needs.

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fieldpost.home import SyncEntry, SyncOverview
+from fieldpost.errors import Code, NotFound, problem
+from fieldpost.home import Story, SyncEntry, SyncOverview
 from fieldpost.receipts import Outcome
 from fieldpost.web.display import moment_words, record_url
 from fieldpost_client.outbox import ATTENTION, CONFIRMED, PENDING, Entry
@@ -64,6 +65,14 @@ def make_overview(home: "DeviceHome") -> SyncOverview:
     outbox = [e for _, e in sorted(home.outbox.entries.items(), reverse=True)]
     history = list(home.outbox.history.values())[::-1][:SHOWN_HISTORY]
     return SyncOverview([_entry(home, entry) for entry in (*outbox, *history)], _facts(home))
+
+
+def story_of(home: "DeviceHome", identity: str) -> Story:
+    """Return all that the device knows of an envelope; raises `NotFound`."""
+    entry = home.outbox.by_id(identity) or home.outbox.history.get(identity)
+    if entry is None:
+        raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+    return Story(entry.envelope, _entry(home, entry), entry.receipt)
 
 
 def _entry(home: "DeviceHome", entry: Entry) -> SyncEntry:
