@@ -11,6 +11,7 @@ from fieldpost.home import Story, SyncEntry
 from fieldpost.receipts import APPLIED, SUPERSEDED, Receipt
 from fieldpost.users import User
 from fieldpost.web.display import record_url
+from fieldpost.web.entries import OUTCOMES
 from fieldpost_server.relations import kept_receipt, keys_in, open_rows, rows_of
 
 WORDS = {
@@ -55,7 +56,7 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
         title="",
         url=record_url(page.name, receipt.record) if page and receipt.record else "",
         saved_at=envelope.saved_at,
-        state="attention" if is_open(row) else "done",
+        state=OUTCOMES[state][1],
         words=WORDS[state],
         problems=tuple(p.message for p in receipt.problems),
         can_repair=is_open(row),

@@ -375,7 +375,7 @@ def test_a_deleted_record_is_restored_whole(browser: FakeBrowser, home: FakeHome
         assert (60, date(2026, 11, 1)) == (visit.score, visit.visited_on)
 
     assert "Somebody deleted this visit after you had opened it." in words_of(text)
-    assert "Bring it back" in text
+    assert ">Restore</button>" in text
     assert "/discard" in text
 
 
@@ -496,7 +496,7 @@ def test_discarding_says_what_will_be_lost(browser: FakeBrowser, home: FakeHome)
     words = words_of(asked.text)
     done = browser.post(f"{address}/discard", {})
 
-    for part in ("Points of 100 50 → is now 10", "x-ray", "Order: 1", "1 picture or file"):
+    for part in ("Points of 100 50 → is now 10", "x-ray", "1 row of Order", "1 picture or file"):
         assert part in words
     assert "1 other entry waits for this one Patients: Eric" in words
     assert [] == home.envelopes

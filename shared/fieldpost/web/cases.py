@@ -237,12 +237,11 @@ def marks_of(case: Case, found: Reconciled, contents: Contents, user_name: str) 
     remarks = {
         at: RowRemark(words, _changes(found, at, contents)) for at, words in found.remarks.items()
     }
-    labels = {"mine": "Mine", "theirs": "Theirs", "before": "Before"}
     owner = case.trouble.envelopes[0].user
-    if owner != user_name:
-        labels["mine"] = owner
-        labels["theirs"] = "Now"
-    return Marks(found.marks, remarks, contents, labels)
+    if owner == user_name:
+        return Marks(found.marks, remarks, contents)
+    labels = {"mine": owner, "theirs": "Now"}
+    return Marks(found.marks, remarks, contents, labels, owner)
 
 
 def _changes(found: Reconciled, at: str, contents: Contents) -> tuple[Change, ...]:

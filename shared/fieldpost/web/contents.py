@@ -149,7 +149,7 @@ def counted_words(operations: Iterable[Operation], rows: Mapping[str, Any]) -> l
             label = str(rows.get(operation.model, words(operation.model)))
             counts[label] = counts.get(label, 0) + 1
         files.update(_digests(operation.set.values()))
-    found = [f"{label}: {count}" for label, count in counts.items()]
+    found = [f"{n} {'row' if n == 1 else 'rows'} of {label}" for label, n in counts.items()]
     if files:
         found.append("1 picture or file" if len(files) == 1 else f"{len(files)} pictures or files")
     return found

@@ -47,13 +47,15 @@ class Marks:
         fields: marks by path.
         remarks: by the place of a row.
         contents: puts values into words; None where there are no marks.
-        labels: what mine is called: it is somebody else's where a supervisor repairs.
+        labels: what the versions are called, where a supervisor repairs the work of another.
+        owner: whose values they are that nobody contradicts.
     """
 
     fields: Mapping[str, Mark] = field(default_factory=dict)
     remarks: Mapping[str, RowRemark] = field(default_factory=dict)
     contents: Contents | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    owner: str = "Yours"
 
     def versions(self, path: str, text: str) -> Sequence[Version]:
         """Return the versions of the field at a path that holds `text`; none where it is clear."""
