@@ -17,6 +17,7 @@ from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.home import SyncEntry
 from fieldpost.odp.rows import opened_from
+from fieldpost.pages import Changes
 from fieldpost.users import SUPERVISOR, User
 
 SHOWN = {"score": 50, "summary": None, "kind": "first", "urgent": False}
@@ -247,6 +248,34 @@ def test_several_entries_of_one_record_are_repaired_together(
     assert ("20", "first") == (fields_of(text)["score"], fields_of(text)["summary"])
     assert "50" == versions_of(text, "score")["before"][0]
     assert trouble.ids == home.envelopes[-1].supersedes
+
+
+def test_on_a_strict_page_each_change_by_others_is_looked_at(
+    browser: FakeBrowser, home: FakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There, a field that only others changed is a question too (R38)."""
+    monkeypatch.setattr(app.pages["visit"], "changes", Changes.STRICT)
+    change(home, Visit, 1, score=70)
+    look = Operation("look", "visit", (1,), {}, {}, "", {"orders": [[1], [2]]})
+    address, _ = home.in_trouble(envelope(look, edit(summary="mine")))
+    text = browser.get(address).text
+    done = browser.post(address, fields_of(text))
+
+    assert ("70", "true") == versions_of(text, "score")["theirs"]
+    assert "70" == fields_of(text)["score"]
+    assert 303 == done.status
+    assert ["look", "look", "look", "update"] == [o.do for o in home.envelopes[-1].operations]
+
+
+def test_a_draft_of_a_repair_comes_back(browser: FakeBrowser, home: FakeHome) -> None:
+    """What was typed is shown again with all that stands beside the fields (R17, R38)."""
+    address = a_conflict(home)
+    fields = fields_of(browser.get(address).text)
+    text = browser.post(address, {**fields, "summary": "typed", "_action": "show"}).text
+
+    assert f'data-draft="{address}"' in text
+    assert "typed" == fields_of(text)["summary"]
+    assert 3 == len(versions_of(text, "score"))
 
 
 # child rows

@@ -1,7 +1,8 @@
 """Mine: what the envelopes that could not be applied want, as one list with present keys."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from fieldpost.app import App
@@ -35,19 +36,39 @@ class Mine:
     looks: Mapping[Row, Mapping[str, Any]] = field(default_factory=dict)
     rows_at: Mapping[str, Row] = field(default_factory=dict)
 
+    @cached_property
+    def _writes(self) -> dict[Row, Operation]:
+        return {row_of(o): o for o in self.operations if o.do != "insert"}
+
+    @cached_property
+    def _places(self) -> dict[Row, str]:
+        # a row that two forms showed at different places counts where it was first
+        return {row: at for at, row in reversed(list(self.rows_at.items()))}
+
+    @cached_property
+    def _inserts(self) -> dict[str, list[Operation]]:
+        return _grouped((o.model, o) for o in self.operations if o.do == "insert")
+
+    @cached_property
+    def _updates(self) -> dict[str, list[Operation]]:
+        updates = (o for o in self.operations if o.do == "update")
+        return _grouped((o.at.rpartition("[")[0], o) for o in updates)
+
     def of(self, model: str, key: Sequence[Any]) -> Operation | None:
         """Return what is to be done to a row that was there."""
-        wanted = (model, repr(list(key)))
-        return next((o for o in self.operations if o.do != "insert" and row_of(o) == wanted), None)
+        return self._writes.get((model, repr(list(key))))
 
     def place_of(self, model: str, key: Sequence[Any]) -> str | None:
         """Return where a row stood in the form; None where that is not known."""
-        wanted = (model, repr(list(key)))
-        return next((at for at, row in self.rows_at.items() if row == wanted), None)
+        return self._places.get((model, repr(list(key))))
 
-    def inserts(self, model: str) -> Iterator[Operation]:
-        """Yield the new rows of a model."""
-        yield from (o for o in self.operations if o.do == "insert" and o.model == model)
+    def inserts(self, model: str) -> Sequence[Operation]:
+        """Return the new rows of a model."""
+        return self._inserts.get(model, ())
+
+    def updates_in(self, place: str) -> Sequence[Operation]:
+        """Return what is changed of rows in the child list at a place of the form."""
+        return self._updates.get(place, ())
 
     def new_keys(self, form: Form) -> frozenset[str]:
         """Return what `row_from_post` takes as the keys that new rows bring along."""
@@ -73,6 +94,13 @@ class Mine:
         now = places.get(self.rows_at[at])
         rest = found.path[len(at) :].lstrip(".")
         return replace(found, path="" if now is None else join_path(now, rest))
+
+
+def _grouped(pairs: Iterable[tuple[str, Operation]]) -> dict[str, list[Operation]]:
+    found: dict[str, list[Operation]] = {}
+    for name, operation in pairs:
+        found.setdefault(name, []).append(operation)
+    return found
 
 
 def _is_within(path: str, at: str) -> bool:

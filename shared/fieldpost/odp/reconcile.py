@@ -70,7 +70,7 @@ class _Reconciler:
         self.used: dict[RowName, set[str]] = {}
 
     def reconcile(self, form: Form, theirs: Opened | None) -> Reconciled:
-        inserted = next(self.mine.inserts(form.model.name), None)
+        inserted = next(iter(self.mine.inserts(form.model.name)), None)
         before = self.mine.before
         if theirs is not None:
             self.found.row = self._known(form, theirs, before, "")
@@ -188,12 +188,11 @@ class _Reconciler:
             is_wanted = restore or self._is_wanted(child.form, entry)
             if (model, name) not in self.there and not is_gone and is_wanted:
                 yield list(entry["key"]), entry
-        for operation in self.mine.operations:
+        if above is None:
+            return
+        for operation in self.mine.updates_in(join_path(above, child.name)):
             row = (model, repr(list(operation.key)))
-            if operation.do != "update" or operation.model != model or row[1] in earlier:
-                continue
-            is_below = operation.at.rpartition("[")[0] == join_path(above or "", child.name)
-            if is_below and above is not None and row not in self.there:
+            if operation.model == model and row[1] not in earlier and row not in self.there:
                 # nobody knows what it was beyond what the form showed of it
                 yield list(operation.key), None
 
