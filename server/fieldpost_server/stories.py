@@ -60,6 +60,7 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
         words=WORDS[state],
         problems=tuple(p.message for p in receipt.problems),
         can_repair=is_open(row),
+        can_discard=is_open(row),
         waits_for=_waits_for(session, app, row, envelope),
         settled=settled_words(receipt),
     )

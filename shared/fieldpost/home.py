@@ -65,7 +65,8 @@ class SyncEntry:
         state: 'waiting', 'attention' or 'done'.
         words: what happened, or what it waits for.
         problems: messages of its problems.
-        can_repair: somebody may repair or discard it now.
+        can_repair: somebody has to repair or discard it.
+        can_discard: it may be discarded: nobody knows its end yet.
         waits_for: id and words of each envelope that has to be settled before.
         settled: who repaired or discarded it and when, in words; empty where nobody did.
     """
@@ -79,6 +80,7 @@ class SyncEntry:
     words: str
     problems: Sequence[str] = field(default_factory=tuple)
     can_repair: bool = False
+    can_discard: bool = False
     waits_for: Sequence[tuple[str, str]] = ()
     settled: str = ""
 

@@ -10,6 +10,7 @@ from fieldpost.home import Story
 from fieldpost.odp.mine import present_operations
 from fieldpost.receipts import SUPERSEDED
 from fieldpost.web.contents import Contents
+from fieldpost.web.display import moment_beside
 from fieldpost.web.requests import PageRequest
 
 OUTCOMES = {
@@ -93,9 +94,11 @@ def _trail(story: Story) -> Iterator[Step]:
         return
     if receipt.received_at:
         words = OUTCOMES[str(receipt.outcome)][0]
-        yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", receipt.received_at)
+        at = moment_beside(receipt.received_at, envelope.saved_at)
+        yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", at)
     for note in receipt.notes:
         yield Step(note.message)
     if (settled := receipt.settled) is not None:
         done = "Repaired" if settled.how == SUPERSEDED else "Discarded"
-        yield Step(f"{done} by {settled.user}", settled.at, settled.by)
+        at = moment_beside(settled.at, envelope.saved_at)
+        yield Step(f"{done} by {settled.user}", at, settled.by)
