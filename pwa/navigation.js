@@ -15,6 +15,9 @@ const DONE = new Map([
   ["saved", "Saved"],
   ["deleted", "Deleted"],
   ["unchanged", "Nothing had changed"],
+  ["repaired", "Repaired"],
+  ["discarded", "Discarded"],
+  ["kept", "Nothing was left to change, so the entry is settled"],
 ]);
 
 /** Called with (asked-for path, final path) when a page was reached through redirects.

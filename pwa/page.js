@@ -62,9 +62,10 @@ function mayGo(node) {
 export function focusPage() {
   const form = openForm();
   const wanted = form?.dataset.focus && document.getElementById(form.dataset.focus);
+  const control = "input:not([type=hidden], [type=checkbox]), select, textarea";
   const place =
     document.querySelector("main [aria-invalid='true']") ??
-    (wanted || null)?.querySelector("input:not([type=hidden], [type=checkbox]), select, textarea") ??
+    (wanted && (wanted.matches(`${control}, [type=checkbox]`) ? wanted : wanted.querySelector(control))) ??
     document.querySelector("main .problem-summary, main h1");
   if (!(place instanceof HTMLElement)) return;
   const isField = place.matches("input, select, textarea");

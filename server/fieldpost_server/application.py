@@ -33,6 +33,7 @@ from fieldpost_server.security import SecurityHeaders
 from fieldpost_server.settings import Settings
 from fieldpost_server.signin import SignIn
 from fieldpost_server.signing import Signer
+from fieldpost_server.supervision import supervision_routes
 from fieldpost_server.sync import Sync
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +95,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             Route("/health", health),
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
+            *supervision_routes(home),
             *Sync(home, settings, assets.app_version, Proofs(app)).routes(),
             *web_routes(home),
         ],

@@ -35,6 +35,7 @@ DEMO_USERS = (
     ("worker1", "Wanda Field", ("Offline",)),
     ("worker2", "Willem Field", ("Offline",)),
     ("office", "Olga Office", ()),
+    ("lead", "Lea Lead", ("Supervisor",)),
     ("admin", "Ada Admin", ("Admin",)),
 )
 

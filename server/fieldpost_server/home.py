@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from fieldpost.app import App
 from fieldpost.errors import Problem
-from fieldpost.home import Submission, SyncOverview, Trouble, Upload
+from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
@@ -21,6 +21,7 @@ from fieldpost_server.changes import current_moment
 from fieldpost_server.database import Database
 from fieldpost_server.inbox import Inbox
 from fieldpost_server.page_settings import offline_pages
+from fieldpost_server.stories import story_of
 from fieldpost_server.troubles import trouble_of
 
 T = TypeVar("T")
@@ -102,6 +103,11 @@ class ServerHome:
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
         """Return nothing: nothing waits here."""
         return SyncOverview((), ())
+
+    def story(self, user: User, envelope: str) -> Story:
+        """Return all that is known of an envelope; supervisors may ask for everybody's."""
+        with self.database.read_session() as session:
+            return story_of(session, self.app, user, envelope)
 
     def trouble(self, user: User, envelope: str) -> Trouble:
         """Return what an envelope needs; supervisors may ask for everybody's."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, Problem, problem
+from fieldpost.odp.chains import footprint
 from fieldpost.odp.replay import Result
 from fieldpost.receipts import (
     APPLIED,
@@ -39,6 +40,16 @@ _ROWS = sa.select(
 _IS_DONE = sa.or_(
     _ENVELOPE.c.outcome.in_(_APPLIED), _ENVELOPE.c.void, _SETTLEMENT.c.envelope.is_not(None)
 )
+
+
+def envelopes_query() -> sa.Select[Any]:
+    """Return the query for envelopes with how they ended."""
+    return _ROWS
+
+
+def is_done() -> sa.ColumnElement[bool]:
+    """Return the condition of `envelopes_query` for those that need nobody any more."""
+    return _IS_DONE
 
 
 def rows_of(session: Session, ids: Iterable[str], *, lock: bool = False) -> dict[str, Any]:
@@ -188,6 +199,20 @@ def new_keys_in(session: Session, device: str, content: str) -> tuple[NewKey, ..
         if key[0] < 0 and (real := keys.real(operation["model"], key[0])) is not None:
             found.append(NewKey(operation["model"], key[0], real))
     return tuple(found)
+
+
+def keys_in(
+    session: Session, device: str, envelopes: Iterable[Envelope]
+) -> dict[tuple[str, int], int]:
+    """Return the real keys of all temporary ones that envelopes of a device name, by model."""
+    named = {key for each in envelopes for key in footprint(each.operations).named}
+    if not named:
+        return {}
+    table = tables.key
+    query = sa.select(table.c.model, table.c.temporary, table.c.real)
+    query = query.where(table.c.device == device, table.c.temporary.in_(sorted(named)))
+    rows = session.execute(query)
+    return {(row.model, row.temporary): json.loads(row.real)[0] for row in rows}
 
 
 def kept_receipts(session: Session, device: str, ids: Sequence[str]) -> list[Receipt]:

@@ -11,7 +11,7 @@ from fieldpost.home import SyncEntry, Trouble
 from fieldpost.odp.chains import hangs_on, same_record
 from fieldpost.receipts import APPLIED, Receipt
 from fieldpost.users import User
-from fieldpost_server.relations import kept_receipt, open_rows, rows_of
+from fieldpost_server.relations import kept_receipt, keys_in, open_rows, rows_of
 
 
 def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble:
@@ -39,6 +39,7 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
         None,
         tuple(_hanging(app, chain, envelopes.values(), receipts)),
         tuple(i for e in chain for i in e.supersedes if i in replaced),
+        keys_in(session, row.device, chain),
     )
 
 

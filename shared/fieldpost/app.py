@@ -73,6 +73,10 @@ class App:
         except KeyError:
             raise NotFound([problem(Code.UNKNOWN_PAGE, page=name)]) from None
 
+    def present_page(self, name: str) -> Page | None:
+        """Return a page by a name that it has or had; None where it is gone."""
+        return self.pages.get(name) or self.pages.get(self.renamed.get(name, ""))
+
     def pages_for(self, user: User) -> list[Page]:
         """Return the pages that the user may open."""
         return [page for page in self.pages.values() if page.may_open(user)]

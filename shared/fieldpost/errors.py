@@ -55,6 +55,7 @@ class Code(StrEnum):
     CHANGED_BY_OTHERS = "changed_by_others"
     DELETED_BY_OTHERS = "deleted_by_others"
     ROWS_CHANGED_BY_OTHERS = "rows_changed_by_others"
+    CHANGED_AGAIN = "changed_again"
     OVERWRITTEN = "overwritten"
     ALREADY_DELETED = "already_deleted"
     LOOKS_MISSING = "looks_missing"
@@ -176,6 +177,10 @@ MESSAGES: Mapping[Code, str] = {
     Code.DELETED_BY_OTHERS: "This record was deleted by somebody else meanwhile.",
     Code.ROWS_CHANGED_BY_OTHERS: (
         "Somebody else added or removed rows of {label} meanwhile. Look at them, then save again."
+    ),
+    Code.CHANGED_AGAIN: (
+        "Somebody else changed this once more while you repaired it. "
+        "Look at what is marked, then save again."
     ),
     Code.OVERWRITTEN: "{label} had been changed to {theirs} by somebody else; yours replaced it.",
     Code.ALREADY_DELETED: "This record had been deleted by somebody else already.",

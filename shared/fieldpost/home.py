@@ -66,6 +66,10 @@ class SyncEntry:
         words: what happened, or what it waits for.
         problems: messages of its problems.
         receipt: the server's signed receipt, as text; empty before it came.
+        can_repair: somebody has to repair or discard it.
+        can_discard: it may be discarded: nobody knows its end yet.
+        waits_for: id and words of each envelope that has to be settled before.
+        settled: who repaired or discarded it and when, in words; empty where nobody did.
     """
 
     envelope: str
@@ -77,6 +81,10 @@ class SyncEntry:
     words: str
     problems: Sequence[str] = field(default_factory=tuple)
     receipt: str = ""
+    can_repair: bool = False
+    can_discard: bool = False
+    waits_for: Sequence[tuple[str, str]] = ()
+    settled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,8 @@ class Trouble:
             record, or where nobody kept it (only the device does).
         hanging: envelopes of other records that build on them.
         replaced: ids of envelopes that these were to repair: they end with them.
+        keys: real keys by model and temporary key, as far as they are known and the home does not
+            tell them anyway: on the server those of the envelopes' device.
     """
 
     envelopes: tuple[Envelope, ...]
@@ -109,11 +119,29 @@ class Trouble:
     before: Mapping[str, Any] | None
     hanging: Sequence[SyncEntry]
     replaced: tuple[str, ...] = ()
+    keys: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all that a repair supersedes."""
         return (*(envelope.id for envelope in self.envelopes), *self.replaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One envelope with all that is known of it.
+
+    Attributes:
+        envelope: it.
+        entry: what the sync page says of it.
+        receipt: the newest; None before the first.
+        keys: as in `Trouble`.
+    """
+
+    envelope: Envelope
+    entry: SyncEntry
+    receipt: Receipt | None
+    keys: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 class Home(Protocol):
@@ -159,6 +187,13 @@ class Home(Protocol):
 
     def sync_overview(self, user: User) -> SyncOverview:
         """Return what the sync page shows."""
+
+    def story(self, user: User, envelope: str) -> Story:
+        """Return all that is known of an envelope.
+
+        Raises:
+            NotFound: there is none with this id, or the user may not see it.
+        """
 
     def trouble(self, user: User, envelope: str) -> Trouble:
         """Return what an envelope that could not be applied needs.

@@ -20,7 +20,7 @@ from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation, read_envelope
 from fieldpost.errors import Code, NotFound, Problem, problem
 from fieldpost.folding import add_folding
-from fieldpost.home import Submission, SyncOverview, Trouble, Upload
+from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
 from fieldpost.odp.replay import Result, replay
 from fieldpost.pages import Page
 from fieldpost.receipts import APPLIED, NewKey, Receipt
@@ -110,6 +110,7 @@ class FakeHome:
         self.envelopes: list[Envelope] = []
         self.uploads: list[Upload] = []
         self.troubles: dict[tuple[str, str], Trouble] = {}
+        self.discarded: list[str] = []
         self._numbers = itertools.count(1)
 
     def add(self, *found: Any) -> None:
@@ -146,6 +147,7 @@ class FakeHome:
             user=user.name,
             number=next(self._numbers),
             attachments=submission.attachments,
+            supersedes=submission.supersedes,
         )
         found = self.replay(sealed, user)
         if found.outcome in APPLIED:
@@ -172,7 +174,37 @@ class FakeHome:
     def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
         """Forget it."""
         del self.troubles[user.name, trouble.ids[0]]
+        self.discarded += trouble.ids
         return ()
+
+    def story(self, user: User, envelope: str) -> Story:
+        """Tell of what could not be applied."""
+        trouble = self.trouble(user, envelope)
+        first = trouble.envelopes[0]
+        entry = SyncEntry(first.id, "Visits", "Visit", "", first.saved_at, "attention", "Kept.")
+        return Story(first, entry, trouble.receipt)
+
+    def in_trouble(
+        self, *envelopes: Envelope, user: User = ANNA, **parts: Any
+    ) -> tuple[str, Trouble]:
+        """Try envelopes as an office does, and keep them where they could not be applied."""
+        results = [self.replay(each, user) for each in envelopes]
+        assert not any(r.outcome in APPLIED for r in results)
+        problems = tuple(p for r in results for p in r.problems)
+        first = envelopes[0]
+        receipt = Receipt(
+            first.id, first.device, 1, first.digest, results[0].outcome, results[0].problems
+        )
+        made = Trouble(
+            envelopes,
+            receipt,
+            problems,
+            parts.pop("before", None),
+            parts.pop("hanging", ()),
+            **parts,
+        )
+        self.troubles[user.name, first.id] = made
+        return f"/repair/{first.id}", made
 
     def temporary_key(self) -> int:
         return -next(self._numbers) - 100

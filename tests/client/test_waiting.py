@@ -12,6 +12,7 @@ from fieldpost.envelope import Envelope
 from fieldpost.odp.replay import Result
 from fieldpost.odp.replay import replay as real_replay
 from fieldpost.receipts import Outcome
+from fieldpost.replica_schema import replica_engine
 from fieldpost_client import main, working
 from inspections.models import Finding
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
-from fieldpost.home import Submission, SyncOverview, Trouble, Upload
+from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.keys import is_temporary
 from fieldpost.odp.replay import Result
 from fieldpost.pages import Page
@@ -28,7 +28,7 @@ from fieldpost_client.outbox import (
     Outbox,
     make_envelope,
 )
-from fieldpost_client.overview import make_overview, make_status
+from fieldpost_client.overview import make_overview, make_status, story_of
 from fieldpost_client.platform.base import Operation, Platform, StoreError
 from fieldpost_client.replica import Replica, Unreadable
 from fieldpost_client.standing import built_on, effective, open_entries
@@ -339,6 +339,10 @@ class DeviceHome:
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
         """Return what waits and what was sent."""
         return make_overview(self)
+
+    def story(self, user: User, envelope: str) -> Story:  # noqa: ARG002 - the protocol's
+        """Return all that is known of an envelope; raises `NotFound`."""
+        return story_of(self, envelope)
 
     def trouble(self, user: User, envelope: str) -> Trouble:  # noqa: ARG002 - the protocol's
         """Return what an envelope needs; raises `NotFound`."""

@@ -104,7 +104,7 @@ class Client:
     def is_here(self, path: str) -> bool:
         """Say whether the device answers an address itself."""
         place = path.partition("?")[0]
-        if place in ("/", "/sync") or place.startswith(("/sync/", REPAIR)):
+        if place in ("/", "/sync") or place.startswith(("/entries/", REPAIR)):
             return self.home.working is not None
         parts = place.split("/")
         if parts[1:2] != ["pages"] or len(parts) < 3 or self.home.working is None:

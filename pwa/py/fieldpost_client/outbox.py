@@ -250,6 +250,16 @@ class Outbox:
         oldest = list(self.history)[: max(too_many, 0)]
         return operations + [("delete", "history", identity) for identity in oldest]
 
+    async def take_back(self, store: Store, entries: list[Entry]) -> None:
+        """Put confirmed entries into the outbox again, to be sent once more; durably."""
+        waiting = [replace(e, state=PENDING, receipt=None, signed="") for e in entries]
+        operations: list[Operation] = [entry.put() for entry in waiting]
+        operations += [("delete", "history", entry.envelope.id) for entry in waiting]
+        await store.write(operations)
+        for entry in waiting:
+            self.entries[entry.number] = entry
+            self.history.pop(entry.envelope.id, None)
+
     def leave(self, confirmed: list[Entry]) -> None:
         """Do in memory what `leaving` does in the store."""
         for entry in confirmed:

@@ -32,6 +32,7 @@ class PullReport:
         repaired: tables that were not equal and were put right, by themselves or by a download.
         unproven: tables that are not equal in the end, after a download of everything.
         full: everything was downloaded anew.
+        lacking: ranges of numbers that never arrived at the server and are not here any more.
     """
 
     pulled: int = 0
@@ -39,6 +40,7 @@ class PullReport:
     repaired: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
     full: bool = False
+    lacking: list[list[int]] = field(default_factory=list)
 
 
 class Pull:

@@ -1,21 +1,30 @@
 """Push: envelopes to the server, receipts back, each made durable as it arrives."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fieldpost.canonical import canonical
-from fieldpost.receipts import NEEDS_ATTENTION, Outcome, Receipt
+from fieldpost.errors import Code
+from fieldpost.receipts import NEEDS_ATTENTION, Outcome, Receipt, Settled
 from fieldpost_client.contact import headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
-from fieldpost_client.outbox import CONFIRMED, PENDING, Entry, receipt_of
+from fieldpost_client.outbox import (
+    ATTENTION,
+    CONFIRMED,
+    SETTLED,
+    Entry,
+    entry_from_json,
+    receipt_of,
+)
 from fieldpost_client.platform.base import Operation, PlatformError
 from fieldpost_client.state import keys_operation
 from fieldpost_client.trust import Examiner
 
 BATCH_BYTES = 4 << 20
 BATCH_ENVELOPES = 200
+MOST_ASKED = 1_000
 
 
 @dataclass
@@ -25,6 +34,7 @@ class PushReport:
     Attributes:
         sent: envelopes sent.
         accepted, attention, waiting: receipts by what they mean.
+        settled: envelopes that somebody else has repaired or discarded.
         unknown: receipts of envelopes that are not in this outbox, or not as they are there.
         unreadable: lines that were no receipts.
         unverified: receipts that the server has not signed, or not so.
@@ -36,6 +46,7 @@ class PushReport:
     waiting: int = 0
     unknown: list[str] = field(default_factory=list)
     unreadable: int = 0
+    settled: int = 0
     unverified: int = 0
 
 
@@ -66,8 +77,18 @@ class Push:
             "content-type": "application/x-ndjson",
             "content-encoding": "gzip",
         }
+        await self._receive("/sync/push", headers, body)
+
+    async def ask_again(self, entries: list[Entry]) -> None:
+        """Ask how envelopes stand that needed attention: somebody may have settled them."""
+        headers = headers_for(self.home.state.device) | {"content-type": "application/json"}
+        for start in range(0, len(entries), MOST_ASKED):
+            ids = [e.envelope.id for e in entries[start : start + MOST_ASKED]]
+            await self._receive("/sync/receipts", headers, json.dumps({"envelopes": ids}))
+
+    async def _receive(self, path: str, headers: Mapping[str, str], body: bytes | str) -> None:
         try:
-            async for line in self.platform.fetch_lines("POST", "/sync/push", headers, body):
+            async for line in self.platform.fetch_lines("POST", path, headers, body):
                 await self._take(line)
         except PlatformError as error:
             raise stopped_by(error) from error
@@ -86,9 +107,9 @@ class Push:
         if entry is None or not _fits(entry, receipt):
             self.report.unknown.append(receipt.envelope)
             return
-        if entry.state != PENDING:
+        if not entry.is_open or (entry.state == ATTENTION and not _is_news(receipt)):
             return
-        await self._keep(entry.with_receipt(receipt, canonical(data)), receipt)
+        await self._keep(answered(entry, receipt, canonical(data)), receipt)
         total = self.report.accepted + self.report.attention + self.report.waiting
         self.platform.notify(
             {"event": "progress", "step": "push", "done": total, "total": self.report.sent}
@@ -98,17 +119,45 @@ class Push:
         keys = {(k.model, k.temporary): k.real for k in receipt.keys}
         known = {**self.home.state.keys, **keys}
         operations: list[Operation] = [entry.put()]
-        if keys and entry.state == CONFIRMED:
+        if keys and entry.state in (CONFIRMED, SETTLED):
             operations.append(keys_operation(known))
         await self.platform.store.write(operations)
         self.home.outbox.entries[entry.number] = entry
-        if entry.state == CONFIRMED:
+        if entry.state in (CONFIRMED, SETTLED):
             self.home.state.keys = known
-            self.report.accepted += 1
+            self.report.accepted += entry.state == CONFIRMED
+            self.report.settled += entry.state == SETTLED
         elif receipt.outcome in NEEDS_ATTENTION:
             self.report.attention += 1
         else:
             self.report.waiting += 1
+
+
+def _is_news(receipt: Receipt) -> bool:
+    """Say whether a receipt tells something new of an envelope that needs attention."""
+    return receipt.settled is not None or receipt.is_applied
+
+
+def answered(entry: Entry, receipt: Receipt, signed: str) -> Entry:
+    """Return an entry as the server's answer leaves it.
+
+    A void that came too late gives way to what it was to discard, with how that ended.
+    """
+    if entry.discarded is None or receipt.outcome is not Outcome.MISMATCH:
+        return entry.with_receipt(receipt, signed)
+    original = entry_from_json(entry.discarded)
+    for found in receipt.problems:
+        if found.code is Code.ALREADY_APPLIED:
+            return original.with_receipt(receipt_of(found.detail["receipt"]), signed)
+        if found.code is Code.ALREADY_SETTLED:
+            how = Settled(*(str(found.detail[name]) for name in ("how", "by", "user", "at")))
+            return replace(original, state=SETTLED, receipt=_ended(original, receipt, how))
+    return original.with_receipt(replace(receipt, envelope=original.envelope.id), signed)
+
+
+def _ended(original: Entry, receipt: Receipt, how: Settled) -> Receipt:
+    before = original.receipt or replace(receipt, outcome=Outcome.INVALID, problems=())
+    return replace(before, envelope=original.envelope.id, settled=how)
 
 
 def _fits(entry: Entry, receipt: Receipt) -> bool:
@@ -139,6 +188,7 @@ def summary(report: PushReport) -> dict[str, Any]:
         "accepted": report.accepted,
         "attention": report.attention,
         "waiting": report.waiting,
+        "settled": report.settled,
         "unknown": report.unknown,
         "unreadable": report.unreadable,
         "unverified": report.unverified,

@@ -8,7 +8,7 @@ from fieldpost.home import Submission
 from fieldpost.odp.chains import footprint, hangs_on
 from fieldpost.protocol import MAX_AFTER
 from fieldpost.receipts import SUPERSEDED, Settled
-from fieldpost_client.outbox import CONFIRMED, SETTLED, Entry
+from fieldpost_client.outbox import CONFIRMED, SETTLED, Entry, Outbox
 
 Entries = Mapping[int, Entry]
 """By number."""
@@ -112,3 +112,26 @@ def _settled(entry: Entry, by: Entry) -> Entry:
     how = Settled(SUPERSEDED, by.envelope.id, by.envelope.user, at)
     receipt = entry.receipt and replace(entry.receipt, settled=how)
     return replace(entry, state=SETTLED, receipt=receipt)
+
+
+def missing_at_the_office(
+    outbox: Outbox, arrived: Mapping[str, Any]
+) -> tuple[list[Entry], list[list[int]]]:
+    """Return what the server lacks of this device although it was confirmed.
+
+    Args:
+        outbox: of the device.
+        arrived: what the server says: ``{"number": the highest, "missing": [[from, to], …]}``.
+
+    Returns:
+        The entries that are still here, to be sent again; and the ranges of numbers that are not.
+    """
+    ranges = [(int(first), int(last)) for first, last in arrived.get("missing") or ()]
+    newest = max((e.number for e in outbox.history.values()), default=0)
+    if arrived and int(arrived.get("number") or 0) < newest:
+        ranges.append((int(arrived.get("number") or 0) + 1, newest))
+    known = {e.number: e for e in outbox.history.values()}
+    lost = [e for n, e in sorted(known.items()) if any(a <= n <= b for a, b in ranges)]
+    here = known.keys() | outbox.entries.keys()
+    gaps = [[a, b] for a, b in ranges if not any(a <= n <= b for n in here)]
+    return lost, gaps

@@ -10,7 +10,7 @@ from fieldpost.errors import Code, Problem, problem
 from fieldpost_client.contact import Stopped, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import download_image, register
-from fieldpost_client.outbox import CONFIRMED, PENDING
+from fieldpost_client.outbox import ATTENTION, CONFIRMED, PENDING
 from fieldpost_client.overview import (
     IDENTITY_CHANGED,
     SIGNED_OUT,
@@ -22,6 +22,7 @@ from fieldpost_client.platform.base import Damaged, PlatformError, Refused, Stor
 from fieldpost_client.pull import Pull, install_image
 from fieldpost_client.push import Push, summary
 from fieldpost_client.replica import Unreadable
+from fieldpost_client.standing import missing_at_the_office
 from fieldpost_client.trust import meet_anew
 from fieldpost_client.uploads import Uploads, attachment_path
 
@@ -99,10 +100,17 @@ class Synchroniser:
         }
 
     async def _steps(self, push: Push, pull: Pull) -> int:
-        entries = self.home.outbox.of_state(PENDING)
-        await self.uploads.send_all(entries)
-        await push.send(entries)
-        await pull.run()
+        if refused := self.home.outbox.of_state(ATTENTION):
+            await push.ask_again(refused)
+        await self._exchange(push, pull)
+        lost, pull.report.lacking = missing_at_the_office(self.home.outbox, pull.arrived)
+        if lost:
+            # a server that was put back to a backup gets again what it has forgotten
+            await self.home.outbox.take_back(self.platform.store, lost)
+            again = Pull(self.home)
+            await self._exchange(push, again)
+            pull.report.pulled += again.report.pulled
+            pull.references = again.references
         return await self._load_attachments(pull.references)
 
     def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
@@ -112,6 +120,12 @@ class Synchroniser:
         if count := push.report.unverified:
             return UNVERIFIED, [problem(Code.RECEIPT_UNVERIFIED, count=count)]
         return "", []
+
+    async def _exchange(self, push: Push, pull: Pull) -> None:
+        entries = self.home.outbox.of_state(PENDING)
+        await self.uploads.send_all(entries)
+        await push.send(entries)
+        await pull.run()
 
     async def _settle(self) -> None:
         """Show what the receipts of a sync that stopped have changed."""

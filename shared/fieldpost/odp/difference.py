@@ -83,7 +83,8 @@ class Differ:
                 values[each.attribute] = None if data is _BROKEN else each.codec.encode(data)
                 self._note_attachments(each, values[each.attribute])
         values |= link
-        key = [self._key_part(form, attribute, values) for attribute in form.model.key]
+        kept = dict(zip(form.model.key, row.new_key or (), strict=False))
+        key = [self._key_part(form, a, values, kept.get(a)) for a in form.model.key]
         self.found.operations.append(
             Operation("insert", form.model.name, tuple(key), values, at=row.at)
         )
@@ -128,11 +129,13 @@ class Differ:
             )
         )
 
-    def _key_part(self, form: Form, attribute: str, values: dict[str, Any]) -> Any:
-        """Return one part of a new row's key: given, temporary, or made here."""
+    def _key_part(self, form: Form, attribute: str, values: dict[str, Any], kept: Any) -> Any:
+        """Return one part of a new row's key: given, kept, temporary, or made here."""
         each = form.model.by_attribute[attribute]
         if (given := values.get(attribute)) is not None:
             return given
+        if kept is not None and (attribute == form.model.generated_key or each.kind is Kind.ID):
+            return kept
         if attribute == form.model.generated_key:
             return self.temporary_key()
         made = uuid.UUID(self.new_id()) if each.kind is Kind.ID else initial_value(each)

@@ -79,13 +79,21 @@ def process(
     return _committed(home, user, submission, key)
 
 
-def delete_records(home: Home, user: User, page: Page, opened: Sequence[Opened]) -> Processed:
-    """Delete records: one envelope for all of them."""
+def delete_records(
+    home: Home, user: User, page: Page, opened: Sequence[Opened], supersedes: Sequence[str] = ()
+) -> Processed:
+    """Delete records: one envelope for all of them, which may repair others."""
     operations: list[Operation] = []
     for each in opened:
         delete = Operation("delete", page.spec.name, tuple(each["key"]), {}, dict(each["values"]))
         operations += _seen(page, each, [delete])
-    submission = Submission(page.name, tuple(operations), base=home.base(), title=page.spec.label)
+    submission = Submission(
+        page.name,
+        tuple(operations),
+        base=home.base(),
+        title=page.spec.label,
+        supersedes=tuple(supersedes),
+    )
     return _committed(home, user, submission, None)
 
 

@@ -1,7 +1,7 @@
 """Rows of a form as they are filled in: text by field, with their child lists."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class Row:
         texts: field name to what its input holds; a field that was not posted is not in it.
         lists: child rows by list.
         deleted: the row is to go.
+        new_key: of a new row, the key that other envelopes know it by already; None where it gets
+            a fresh one.
     """
 
     at: str
@@ -39,6 +41,7 @@ class Row:
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, list["Row"]] = field(default_factory=dict)
     deleted: bool = False
+    new_key: list[Any] | None = None
 
     def every(self) -> Iterator["Row"]:
         """Yield this row and all below it."""
@@ -48,19 +51,32 @@ class Row:
                 yield from row.every()
 
 
-def row_from_post(form: Form, pairs: Iterable[tuple[str, str]]) -> Row:
+def row_from_post(
+    form: Form, pairs: Iterable[tuple[str, str]], new_keys: Collection[str] = ()
+) -> Row:
     """Read posted names and values into rows.
 
     The last value of a name counts, but all those of boxes that link rows.
 
+    Args:
+        form: what was shown.
+        pairs: as they were posted.
+        new_keys: `new_key_name` of each key that a new row may bring along, as in a repair.
+
     Raises:
         InputError: a child list is too long, or a key cannot be read.
     """
-    return _PostedForm(list(pairs)).row(form, "")
+    return _PostedForm(list(pairs), frozenset(new_keys)).row(form, "")
+
+
+def new_key_name(form: Form, key: Sequence[Any]) -> str:
+    """Return one text for a model and a key."""
+    return f"{form.model.name} {list(key)!r}"
 
 
 class _PostedForm:
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, str]], new_keys: frozenset[str]) -> None:
+        self.new_keys = new_keys
         self.posted = posted = dict(pairs)
         self.every: dict[str, list[str]] = {}
         for name, value in pairs:
@@ -72,6 +88,8 @@ class _PostedForm:
 
     def row(self, form: Form, at: str) -> Row:
         row = Row(at, self._key(at), deleted=bool(self.posted.get(join_path(at, "_delete"))))
+        if row.key is None:
+            row.new_key = self._new_key(form, at)
         for name, each in form.fields.items():
             if not each.read_only and (text := self.posted.get(join_path(at, name))) is not None:
                 linked = each.kind is Kind.LINKS
@@ -88,8 +106,16 @@ class _PostedForm:
             raise InputError([problem(Code.TOO_BIG, place, what="The list", limit=limit)])
         return indexes
 
+    def _new_key(self, form: Form, at: str) -> list[Any] | None:
+        """Return the key that a new row brings along; one that nobody has given is none."""
+        key = self._read_key(at, "_new") if self.new_keys else None
+        return key if key is not None and new_key_name(form, key) in self.new_keys else None
+
     def _key(self, at: str) -> list[Any] | None:
-        if not at or not (text := self.posted.get(join_path(at, "_key"))):
+        return self._read_key(at, "_key") if at else None
+
+    def _read_key(self, at: str, name: str) -> list[Any] | None:
+        if not (text := self.posted.get(join_path(at, name))):
             return None
         try:
             key = jsontext.parse(text)

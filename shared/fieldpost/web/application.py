@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fieldpost.home import Home
+from fieldpost.web.entries import entry_page
 from fieldpost.web.listing import list_page, menu
 from fieldpost.web.records import (
     delete_record,
@@ -14,6 +15,8 @@ from fieldpost.web.records import (
     show_again,
     view_record,
 )
+from fieldpost.web.repairing import discard, repair
+from fieldpost.web.repairing import show_again as show_repair_again
 from fieldpost.web.requests import PageRequest, endpoint, http_error
 
 BOTH = ["GET", "POST"]
@@ -21,15 +24,19 @@ BOTH = ["GET", "POST"]
 
 def sync_page(asked: PageRequest) -> Response:
     """Show what waits and what was sent."""
-    return asked.page("sync.html", overview=asked.home.sync_overview(asked.user))
+    overview = asked.home.sync_overview(asked.user)
+    return asked.page("sync.html", overview=overview, done=asked.query.get("done", ""))
 
 
 def web_routes(home: Home) -> list[Route]:
     """Return the routes of menu, lists, forms and the sync page."""
-    record = "/pages/{page}/records/{key}"
+    record, repairing = "/pages/{page}/records/{key}", "/repair/{envelope}"
     return [
         Route("/", endpoint(home, menu)),
         Route("/sync", endpoint(home, sync_page)),
+        Route(repairing, endpoint(home, repair, show_repair_again), methods=BOTH),
+        Route(f"{repairing}/discard", endpoint(home, discard), methods=BOTH),
+        Route("/entries/{envelope}", endpoint(home, entry_page)),
         Route("/pages/{page}", endpoint(home, list_page)),
         Route("/pages/{page}/new", endpoint(home, new_record, show_again), methods=BOTH),
         Route(record, endpoint(home, view_record)),

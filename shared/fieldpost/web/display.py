@@ -49,6 +49,17 @@ def moment_words(text: str) -> str:
         return text
 
 
+def moment_beside(text: str, other: str) -> str:
+    """Return an ISO 8601 moment with the offset of another one, so that both can be compared."""
+    try:
+        moment, zone = datetime.fromisoformat(text), datetime.fromisoformat(other).tzinfo
+    except ValueError:
+        return text
+    if moment.tzinfo is None or zone is None:
+        return text
+    return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
 def element_id(path: str) -> str:
     """Return the id of the control at a path: ``findings[0].note`` is ``f-findings-0-note``."""
     return "f-" + re.sub(r"[^A-Za-z0-9_]+", "-", path).strip("-")

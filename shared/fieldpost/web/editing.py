@@ -16,10 +16,12 @@ from fieldpost.odp.rows import Row, new_row
 from fieldpost.pages import Form, FormList
 from fieldpost.types import Attachment
 from fieldpost.values import ValueProblem
+from fieldpost.web.contents import ValueWords
 from fieldpost.web.display import words_for
 from fieldpost.web.linking import MOST_BOXES, Box, boxes, titles
 from fieldpost.web.listing import search_words
 from fieldpost.web.requests import PageRequest
+from fieldpost.web.versions import NONE, Marks, RowRemark, Version
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
@@ -83,6 +85,16 @@ class Control:
         """What was searched for."""
         return self.view.finds.get(self.path, "")
 
+    @property
+    def versions(self) -> Sequence[Version]:
+        """The values that a repair offers; none where nobody has to decide."""
+        return self.view.marks.versions(self.path, self.text)
+
+    @property
+    def before(self) -> ValueWords | None:
+        """In a repair, what it was before the worker alone changed it."""
+        return self.view.marks.before(self.path)
+
 
 class Part:
     """A control or a child list, in the order of the form."""
@@ -99,6 +111,8 @@ class RowView:
         self.row = row
         self.at = row.at
         self.key = json.dumps(row.key) if row.key is not None else ""
+        self.new_key = json.dumps(row.new_key) if row.new_key is not None else ""
+        self.remark: RowRemark | None = view.marks.remarks.get(row.at)
         view.note_keys(row, form)
         self.parts = list(self._parts(view, form, row))
         self.problems = view.problems_at(row.at) if row.at else []
@@ -133,8 +147,10 @@ class FormView:
         row: Row,
         problems: Sequence[Problem],
         finds: Mapping[str, str],
+        marks: Marks = NONE,
     ) -> None:
         self.asked = asked
+        self.marks = marks
         self.session = session
         self.finds = finds
         self.links = Links(session, asked.home.app, asked.user)

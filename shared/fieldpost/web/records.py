@@ -151,11 +151,12 @@ def _form(
             is_new=opened is None,
             back=back,
             focus=focus,
-            multipart=_has_attachments(page.layout),
+            multipart=has_attachments(page.layout),
         )
 
 
-def _has_attachments(form: Form) -> bool:
+def has_attachments(form: Form) -> bool:
+    """Say whether a form takes files."""
     return any(f.kind in ATTACHMENT_KINDS for each in form.forms() for f in each.fields.values())
 
 

@@ -10,7 +10,14 @@ from fieldpost.home import Home
 from fieldpost.users import User
 from fieldpost.web.display import element_id, moment_words
 
-DONE_WORDS = {"saved": "Saved", "deleted": "Deleted", "unchanged": "Nothing had changed"}
+DONE_WORDS = {
+    "saved": "Saved",
+    "deleted": "Deleted",
+    "unchanged": "Nothing had changed",
+    "repaired": "Repaired",
+    "discarded": "Discarded",
+    "kept": "Nothing was left to change, so the entry is settled",
+}
 """What ``?done=…`` announces."""
 
 

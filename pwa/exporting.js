@@ -1,0 +1,132 @@
+// Saves all work that the office has not confirmed as one file, straight from the store: it needs
+// neither Python nor a connection, and takes what it finds as it is, readable or not.
+
+import { database, userName } from "./context.js";
+import { announce, make } from "./elements.js";
+import { readAll } from "./store.js";
+import { zip } from "./zip.js";
+
+/**
+ * @typedef {import("./zip.js").File} File
+ * @typedef {[IDBValidKey, any][]} Pairs
+ */
+
+const README = `Work that was not at the office when this file was made.
+
+envelopes/    each saved form, as it is sent
+receipts/     what the office answered last
+unreadable/   what this device could not make out
+attachments/  pictures and files of these, by SHA-256
+drafts.json   what was typed and not saved
+device.json   whose device it is, and where it stands
+
+`;
+const STATES = new Map([
+  ["pending", "waits to be sent"],
+  ["attention", "needs attention"],
+  ["confirmed", "applied at the office"],
+]);
+
+/** Let the buttons of all pages work. */
+export function startExporting() {
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-export]") : null;
+    if (button) void exportWork();
+  });
+}
+
+/** A button for pages that the shell makes itself. */
+export function exportButton() {
+  return make("button", { type: "button", class: "button", "data-export": true }, "Save my work as a file");
+}
+
+/** Hand the file to the person. */
+export async function exportWork() {
+  const now = new Date();
+  try {
+    const blob = await zip(await filesOf(await database(), now), now);
+    const url = URL.createObjectURL(blob);
+    const day = now.toISOString().slice(0, 10);
+    make("a", { href: url, download: `unsent-work-${userName() || "device"}-${day}.zip` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    announce("The file is ready", "done");
+  } catch (error) {
+    console.info(error);
+    announce(`The file could not be made: ${String(error)}`, "problem");
+  }
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {Date} now
+ * @returns {Promise<File[]>}
+ */
+async function filesOf(db, now) {
+  const [outbox, attachments, staged, drafts, session] = await Promise.all(
+    ["outbox", "attachments", "staged", "drafts", "session"].map((name) => readAll(db, name)),
+  );
+  const entries = outbox.flatMap(([number, value]) => filesOfEntry(Number(number), value));
+  const named = JSON.stringify(outbox);
+  const wanted = attachments.filter(([sha256, { state }]) => state === "pending" || named.includes(String(sha256)));
+  return [
+    text("summary.txt", summary(outbox, wanted.length + staged.length, now)),
+    ...entries,
+    ...[...wanted, ...staged].map(([sha256, value]) => fileOf(String(sha256), value)),
+    text("drafts.json", JSON.stringify(drafts, null, 1)),
+    text("device.json", JSON.stringify(aboutDevice(session), null, 1)),
+  ];
+}
+
+/**
+ * @param {number} number
+ * @param {any} value
+ * @returns {File[]}
+ */
+function filesOfEntry(number, value) {
+  const name = `${String(number).padStart(6, "0")}.json`;
+  if (typeof value?.envelope !== "string") {
+    return [text(`unreadable/${name}`, JSON.stringify(value) ?? String(value))];
+  }
+  const receipt = value.receipt ? [text(`receipts/${name}`, JSON.stringify(value.receipt))] : [];
+  return [text(`envelopes/${name}`, value.envelope), ...receipt];
+}
+
+/**
+ * @param {string} sha256
+ * @param {{blob: Blob, type: string, name?: string}} value
+ * @returns {File}
+ */
+function fileOf(sha256, { blob, type, name }) {
+  const ending = /\.\w{1,8}$/.exec(name ?? "")?.[0] ?? `.${(type.split("/")[1] ?? "bin").replace(/\W.*/, "")}`;
+  return { name: `attachments/${sha256}${ending}`, data: blob };
+}
+
+/** @param {string} name @param {string} content @returns {File} */
+function text(name, content) {
+  return { name, data: new Blob([content]) };
+}
+
+/**
+ * What is in the file, for people.
+ * @param {Pairs} outbox
+ * @param {number} files
+ * @param {Date} now
+ */
+function summary(outbox, files, now) {
+  const lines = outbox.map(([number, value]) => lineOf(Number(number), value));
+  const counted = `${outbox.length} saved forms, ${files} pictures or files, made ${now.toISOString()}`;
+  return [README, counted, "", ...lines, ""].join("\n");
+}
+
+/** @param {number} number @param {any} value */
+function lineOf(number, value) {
+  const { page = "", title = "", saved_at: saved = "", state = "", receipt = null } = value ?? {};
+  const messages = (receipt?.problems ?? []).map((/** @type {any} */ each) => `\n    ${each.message}`);
+  return `${number}  ${saved}  ${page}: ${title}, ${STATES.get(state) ?? state}${messages.join("")}`;
+}
+
+/** @param {Pairs} session nothing that opens anything: only whose device it is */
+function aboutDevice(session) {
+  const told = new Set(["device", "user", "next_number", "last_digest", "last_sync", "shell", "keys"]);
+  return Object.fromEntries(session.filter(([name]) => told.has(String(name))));
+}
