@@ -126,7 +126,6 @@ class Page:
         table = str(self.model.__tablename__)
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
         self.title = self.title or _plural(words(self.model.__name__))
-        self.changes = Changes(self.changes)
         if self.read_only:
             self.create = self.edit = self.delete = False
 

@@ -162,6 +162,7 @@ class FakeHome:
             found.keys,
             "",
             found.record,
+            found.notes,
         )
 
     def trouble(self, user: User, envelope: str) -> Trouble:
