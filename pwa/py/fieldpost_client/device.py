@@ -21,6 +21,7 @@ from fieldpost.protocol import MAX_ENVELOPE_BYTES
 from fieldpost.receipts import APPLIED, Outcome, Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost_client.folding import folded_into
 from fieldpost_client.outbox import (
     PENDING,
     Entry,
@@ -256,6 +257,8 @@ class DeviceHome:
             title = self._title(page, result.record) or submission.title
             opened = None if submission.opened is None else dict(submission.opened)
             entry = Entry(envelope, text, PENDING, None, page.title, title, result.record, opened)
+            entry = folded_into(self, submission, entry) or entry
+            envelope = entry.envelope
             self._queue_entry(entry, submission, result)
         return _receipt(envelope, result)
 

@@ -13,12 +13,13 @@ from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox import (
     ATTENTION,
     CONFIRMED,
+    PENDING,
     SETTLED,
     Entry,
     entry_from_json,
     receipt_of,
 )
-from fieldpost_client.platform.base import Operation, PlatformError
+from fieldpost_client.platform.base import Operation, PlatformError, StoreError
 from fieldpost_client.state import keys_operation
 from fieldpost_client.trust import Examiner
 
@@ -58,6 +59,26 @@ class Push:
         self.platform = home.platform
         self.report = PushReport()
         self.examiner = Examiner(home)
+
+    async def gather(self) -> list[Entry]:
+        """Return what is to be sent, in order; nothing is folded into it from now on.
+
+        That is noted before it is sent: what may have arrived is never changed any more, and a
+        later save makes an envelope of its own.
+
+        Raises:
+            Stopped: it could not be noted.
+        """
+        async with self.home.turn:
+            entries = self.home.outbox.of_state(PENDING)
+            newest = max((e.number for e in entries), default=0)
+            if newest > self.home.state.sent_to:
+                try:
+                    await self.platform.store.write([("put", "session", "sent_to", newest)])
+                except StoreError as error:
+                    raise stopped_by(error) from error
+                self.home.state.sent_to = newest
+            return entries
 
     async def send(self, entries: list[Entry]) -> None:
         """Send envelopes in the order of their numbers.

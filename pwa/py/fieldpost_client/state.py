@@ -23,6 +23,7 @@ class DeviceState:
         user: who works on it; None before.
         settings: what the server says: names of its ``offline`` pages and of all ``pages``.
         counters: of its envelopes.
+        sent_to: number of the newest envelope that may have been sent; durable before it is.
         keys: real keys, from receipts.
         trust: the server's keys that its receipts are verified with.
         cursor: of the replica; empty where there is none.
@@ -36,6 +37,7 @@ class DeviceState:
     user: User | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
     trust: Trust = field(default_factory=Trust)
     cursor: str = ""
@@ -92,6 +94,7 @@ async def load_state(store: Store) -> DeviceState:
             session.get("last_digest") or "",
             session.get("next_temporary") or -1,
         ),
+        sent_to=session.get("sent_to") or 0,
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
         trust=trust_from_json(session.get("trust")),
         cursor=replica.get("cursor") or "",

@@ -10,7 +10,7 @@ from fieldpost.errors import Code, Problem, problem
 from fieldpost_client.contact import Stopped, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import download_image, register
-from fieldpost_client.outbox import ATTENTION, CONFIRMED, PENDING
+from fieldpost_client.outbox import ATTENTION, CONFIRMED
 from fieldpost_client.overview import (
     IDENTITY_CHANGED,
     SIGNED_OUT,
@@ -122,7 +122,7 @@ class Synchroniser:
         return "", []
 
     async def _exchange(self, push: Push, pull: Pull) -> None:
-        entries = self.home.outbox.of_state(PENDING)
+        entries = await push.gather()
         await self.uploads.send_all(entries)
         await push.send(entries)
         await pull.run()
