@@ -1,6 +1,9 @@
 """Device and server agree on how each envelope ended, whatever got lost (R26, R33, R39, R56)."""
 
 import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -83,18 +86,17 @@ def test_a_server_put_back_to_a_backup_gets_again_what_it_forgot(
     """What was confirmed and then forgotten is sent once more, and applied once (R33, R56)."""
     desk.save(EDIT, score="11")
     desk.sync()
-    file = office.database.engine.url.database
-    with office.database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(file, tmp_path / "backup")
+    file, backup = office.database.engine.url.database, tmp_path / "backup"
+    with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(backup)) as then:
+        now.backup(then)
     desk.add("After the backup")
     desk.save(EDIT, remarks="After the backup, too")
     desk.sync()
     assert "After the backup, too" == office.rows()[0].remarks
     office.database.close()
     for end in ("-wal", "-shm"):
-        (tmp_path / f"{file}{end}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "backup", file)
+        Path(f"{file}{end}").unlink(missing_ok=True)
+    shutil.copy(backup, file)
     forgotten = [row.remarks for row in office.rows()]
     report = desk.sync()
 
