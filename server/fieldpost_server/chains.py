@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from fieldpost.envelope import read_envelope
+from fieldpost.envelope import Envelope, read_envelope
 from fieldpost.errors import InputError
 from fieldpost_server import tables
 from fieldpost_server.receipt_audit import ReceiptAudit
@@ -51,15 +52,35 @@ def known_devices(session: Session) -> list[str]:
 def check_chain(session: Session, device: str) -> Chain:
     """Read all envelopes of a device and compare contents, digests, columns and receipts."""
     chain, receipts = Chain(device), ReceiptAudit(session)
-    before: Any = None
-    query = sa.select(_ENVELOPE).where(_ENVELOPE.c.device == device).order_by(_ENVELOPE.c.number)
-    for row in session.execute(query.execution_options(yield_per=200)):
-        chain.envelopes += 1
-        _note_missing(chain, row.number)
-        found = [*_faults(row, before), receipts.fault(row.receipt, row.received_at)]
-        chain.faults += [f"{row.number}: {words}" for words in found if words]
-        chain.last, before = row.number, row
+    query = sa.select(_ENVELOPE).where(_ENVELOPE.c.device == device)
+    query = query.order_by(_ENVELOPE.c.number, _ENVELOPE.c.void)
+    before = _Link()
+    for number, rows in groupby(session.execute(query.execution_options(yield_per=200)), _number):
+        _note_missing(chain, number)
+        link = _Link(number)
+        for row in rows:
+            chain.envelopes += 1
+            found = [*_faults(row, before, link), receipts.fault(row.receipt, row.received_at)]
+            chain.faults += [f"{number}: {words}" for words in found if words]
+        chain.last, before = number, link
     return chain
+
+
+@dataclass
+class _Link:
+    """What has one number: an envelope, the void that discards it, or both.
+
+    Attributes:
+        number: it.
+        digests: by id, of both: the next may have been sealed after either.
+    """
+
+    number: int = 0
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def _number(row: Any) -> int:
+    return int(row.number)
 
 
 def _note_missing(chain: Chain, number: int) -> None:
@@ -68,7 +89,7 @@ def _note_missing(chain: Chain, number: int) -> None:
     chain.missing += gap[: MOST_NAMED - len(chain.missing)]
 
 
-def _faults(row: Any, before: Any) -> Iterator[str]:
+def _faults(row: Any, before: _Link, link: _Link) -> Iterator[str]:
     try:
         envelope = read_envelope(row.content)
     except InputError as error:
@@ -79,10 +100,22 @@ def _faults(row: Any, before: Any) -> Iterator[str]:
             yield f"the column '{name}' differs from the envelope"
     if row.number == 1 and envelope.previous:
         yield "it is the first, and names one before it"
-    follows = before is not None and before.number == row.number - 1
-    if follows and envelope.previous != before.digest:
+    follows = 0 < before.number == row.number - 1
+    if follows and envelope.previous not in before.digests.values():
         yield f"it does not follow number {before.number}"
+    yield from _number_faults(row, envelope, link)
     yield from _receipt_faults(row)
+
+
+def _number_faults(row: Any, envelope: Envelope, link: _Link) -> Iterator[str]:
+    """Note an envelope's digest, and say so where two share a number that may not."""
+    voids = envelope.voids if row.void else None
+    others = link.digests.keys() - ({voids.id} if voids else set())
+    if others:
+        yield f"its number is also that of {min(others)}"
+    if voids and link.digests.setdefault(voids.id, voids.digest) != voids.digest:
+        yield "it discards something else than what has its number"
+    link.digests[row.id] = row.digest
 
 
 def _receipt_faults(row: Any) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from fieldpost.envelope import Operation
+from fieldpost.envelope import Operation, Void
 from fieldpost_server import tables
 from fieldpost_server.cli import main
 
@@ -111,3 +112,36 @@ def test_what_was_changed_behind_the_inbox_is_found(
 
     assert 1 == status
     assert words in said
+
+
+def test_a_chain_with_voids_is_sound_whichever_the_next_follows(
+    command: Command, office: Any, visit: NewVisit
+) -> None:
+    """A void shares the number of what it discards, whether that has arrived or not (R33, R39)."""
+    device = office.device("anna", download=False)
+    kept = device.envelope(visit())
+    refused = device.envelope(visit(-2, nurse="bert"))
+    behind = device.envelope(visit(-3))
+    never_sent = device.envelope(visit(-4))
+    last = device.envelope(visit(-5))
+    voids = [
+        replace(e, id=f"v-{e.number}", operations=(), voids=Void(e.id, e.digest)).sealed()
+        for e in (refused, never_sent)
+    ]
+    told = [r["outcome"] for r in device.push(kept, refused, voids[0], behind, voids[1], last)]
+    status, words = command("verify", device.id)
+
+    assert ["accepted", "forbidden", "accepted", "accepted", "accepted", "accepted"] == told
+    assert (0, f"{device.id}: 6 envelopes up to number 5, sound") == (status, words.strip())
+
+
+def test_two_with_one_number_are_found(command: Command, office: Any, visit: NewVisit) -> None:
+    """A number stands for one envelope, and for the void that discards it (R33)."""
+    device = office.device("anna", download=False)
+    device.push(device.envelope(visit()), device.envelope(visit(-2)))
+    table = tables.envelope
+    office.run(sa.update(table).where(table.c.number == 2).values(number=1, void=True))
+    status, words = command("verify", device.id)
+
+    assert 1 == status
+    assert "its number is also that of" in words

@@ -56,8 +56,10 @@ async def register(home: DeviceHome) -> None:
         # the browser has lost what this device had sent: its numbers must not be used again
         raise Stopped(TROUBLE, problem(Code.NUMBER_TAKEN, number=known))
     operations = [*about_operations(about), *counters.operations()]
+    operations.append(("put", "session", "is_new", False))
     await home.platform.store.write(operations)
     home.state.adopt_about(about)
+    home.state.is_new = False
     await learn(home, about.get(SIGNING_KEYS))
 
 

@@ -115,22 +115,23 @@ def _settled(entry: Entry, by: Entry) -> Entry:
 
 
 def missing_at_the_office(
-    outbox: Outbox, arrived: Mapping[str, Any]
+    outbox: Outbox, device: str, arrived: Mapping[str, Any]
 ) -> tuple[list[Entry], list[list[int]]]:
     """Return what the server lacks of this device although it was confirmed.
 
     Args:
         outbox: of the device.
+        device: its id; what it sent under another one before is another sequence.
         arrived: what the server says: ``{"number": the highest, "missing": [[from, to], …]}``.
 
     Returns:
         The entries that are still here, to be sent again; and the ranges of numbers that are not.
     """
     ranges = [(int(first), int(last)) for first, last in arrived.get("missing") or ()]
-    newest = max((e.number for e in outbox.history.values()), default=0)
+    known = {e.number: e for e in outbox.history.values() if e.envelope.device == device}
+    newest = max(known, default=0)
     if arrived and int(arrived.get("number") or 0) < newest:
         ranges.append((int(arrived.get("number") or 0) + 1, newest))
-    known = {e.number: e for e in outbox.history.values()}
     lost = [e for n, e in sorted(known.items()) if any(a <= n <= b for a, b in ranges)]
     here = known.keys() | outbox.entries.keys()
     gaps = [[a, b] for a, b in ranges if not any(a <= n <= b for n in here)]

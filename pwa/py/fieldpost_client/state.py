@@ -23,6 +23,7 @@ class DeviceState:
         user: who works on it; None before.
         settings: what the server says: names of its ``offline`` pages and of all ``pages``.
         counters: of its envelopes.
+        is_new: its id is not known to the server yet.
         sent_to: number of the newest envelope that may have been sent; durable before it is.
         keys: real keys, from receipts.
         trust: the server's keys that its receipts are verified with.
@@ -37,6 +38,7 @@ class DeviceState:
     user: User | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    is_new: bool = False
     sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
     trust: Trust = field(default_factory=Trust)
@@ -94,6 +96,7 @@ async def load_state(store: Store) -> DeviceState:
             session.get("last_digest") or "",
             session.get("next_temporary") or -1,
         ),
+        is_new=bool(session.get("is_new")),
         sent_to=session.get("sent_to") or 0,
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
         trust=trust_from_json(session.get("trust")),

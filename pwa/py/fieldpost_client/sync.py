@@ -10,6 +10,7 @@ from fieldpost.errors import Code, Problem, problem
 from fieldpost_client.contact import Stopped, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import download_image, register
+from fieldpost_client.enrolling import enrol_anew, is_stranded
 from fieldpost_client.outbox import ATTENTION, CONFIRMED
 from fieldpost_client.overview import (
     IDENTITY_CHANGED,
@@ -100,18 +101,29 @@ class Synchroniser:
         }
 
     async def _steps(self, push: Push, pull: Pull) -> int:
+        if self.home.state.is_new:
+            await register(self.home)
         if refused := self.home.outbox.of_state(ATTENTION):
             await push.ask_again(refused)
         await self._exchange(push, pull)
-        lost, pull.report.lacking = missing_at_the_office(self.home.outbox, pull.arrived)
+        lost, pull.report.lacking = missing_at_the_office(
+            self.home.outbox, self.home.state.device, pull.arrived
+        )
         if lost:
             # a server that was put back to a backup gets again what it has forgotten
             await self.home.outbox.take_back(self.platform.store, lost)
-            again = Pull(self.home)
-            await self._exchange(push, again)
-            pull.report.pulled += again.report.pulled
-            pull.references = again.references
+            pull.references = await self._once_more(push, pull)
+        if is_stranded(self.home):
+            await enrol_anew(self.home)
+            await register(self.home)
+            pull.references = await self._once_more(push, pull)
         return await self._load_attachments(pull.references)
+
+    async def _once_more(self, push: Push, pull: Pull) -> dict[str, int]:
+        again = Pull(self.home)
+        await self._exchange(push, again)
+        pull.report.pulled += again.report.pulled
+        return again.references
 
     def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
         """Say what is wrong although everything went through."""

@@ -32,13 +32,19 @@ def trouble_of(home: "DeviceHome", identity: str) -> Trouble:
         tuple(problems),
         entries[chain[0].id].opened,
         tuple(_listed(home, [entries[e.id] for e in hangs_on(chain, envelopes)])),
-        tuple(i for e in chain for i in e.supersedes if _is_open(home, i)),
+        tuple(i for e in chain for i in e.supersedes if _may_be_open(home, i)),
     )
 
 
-def _is_open(home: "DeviceHome", identity: str) -> bool:
+def _may_be_open(home: "DeviceHome", identity: str) -> bool:
+    """Say whether an envelope that is being repaired has not found its end, as far as known here.
+
+    One that this device sent under an id that it had before is not here at all.
+    """
     entry = home.outbox.by_id(identity)
-    return entry is not None and entry.is_open and not entry.is_void
+    if entry is None:
+        return identity not in home.outbox.history
+    return entry.is_open and not entry.is_void
 
 
 def _problems(home: "DeviceHome", entry: Entry) -> tuple[Problem, ...]:
