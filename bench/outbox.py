@@ -117,6 +117,8 @@ class _Desk:
         done = await self.home.run(lambda: process(self.home, USER, PAGE, row, opened))
         if not done.is_saved or done.key is None:
             raise RuntimeError(f"a form was not saved: {done.problems}")
+        # each one counts: none is folded into the one before
+        self.home.state.sent_to = self.home.state.counters.next_number - 1
         if opened is None:
             self.made.append(list(done.key))
 

@@ -73,10 +73,11 @@ def _starts(device: Device, url: str, prepared: outbox.Prepared) -> dict[int, li
     """Return milliseconds by number of waiting forms; they take turns, as the machine does."""
     took: dict[int, list[float]] = {n: [] for n in WAITING}
     for turn in range(STARTS):
-        # each number comes after each other one: what a start leaves behind burdens the next
         for number in WAITING[turn % 3 :] + WAITING[: turn % 3]:
             entries = [list(pair) for pair in prepared.outbox[:number]]
             device.page.evaluate(FILL_OUTBOX, [url, entries, prepared.counters])
+            # what a start leaves behind burdens the next: one of the same kind goes before
+            start(device, PAGE)
             took[number].append(start(device, PAGE))
             shown = device.page.locator("#sync .sync-count").inner_text()
             if str(number or "") != shown:
