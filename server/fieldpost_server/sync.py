@@ -78,6 +78,8 @@ class Sync:
         if not _is_device_id(device):
             reason = "'device' must be text that begins with 'd-'"
             raise InputError([problem(Code.MALFORMED, "device", reason=reason)])
+        if data.get("user", user.name) != user.name:
+            raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         return JSONResponse(await run_in_threadpool(self._registered, user, device))
 
     def _registered(self, user: User, device: str) -> dict[str, Any]:

@@ -44,7 +44,11 @@ async def register(home: DeviceHome) -> None:
         device = f"d-{home.platform.new_id()}"
         await home.platform.store.write([("put", "session", "device", device)])
         home.state.device = device
-    body = json.dumps({"device": home.state.device})
+    asked = {"device": home.state.device}
+    if home.state.user is not None:
+        # whoever is signed in by now must not become the owner of another's device
+        asked["user"] = home.state.user.name
+    body = json.dumps(asked)
     headers = headers_for(home.state.device) | {"content-type": "application/json"}
     about = data_of(await ask(home.platform, "POST", "/sync/device", headers, body))
     user = user_from_json(about["user"])

@@ -22,7 +22,7 @@ from fieldpost_client.platform.base import Damaged, PlatformError, Refused, Stor
 from fieldpost_client.pull import Pull, install_image
 from fieldpost_client.push import Push, summary
 from fieldpost_client.replica import Unreadable
-from fieldpost_client.standing import missing_at_the_office
+from fieldpost_client.standing import in_order_again, missing_at_the_office
 from fieldpost_client.trust import meet_anew
 from fieldpost_client.uploads import Uploads, attachment_path
 
@@ -100,9 +100,14 @@ class Synchroniser:
         }
 
     async def _steps(self, push: Push, pull: Pull) -> int:
-        if refused := self.home.outbox.of_state(ATTENTION):
-            await push.ask_again(refused)
-        await self._exchange(push, pull)
+        try:
+            await self._first_steps(push, pull)
+        except Stopped as stopped:
+            if stopped.problem.code is not Code.WRONG_DEVICE:
+                raise
+            # a server that was put back to a backup has forgotten the device itself
+            await register(self.home)
+            await self._first_steps(push, pull)
         lost, pull.report.lacking = missing_at_the_office(self.home.outbox, pull.arrived)
         if lost:
             # a server that was put back to a backup gets again what it has forgotten
@@ -113,6 +118,13 @@ class Synchroniser:
             pull.references = again.references
         return await self._load_attachments(pull.references)
 
+    async def _first_steps(self, push: Push, pull: Pull) -> None:
+        # what the server had whole a while ago it may have forgotten
+        self.uploads.begin()
+        if refused := self.home.outbox.of_state(ATTENTION):
+            await push.ask_again(refused)
+        await self._exchange(push, pull)
+
     def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
         """Say what is wrong although everything went through."""
         if self.home.state.trust.changed:
@@ -122,7 +134,7 @@ class Synchroniser:
         return "", []
 
     async def _exchange(self, push: Push, pull: Pull) -> None:
-        entries = self.home.outbox.of_state(PENDING)
+        entries = in_order_again(self.home.outbox.of_state(PENDING))
         await self.uploads.send_all(entries)
         await push.send(entries)
         await pull.run()
