@@ -17,7 +17,7 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Forbidden, InputError, problem
 from fieldpost.jsontext import parse
 from fieldpost.pages import Page
-from fieldpost.protocol import DEVICE_HEADER
+from fieldpost.protocol import ARRIVED_HEADER, DEVICE_HEADER
 from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
@@ -110,11 +110,14 @@ class Sync:
 
     def _arrived(self, session: Session, device: str) -> dict[str, Any]:
         """Say how far the device's envelopes have arrived, and which numbers never did."""
-        query = sa.select(tables.device.c.number).where(tables.device.c.id == device)
         return {
-            "number": session.scalar(query) or 0,
+            "number": self._arrived_number(session, device),
             "missing": missing_numbers(session, device),
         }
+
+    def _arrived_number(self, session: Session, device: str) -> int:
+        query = sa.select(tables.device.c.number).where(tables.device.c.id == device)
+        return session.scalar(query) or 0
 
     def _about(self, session: Session, user: User, offline: list[Page]) -> dict[str, Any]:
         return {
@@ -157,7 +160,7 @@ class Sync:
 
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
-        device = await run_in_threadpool(self._known_device, request)
+        device = await run_in_threadpool(self._device_in_step, request)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
         body = await request.body()
@@ -169,6 +172,19 @@ class Sync:
     def _known_device(self, request: Request) -> str:
         with self.home.session() as session:
             return self._check_device(request, session)
+
+    def _device_in_step(self, request: Request) -> str:
+        """Return the device; refuse one that knows of more than there is here.
+
+        What it sends may build on that, so that this has to come first.
+        """
+        known = request.headers.get(ARRIVED_HEADER, "0")
+        with self.home.session() as session:
+            device = self._check_device(request, session)
+            number = self._arrived_number(session, device)
+        if known.isascii() and known.isdecimal() and int(known[:20]) > number:
+            raise InputError([problem(Code.FORGOTTEN, ARRIVED_HEADER, number=number)])
+        return device
 
     def _receipts(
         self, received: Iterator[tuple[int, bytes]], user: User, device: str

@@ -4,7 +4,9 @@ Each step is durable before the next begins, so that a download that was cut off
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fieldpost.errors import Code, problem
 from fieldpost_client.contact import Stopped, ask, data_of, headers_for
@@ -34,8 +36,11 @@ class Image:
     references: dict[str, int] = field(default_factory=dict)
 
 
-async def register(home: DeviceHome) -> None:
+async def register(home: DeviceHome) -> Mapping[str, Any]:
     """Make the device known to the server, under an id that it keeps from the first attempt on.
+
+    Returns:
+        How far its envelopes have arrived, see `standing.missing_at_the_office`.
 
     Raises:
         Stopped: the server cannot be reached or refuses; the device belongs to another user.
@@ -63,6 +68,7 @@ async def register(home: DeviceHome) -> None:
     await home.platform.store.write(operations)
     home.state.adopt_about(about)
     await learn(home, about.get(SIGNING_KEYS))
+    return about.get("arrived") or {}
 
 
 async def download_image(home: DeviceHome) -> Image:

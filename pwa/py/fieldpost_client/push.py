@@ -7,6 +7,7 @@ from typing import Any
 
 from fieldpost.canonical import canonical
 from fieldpost.errors import Code
+from fieldpost.protocol import ARRIVED_HEADER
 from fieldpost.receipts import NEEDS_ATTENTION, Outcome, Receipt, Settled
 from fieldpost_client.contact import headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
@@ -19,6 +20,7 @@ from fieldpost_client.outbox import (
     receipt_of,
 )
 from fieldpost_client.platform.base import Operation, PlatformError
+from fieldpost_client.standing import numbers_kept
 from fieldpost_client.state import keys_operation
 from fieldpost_client.trust import Examiner
 
@@ -76,6 +78,7 @@ class Push:
         headers = headers_for(self.home.state.device) | {
             "content-type": "application/x-ndjson",
             "content-encoding": "gzip",
+            ARRIVED_HEADER: str(max(numbers_kept(self.home.outbox), default=0)),
         }
         await self._receive("/sync/push", headers, body)
 

@@ -129,8 +129,7 @@ def missing_at_the_office(
     Returns:
         The entries that are still here, to be sent again; and the ranges of numbers that are not.
     """
-    refused = (e for e in outbox.of_state(ATTENTION) if _was_kept(e))
-    known = {e.number: e for e in (*outbox.history.values(), *refused)}
+    known = numbers_kept(outbox)
     ranges = [(int(first), int(last)) for first, last in arrived.get("missing") or ()]
     newest = max(known, default=0)
     if arrived and int(arrived.get("number") or 0) < newest:
@@ -138,6 +137,12 @@ def missing_at_the_office(
     lost = [e for n, e in sorted(known.items()) if any(a <= n <= b for a, b in ranges)]
     here = sorted(known.keys() | outbox.entries.keys())
     return lost, [gap for each in ranges for gap in _gaps(each, here)]
+
+
+def numbers_kept(outbox: Outbox) -> dict[int, Entry]:
+    """Return the entries by number that the server is known to have kept."""
+    refused = (e for e in outbox.of_state(ATTENTION) if _was_kept(e))
+    return {e.number: e for e in (*outbox.history.values(), *refused)}
 
 
 def _was_kept(entry: Entry) -> bool:

@@ -26,6 +26,8 @@ from fieldpost_client.standing import in_order_again, missing_at_the_office
 from fieldpost_client.trust import meet_anew
 from fieldpost_client.uploads import Uploads, attachment_path
 
+_FORGOTTEN = frozenset({Code.WRONG_DEVICE, Code.FORGOTTEN})
+
 _log = logging.getLogger("fieldpost")
 
 
@@ -103,14 +105,15 @@ class Synchroniser:
         try:
             await self._first_steps(push, pull)
         except Stopped as stopped:
-            if stopped.problem.code is not Code.WRONG_DEVICE:
+            if stopped.problem.code not in _FORGOTTEN:
                 raise
-            # a server that was put back to a backup has forgotten the device itself
-            await register(self.home)
+            # a server that was put back to a backup: what is sent may build on what it has lost
+            lost, _ = missing_at_the_office(self.home.outbox, await register(self.home))
+            await self.home.outbox.take_back(self.platform.store, lost)
             await self._first_steps(push, pull)
         lost, pull.report.lacking = missing_at_the_office(self.home.outbox, pull.arrived)
         if lost:
-            # a server that was put back to a backup gets again what it has forgotten
+            # numbers in between, or all of them where nothing waited to be sent
             await self.home.outbox.take_back(self.platform.store, lost)
             again = Pull(self.home)
             await self._exchange(push, again)
