@@ -39,7 +39,7 @@ class Ledger:
 
 
 def check_story(office: Office, workers: Iterable[Worker], history: History) -> list[str]:
-    """Check everything; return the outcomes and the ends that there were."""
+    """Check everything; return what there was: outcomes, ends, and what came too late."""
     table = tables.envelope
     kept = office.rows(sa.select(table).order_by(table.c.device, table.c.number))
     _check_chains(kept)
@@ -47,8 +47,10 @@ def check_story(office: Office, workers: Iterable[Worker], history: History) -> 
     ledger = Ledger({row["id"]: row for row in kept}, ended)
     assert len(ledger.kept) == len(kept)
     _check_ends(ledger)
+    late: list[str] = []
     for worker in workers:
         _check_outbox(worker, ledger)
+        late += _too_late(worker, ledger)
         _check_rows(office, worker)
         with office.home.session() as session:
             assert [] == missing_numbers(session, worker.home.state.device)
@@ -63,7 +65,7 @@ def check_story(office: Office, workers: Iterable[Worker], history: History) -> 
     stopping = sa.select(Errand.mark, errand_stop.c.place_code).join(errand_stop)
     stops = {(row["mark"], row["place_code"]) for row in office.rows(stopping)}
     assert [] == list(history.stop_faults(applied, stops))
-    return [row["outcome"] for row in kept] + [row["how"] for row in ended.values()]
+    return [row["outcome"] for row in kept] + [row["how"] for row in ended.values()] + late
 
 
 def _check_chains(kept: list[Mapping[str, Any]]) -> None:
@@ -137,6 +139,16 @@ def _check_outbox(worker: Worker, ledger: Ledger) -> None:
             assert entry.receipt is not None
             assert entry.receipt.problems, "nobody says why"
         open_now[number] = envelope
+
+
+def _too_late(worker: Worker, ledger: Ledger) -> Iterable[str]:
+    """Yield what a device did about envelopes that had found their end before."""
+    for number, envelope in worker.saved.items():
+        if number in worker.voids and ledger.is_applied(envelope["id"]):
+            yield "void too late"
+        there = ledger.kept.get(envelope["id"])
+        if there is not None and "already_settled" in there["receipt"]:
+            yield "repair too late"
 
 
 def _waits(
