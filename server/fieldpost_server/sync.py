@@ -110,14 +110,11 @@ class Sync:
 
     def _arrived(self, session: Session, device: str) -> dict[str, Any]:
         """Say how far the device's envelopes have arrived, and which numbers never did."""
+        query = sa.select(tables.device.c.number).where(tables.device.c.id == device)
         return {
-            "number": self._arrived_number(session, device),
+            "number": session.scalar(query) or 0,
             "missing": missing_numbers(session, device),
         }
-
-    def _arrived_number(self, session: Session, device: str) -> int:
-        query = sa.select(tables.device.c.number).where(tables.device.c.id == device)
-        return session.scalar(query) or 0
 
     def _about(self, session: Session, user: User, offline: list[Page]) -> dict[str, Any]:
         return {
@@ -174,14 +171,11 @@ class Sync:
             return self._check_device(request, session)
 
     def _device_in_step(self, request: Request) -> str:
-        """Return the device; refuse one that knows of more than there is here.
-
-        What it sends may build on that, so that this has to come first.
-        """
+        """Return the device; refuse one whose envelopes may build on what is not here any more."""
         known = request.headers.get(ARRIVED_HEADER, "0")
         with self.home.session() as session:
             device = self._check_device(request, session)
-            number = self._arrived_number(session, device)
+            number = self._find(session, _user(request), device).number
         if known.isascii() and known.isdecimal() and int(known[:20]) > number:
             raise InputError([problem(Code.FORGOTTEN, ARRIVED_HEADER, number=number)])
         return device

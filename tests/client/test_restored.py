@@ -1,9 +1,7 @@
 """The office is put back to an earlier backup: devices send again what it has forgotten."""
 
 import json
-import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,40 +10,10 @@ import sqlalchemy as sa
 from fieldpost_client.outbox import HISTORY_LENGTH
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_server import application
 from fieldpost_server.relations import missing_numbers
 
 EDIT = "/pages/inspection/records/1/edit"
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 1_000
-
-
-class Backup:
-    """A copy of the office's database, and how the office is put back to it."""
-
-    def __init__(self, office: Any, folder: Path) -> None:
-        self.office = office
-        self.file = folder / "office.sqlite"
-        self.copy = folder / "backup.sqlite"
-        with sqlite3.connect(self.file) as source, sqlite3.connect(self.copy) as target:
-            source.backup(target)
-
-    def restore(self, *desks: Any) -> None:
-        """Begin anew from the copy, with a new process; the workers sign in again."""
-        self.office.database.close()
-        for each in self.file.parent.glob("office.sqlite*"):
-            each.unlink()
-        with sqlite3.connect(self.copy) as source, sqlite3.connect(self.file) as target:
-            source.backup(target)
-        self.office.server = application.make_application(self.office.settings)
-        for desk in desks:
-            desk.platform.server = self.office.server
-            desk.platform.headers["cookie"] = self.office.cookie(desk.home.user.name)
-
-
-@pytest.fixture
-def back_up(office: Any, tmp_path: Path) -> Callable[[], Backup]:
-    """Return what makes a backup."""
-    return lambda: Backup(office, tmp_path)
 
 
 def saved(office: Any) -> list[str]:
@@ -66,7 +34,7 @@ def is_in_step(office: Any, desk: Any) -> bool:
 
 
 def test_what_was_forgotten_is_sent_again(
-    desk: Any, office: Any, back_up: Callable[[], Backup]
+    desk: Any, office: Any, back_up: Callable[[], Any]
 ) -> None:
     """After one sync everything is there once, edits of new records included (R26)."""
     desk.add("Known")
@@ -91,7 +59,7 @@ def test_what_was_forgotten_is_sent_again(
 
 @pytest.mark.usefixtures("desk")  # an office that has its signing key
 def test_a_device_that_was_forgotten_is_taken_in_again(
-    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Backup]
+    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Any]
 ) -> None:
     """A backup from before the device's first download does not shut it out (R26)."""
     backup = back_up()
@@ -111,7 +79,7 @@ def test_a_device_that_was_forgotten_is_taken_in_again(
 
 @pytest.mark.usefixtures("desk")  # an office that has its signing key
 def test_nobody_takes_over_a_device_that_was_forgotten(
-    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Backup]
+    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Any]
 ) -> None:
     """With somebody else signed in the device stays its worker's, and sends nothing (R49)."""
     backup = back_up()
@@ -131,7 +99,7 @@ def test_nobody_takes_over_a_device_that_was_forgotten(
 
 @pytest.mark.parametrize("moved_on", [False, True])
 def test_several_devices_come_back(
-    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Backup], *, moved_on: bool
+    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Any], *, moved_on: bool
 ) -> None:
     """Each brings its own, also when the office has worked on meanwhile (R26, R47)."""
     desks = [make_desk("ann"), make_desk("ann"), make_desk("bob")]
@@ -158,7 +126,7 @@ def test_several_devices_come_back(
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_files_are_sent_again(
-    desk: Any, office: Any, back_up: Callable[[], Backup], *, restart: bool
+    desk: Any, office: Any, back_up: Callable[[], Any], *, restart: bool
 ) -> None:
     """A record that was forgotten comes back with its picture (R26, R43)."""
     backup = back_up()
@@ -180,7 +148,7 @@ def test_files_are_sent_again(
 
 
 def test_a_file_that_waits_is_sent_again(
-    desk: Any, office: Any, back_up: Callable[[], Backup]
+    desk: Any, office: Any, back_up: Callable[[], Any]
 ) -> None:
     """What had arrived of an envelope that had not is not believed to be there still (R43)."""
     backup = back_up()
@@ -197,7 +165,7 @@ def test_a_file_that_waits_is_sent_again(
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_while_it_is_sent_again(
-    desk: Any, office: Any, back_up: Callable[[], Backup], moment: str
+    desk: Any, office: Any, back_up: Callable[[], Any], moment: str
 ) -> None:
     """The power cut at any write of that sync loses nothing and doubles nothing (R21, R26)."""
     backup = back_up()
@@ -222,7 +190,7 @@ def test_a_crash_while_it_is_sent_again(
 @pytest.mark.parametrize("kind", ["request", "answer", "lines", "death"])
 @pytest.mark.parametrize("skip", [0, 1])
 def test_an_answer_that_is_lost_while_it_is_sent_again(
-    desk: Any, office: Any, back_up: Callable[[], Backup], kind: str, skip: int
+    desk: Any, office: Any, back_up: Callable[[], Any], kind: str, skip: int
 ) -> None:
     """A connection that breaks over it is tried again, and each is applied once (R26)."""
     backup = back_up()
@@ -245,7 +213,7 @@ def test_an_answer_that_is_lost_while_it_is_sent_again(
 
 @pytest.mark.parametrize("end", ["repaired", "discarded", "discarded at the office", "open"])
 def test_what_was_refused_is_known_again(
-    desk: Any, office: Any, back_up: Callable[[], Backup], end: str
+    desk: Any, office: Any, back_up: Callable[[], Any], end: str
 ) -> None:
     """Refused envelopes and what became of them are told anew, so that none is missing (R26)."""
     office.add_user("boss", "Supervisor")
@@ -285,7 +253,7 @@ def settle(office: Any, envelope: str) -> None:
 
 
 def test_a_repair_stands_for_what_it_has_repaired(
-    desk: Any, office: Any, back_up: Callable[[], Backup]
+    desk: Any, office: Any, back_up: Callable[[], Any]
 ) -> None:
     """What was refused and repaired is not applied in the place of its repair (R26, R38)."""
     backup = back_up()
@@ -304,7 +272,7 @@ def test_a_repair_stands_for_what_it_has_repaired(
     assert is_in_step(office, desk)
 
 
-def test_only_the_newest_are_known(desk: Any, office: Any, back_up: Callable[[], Backup]) -> None:
+def test_only_the_newest_are_known(desk: Any, office: Any, back_up: Callable[[], Any]) -> None:
     """What a device does not have any more is named, and all else comes back (R26)."""
     backup = back_up()
     total = HISTORY_LENGTH + 3
@@ -321,7 +289,7 @@ def test_only_the_newest_are_known(desk: Any, office: Any, back_up: Callable[[],
 
 
 def test_edits_that_were_not_sent_yet_find_their_records(
-    desk: Any, office: Any, back_up: Callable[[], Backup]
+    desk: Any, office: Any, back_up: Callable[[], Any]
 ) -> None:
     """What builds on forgotten records is applied once these are there again (R26, R27)."""
     backup = back_up()
@@ -343,7 +311,7 @@ def test_edits_that_were_not_sent_yet_find_their_records(
     reason="a restored database gives out real keys again, which later envelopes name already",
 )
 def test_edits_never_reach_the_record_of_another(
-    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Backup]
+    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Any]
 ) -> None:
     """Records that come back under each other's keys keep their own edits, or say so (R26)."""
     one, two = make_desk("ann"), make_desk("ann")
