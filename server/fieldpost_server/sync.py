@@ -17,7 +17,7 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Forbidden, InputError, problem
 from fieldpost.jsontext import parse
 from fieldpost.pages import Page
-from fieldpost.protocol import DEVICE_HEADER
+from fieldpost.protocol import ARRIVED_HEADER, DEVICE_HEADER
 from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
@@ -78,6 +78,8 @@ class Sync:
         if not _is_device_id(device):
             reason = "'device' must be text that begins with 'd-'"
             raise InputError([problem(Code.MALFORMED, "device", reason=reason)])
+        if data.get("user", user.name) != user.name:
+            raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         return JSONResponse(await run_in_threadpool(self._registered, user, device))
 
     def _registered(self, user: User, device: str) -> dict[str, Any]:
@@ -155,7 +157,7 @@ class Sync:
 
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
-        device = await run_in_threadpool(self._known_device, request)
+        device = await run_in_threadpool(self._device_in_step, request)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
         body = await request.body()
@@ -167,6 +169,16 @@ class Sync:
     def _known_device(self, request: Request) -> str:
         with self.home.session() as session:
             return self._check_device(request, session)
+
+    def _device_in_step(self, request: Request) -> str:
+        """Return the device; refuse one whose envelopes may build on what is not here any more."""
+        known = request.headers.get(ARRIVED_HEADER, "0")
+        with self.home.session() as session:
+            device = self._check_device(request, session)
+            number = self._find(session, _user(request), device).number
+        if known.isascii() and known.isdecimal() and int(known[:20]) > number:
+            raise InputError([problem(Code.FORGOTTEN, ARRIVED_HEADER, number=number)])
+        return device
 
     def _receipts(
         self, received: Iterator[tuple[int, bytes]], user: User, device: str

@@ -90,6 +90,7 @@ class Code(StrEnum):
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
+    FORGOTTEN = "forgotten"
     BAD_CURSOR = "bad_cursor"
     UNKNOWN_PROTOCOL = "unknown_protocol"
     UPLOAD_OFFSET = "upload_offset"
@@ -245,6 +246,10 @@ MESSAGES: Mapping[Code, str] = {
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: "This device belongs to another user. Sign out and in again.",
+    Code.FORGOTTEN: (
+        "The office was put back to an earlier state: it has got this device's entries up to "
+        "number {number} only. They are sent again."
+    ),
     Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
     Code.UNKNOWN_PROTOCOL: (
         "This device speaks protocol {protocol}; the server knows {known}. Update."

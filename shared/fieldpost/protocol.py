@@ -28,6 +28,7 @@ MAX_PUSH_LINES = 10_000
 
 DEVICE_HEADER = "fieldpost-device"
 PROTOCOL_HEADER = "fieldpost-protocol"
+ARRIVED_HEADER = "fieldpost-arrived"
 SHELL_HEADER = "fieldpost-shell"
 ELSEWHERE_HEADER = "fieldpost-elsewhere"
 DRAFT_HEADER = "fieldpost-draft"

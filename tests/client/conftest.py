@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -152,6 +153,29 @@ class Desk:
         return [row.remarks for row in self.rows()]
 
 
+class Backup:
+    """A copy of the office's database, and how the office is put back to it."""
+
+    def __init__(self, office: Office, folder: Path) -> None:
+        self.office = office
+        self.file = folder / "office.sqlite"
+        self.copy = folder / "backup.sqlite"
+        with sqlite3.connect(self.file) as source, sqlite3.connect(self.copy) as target:
+            source.backup(target)
+
+    def restore(self, *desks: Any) -> None:
+        """Begin anew from the copy, with a new process; the workers sign in again."""
+        self.office.database.close()
+        for each in self.file.parent.glob("office.sqlite*"):
+            each.unlink()
+        with sqlite3.connect(self.copy) as source, sqlite3.connect(self.file) as target:
+            source.backup(target)
+        self.office.server = application.make_application(self.office.settings)
+        for desk in desks:
+            desk.platform.server = self.office.server
+            desk.platform.headers["cookie"] = self.office.cookie(desk.home.user.name)
+
+
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """An office with two sites, one inspection of each of two workers, and their accounts."""
@@ -217,3 +241,9 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
     made = make_desk()
     assert made.download()["outcome"] == "done"
     return made
+
+
+@pytest.fixture
+def back_up(office: Office, tmp_path: Path) -> Callable[[], Backup]:
+    """Return what makes a backup."""
+    return lambda: Backup(office, tmp_path)

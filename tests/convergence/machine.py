@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
         assert report["outcome"] == "done", report
         assert ([], [], False) == (report["repaired"], report["unproven"], report["full"]), report
         doubtful = (report["unknown"], report["unreadable"], report["unverified"])
-        assert ([], 0, 0) == doubtful, report
+        assert ([], 0, 0, []) == (*doubtful, report["lacking"]), report
 
     def teardown(self) -> None:
         """Let everybody synchronise, and compare."""

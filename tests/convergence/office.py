@@ -109,7 +109,7 @@ def _forget(session: Session) -> None:
     # digests from before them would be believed
     prune_changes(session, older_than=tables.utc_now() + timedelta(days=1), at_least=0)
     connection = session.connection()
-    own = (tables.envelope, tables.key, tables.device)
+    own = (tables.settlement, tables.envelope, tables.key, tables.device)
     for table in (*own, *reversed(errands.Base.metadata.sorted_tables)):
         connection.execute(sa.delete(table))
     if connection.dialect.name == "postgresql":

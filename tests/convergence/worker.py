@@ -17,7 +17,7 @@ from ed25519 import verified
 from fieldpost.errors import InputError
 from fieldpost.odp.processor import Processed
 from fieldpost.users import User
-from fieldpost_client.device import DeviceHome
+from fieldpost_client.device import DeviceHome, repairing
 from fieldpost_client.platform.base import Answer
 from fieldpost_client.platform.host import Fault, HostPlatform
 from fieldpost_client.platform.memory import Crash
@@ -82,11 +82,13 @@ class Worker:
 
     Attributes:
         saved: the text of each envelope by number, taken down when it was durable.
+        voids: ids of the voids that were durable, by the number that they share.
     """
 
     def __init__(self, office: Office, user: str, number: int, note: Callable[[Any], None]) -> None:
         self.office, self.note, self.name = office, note, f"{user}-{number}"
         self.saved: dict[int, dict[str, Any]] = {}
+        self.voids: dict[int, set[str]] = {}
         ids, moments = _ids(number), count()
         self.road = Road(
             self._office,
@@ -116,18 +118,19 @@ class Worker:
         self.office.runner.run(self.home.open())
         self._take_down()
 
-    def save(self, work: Callable[[], Processed]) -> Processed | None:
-        """Save a form; None where the device refused to store it, or died over it."""
+    def save(self, work: Callable[[], Processed], repairs: str = "") -> Processed | None:
+        """Save a form, perhaps of a repair; None where the device could not store it, or died."""
         try:
-            return self.office.runner.run(self.save_now(work))
+            return self.office.runner.run(self.save_now(work, repairs))
         except Crash:
             self.restart()
             return None
 
-    async def save_now(self, work: Callable[[], Processed]) -> Processed | None:
+    async def save_now(self, work: Callable[[], Processed], repairs: str = "") -> Processed | None:
         known = len(self.saved)
         try:
-            found = await self.home.run(work)
+            with repairing(repairs):
+                found = await self.home.run(work)
         except InputError:
             self._take_down()
             assert len(self.saved) == known, "what could not be stored was kept"
@@ -171,6 +174,8 @@ class Worker:
             if number not in self.saved:
                 self.saved[number] = json.loads(entry.text)
                 self.note(self.saved[number])
+            elif entry.is_void:
+                self.voids.setdefault(number, set()).add(entry.envelope.id)
 
 
 def rows_of(connection: sa.Connection) -> dict[str, list[Mapping[str, Any]]]:

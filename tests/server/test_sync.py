@@ -132,6 +132,34 @@ def test_a_device_of_another_user_is_refused(office: Any, visit: NewVisit) -> No
     ]
 
 
+def test_a_device_names_its_owner_when_it_registers(office: Any) -> None:
+    """An office that has forgotten a device gives it to nobody else (R49, R67)."""
+    asked = {"device": "d-forgotten", "user": "anna"}
+    stranger = office.client("bert").post("/sync/device", json=asked)
+    owner = office.client("anna").post("/sync/device", json=asked)
+
+    assert (403, "device_of_another") == (
+        stranger.status_code,
+        stranger.json()["error"]["code"],
+    )
+    assert (200, "anna") == (owner.status_code, owner.json()["user"]["name"])
+
+
+def test_who_knows_more_than_the_office_is_told(office: Any, visit: NewVisit) -> None:
+    """Nothing of a push is applied by an office that has forgotten what came before (R26)."""
+    device = office.device("anna", download=False)
+    device.push(device.envelope(visit()))
+    sent = device.envelope(visit()).to_text()
+    found = {}
+    for known in ("2", "9" * 30, "1", "none", ""):
+        headers = {**device.headers, "Fieldpost-Arrived": known}
+        answer = device.client.post("/sync/push", content=sent, headers=headers)
+        found[known] = (answer.status_code, json.loads(answer.text).get("error", {}).get("code"))
+
+    refused, taken = (400, "forgotten"), (200, None)
+    assert {"2": refused, "9" * 30: refused, "1": taken, "none": taken, "": taken} == found
+
+
 def test_a_revoked_device_is_refused(office: Any, visit: NewVisit) -> None:
     """What an administrator revoked is refused at the next contact (R46, R52)."""
     device = office.device("anna", download=False)

@@ -4,7 +4,9 @@ Each step is durable before the next begins, so that a download that was cut off
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fieldpost.errors import Code, problem
 from fieldpost_client.contact import Stopped, ask, data_of, headers_for
@@ -34,8 +36,11 @@ class Image:
     references: dict[str, int] = field(default_factory=dict)
 
 
-async def register(home: DeviceHome) -> None:
+async def register(home: DeviceHome) -> Mapping[str, Any]:
     """Make the device known to the server, under an id that it keeps from the first attempt on.
+
+    Returns:
+        How far its envelopes have arrived, see `standing.missing_at_the_office`.
 
     Raises:
         Stopped: the server cannot be reached or refuses; the device belongs to another user.
@@ -44,7 +49,11 @@ async def register(home: DeviceHome) -> None:
         device = f"d-{home.platform.new_id()}"
         await home.platform.store.write([("put", "session", "device", device)])
         home.state.device = device
-    body = json.dumps({"device": home.state.device})
+    asked = {"device": home.state.device}
+    if home.state.user is not None:
+        # whoever is signed in by now must not become the owner of another's device
+        asked["user"] = home.state.user.name
+    body = json.dumps(asked)
     headers = headers_for(home.state.device) | {"content-type": "application/json"}
     about = data_of(await ask(home.platform, "POST", "/sync/device", headers, body))
     user = user_from_json(about["user"])
@@ -61,6 +70,7 @@ async def register(home: DeviceHome) -> None:
     home.state.adopt_about(about)
     home.state.is_new = False
     await learn(home, about.get(SIGNING_KEYS))
+    return about.get("arrived") or {}
 
 
 async def download_image(home: DeviceHome) -> Image:

@@ -251,7 +251,7 @@ class Outbox:
         return operations + [("delete", "history", identity) for identity in oldest]
 
     async def take_back(self, store: Store, entries: list[Entry]) -> None:
-        """Put confirmed entries into the outbox again, to be sent once more; durably."""
+        """Put entries that the server has forgotten into the outbox again; durably."""
         waiting = [replace(e, state=PENDING, receipt=None, signed="") for e in entries]
         operations: list[Operation] = [entry.put() for entry in waiting]
         operations += [("delete", "history", entry.envelope.id) for entry in waiting]

@@ -7,6 +7,7 @@ from typing import Any
 
 from fieldpost.canonical import canonical
 from fieldpost.errors import Code
+from fieldpost.protocol import ARRIVED_HEADER
 from fieldpost.receipts import NEEDS_ATTENTION, Outcome, Receipt, Settled
 from fieldpost_client.contact import headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
@@ -20,6 +21,7 @@ from fieldpost_client.outbox import (
     receipt_of,
 )
 from fieldpost_client.platform.base import Operation, PlatformError, StoreError
+from fieldpost_client.standing import in_order_again, numbers_kept
 from fieldpost_client.state import keys_operation
 from fieldpost_client.trust import Examiner
 
@@ -70,7 +72,7 @@ class Push:
             Stopped: it could not be noted.
         """
         async with self.home.turn:
-            entries = self.home.outbox.of_state(PENDING)
+            entries = in_order_again(self.home.outbox.of_state(PENDING))
             newest = max((e.number for e in entries), default=0)
             if newest > self.home.state.sent_to:
                 try:
@@ -97,6 +99,9 @@ class Push:
         headers = headers_for(self.home.state.device) | {
             "content-type": "application/x-ndjson",
             "content-encoding": "gzip",
+            ARRIVED_HEADER: str(
+                max(numbers_kept(self.home.outbox, self.home.state.device), default=0)
+            ),
         }
         await self._receive("/sync/push", headers, body)
 

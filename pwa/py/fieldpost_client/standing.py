@@ -1,17 +1,20 @@
 """How the envelopes of an outbox stand to each other: what replaces, and what builds on what."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fieldpost.errors import Code
 from fieldpost.home import Submission
 from fieldpost.odp.chains import footprint, hangs_on
 from fieldpost.protocol import MAX_AFTER
-from fieldpost.receipts import SUPERSEDED, Settled
-from fieldpost_client.outbox import CONFIRMED, SETTLED, Entry, Outbox
+from fieldpost.receipts import SUPERSEDED, Outcome, Settled
+from fieldpost_client.outbox import ATTENTION, CONFIRMED, SETTLED, Entry, Outbox
 
 Entries = Mapping[int, Entry]
 """By number."""
+
+_NEVER_KEPT = frozenset({Code.WRONG_DEVICE, Code.WRONG_USER, Code.WRONG_APP})
 
 
 def replacements(entries: Entries) -> dict[str, Entry]:
@@ -117,7 +120,7 @@ def _settled(entry: Entry, by: Entry) -> Entry:
 def missing_at_the_office(
     outbox: Outbox, device: str, arrived: Mapping[str, Any]
 ) -> tuple[list[Entry], list[list[int]]]:
-    """Return what the server lacks of this device although it was confirmed.
+    """Return what the server lacks of this device although it had kept it.
 
     Args:
         outbox: of the device.
@@ -127,12 +130,65 @@ def missing_at_the_office(
     Returns:
         The entries that are still here, to be sent again; and the ranges of numbers that are not.
     """
+    known = numbers_kept(outbox, device)
     ranges = [(int(first), int(last)) for first, last in arrived.get("missing") or ()]
-    known = {e.number: e for e in outbox.history.values() if e.envelope.device == device}
     newest = max(known, default=0)
     if arrived and int(arrived.get("number") or 0) < newest:
         ranges.append((int(arrived.get("number") or 0) + 1, newest))
     lost = [e for n, e in sorted(known.items()) if any(a <= n <= b for a, b in ranges)]
-    here = known.keys() | outbox.entries.keys()
-    gaps = [[a, b] for a, b in ranges if not any(a <= n <= b for n in here)]
-    return lost, gaps
+    here = sorted(known.keys() | outbox.entries.keys())
+    return lost, [gap for each in ranges for gap in _gaps(each, here)]
+
+
+def numbers_kept(outbox: Outbox, device: str) -> dict[int, Entry]:
+    """Return the entries by number that the server is known to have kept of a device."""
+    refused = (e for e in outbox.of_state(ATTENTION) if _was_kept(e))
+    kept = (e for e in (*outbox.history.values(), *refused) if e.envelope.device == device)
+    return {e.number: e for e in kept}
+
+
+def _was_kept(entry: Entry) -> bool:
+    """Say whether the server keeps an envelope that it has refused like this."""
+    receipt = entry.receipt
+    if receipt is None or receipt.outcome is Outcome.MISMATCH:
+        return False
+    return not any(p.code in _NEVER_KEPT for p in receipt.problems)
+
+
+def _gaps(numbers: tuple[int, int], here: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the parts of a range in which none of these numbers is."""
+    start, last = numbers
+    for number in here:
+        if start <= number <= last:
+            if number > start:
+                yield [start, number - 1]
+            start = number + 1
+    if start <= last:
+        yield [start, last]
+
+
+def in_order_again(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries to be sent, in an order that suits a server that has forgotten them.
+
+    That of their numbers; but where all that a repair has repaired is sent again, the repair comes
+    before it, so that nothing is applied in its place, and after what it builds on.
+    """
+    by_number = {e.number: e for e in sorted(entries, key=lambda e: e.number)}
+    ids = {e.envelope.id for e in by_number.values()}
+    whole = {n: e for n, e in by_number.items() if ids.issuperset(e.envelope.supersedes)}
+    instead, seen, found = replacements(whole), set[int](), list[Entry]()
+
+    def add(entry: Entry) -> None:
+        if entry.number in seen:
+            return
+        seen.add(entry.number)
+        if (by := instead.get(entry.envelope.id)) is not None:
+            add(by)
+        for number in entry.envelope.after:
+            if number in by_number:
+                add(by_number[number])
+        found.append(entry)
+
+    for entry in by_number.values():
+        add(entry)
+    return found

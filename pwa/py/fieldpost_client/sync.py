@@ -11,7 +11,7 @@ from fieldpost_client.contact import Stopped, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import download_image, register
 from fieldpost_client.enrolling import enrol_anew, is_stranded
-from fieldpost_client.outbox import ATTENTION, CONFIRMED
+from fieldpost_client.outbox import ATTENTION, CONFIRMED, Entry
 from fieldpost_client.overview import (
     IDENTITY_CHANGED,
     SIGNED_OUT,
@@ -26,6 +26,8 @@ from fieldpost_client.replica import Unreadable
 from fieldpost_client.standing import missing_at_the_office
 from fieldpost_client.trust import meet_anew
 from fieldpost_client.uploads import Uploads, attachment_path
+
+_FORGOTTEN = frozenset({Code.WRONG_DEVICE, Code.FORGOTTEN})
 
 _log = logging.getLogger("fieldpost")
 
@@ -103,14 +105,18 @@ class Synchroniser:
     async def _steps(self, push: Push, pull: Pull) -> int:
         if self.home.state.is_new:
             await register(self.home)
-        if refused := self.home.outbox.of_state(ATTENTION):
-            await push.ask_again(refused)
-        await self._exchange(push, pull)
-        lost, pull.report.lacking = missing_at_the_office(
-            self.home.outbox, self.home.state.device, pull.arrived
-        )
+        try:
+            await self._first_steps(push, pull)
+        except Stopped as stopped:
+            if stopped.problem.code not in _FORGOTTEN:
+                raise
+            # a server that was put back to a backup: what is sent may build on what it has lost
+            lost, _ = self._missing(await register(self.home))
+            await self.home.outbox.take_back(self.platform.store, lost)
+            await self._first_steps(push, pull)
+        lost, pull.report.lacking = self._missing(pull.arrived)
         if lost:
-            # a server that was put back to a backup gets again what it has forgotten
+            # numbers in between, or all of them where nothing waited to be sent
             await self.home.outbox.take_back(self.platform.store, lost)
             pull.references = await self._once_more(push, pull)
         if is_stranded(self.home):
@@ -118,6 +124,16 @@ class Synchroniser:
             await register(self.home)
             pull.references = await self._once_more(push, pull)
         return await self._load_attachments(pull.references)
+
+    def _missing(self, arrived: Mapping[str, Any]) -> tuple[list[Entry], list[list[int]]]:
+        return missing_at_the_office(self.home.outbox, self.home.state.device, arrived)
+
+    async def _first_steps(self, push: Push, pull: Pull) -> None:
+        # what the server had whole a while ago it may have forgotten
+        self.uploads.begin()
+        if refused := self.home.outbox.of_state(ATTENTION):
+            await push.ask_again(refused)
+        await self._exchange(push, pull)
 
     async def _once_more(self, push: Push, pull: Pull) -> dict[str, int]:
         again = Pull(self.home)

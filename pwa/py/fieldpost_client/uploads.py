@@ -34,6 +34,11 @@ class Uploads:
         self.sent: set[str] = set()
         self.refused: dict[str, str] = {}
 
+    def begin(self) -> None:
+        """Forget what an earlier sync has found out: the server may have been put back since."""
+        self.sent.clear()
+        self.refused.clear()
+
     async def send_all(self, entries: list[Entry]) -> None:
         """Send everything that these envelopes refer to and the server does not have.
 
