@@ -88,6 +88,7 @@ class Worker:
     def __init__(self, office: Office, user: str, number: int, note: Callable[[Any], None]) -> None:
         self.office, self.note, self.name = office, note, f"{user}-{number}"
         self.saved: dict[int, dict[str, Any]] = {}
+        self.times_saved = 0
         self.voids: dict[int, set[str]] = {}
         ids, moments = _ids(number), count()
         self.road = Road(
@@ -127,17 +128,17 @@ class Worker:
             return None
 
     async def save_now(self, work: Callable[[], Processed], repairs: str = "") -> Processed | None:
-        known = len(self.saved)
+        known = self.times_saved
         try:
             with repairing(repairs):
                 found = await self.home.run(work)
         except InputError:
             self._take_down()
-            assert len(self.saved) == known, "what could not be stored was kept"
+            assert self.times_saved == known, "what could not be stored was kept"
             return None
         self._take_down()
         is_kept = found.receipt is not None and found.receipt.is_applied
-        assert len(self.saved) == known + is_kept, "Saved was said of something that is not kept"
+        assert self.times_saved == known + is_kept, "Saved was said of something that is not kept"
         return found
 
     def synchronise(self) -> dict[str, Any] | None:
@@ -171,11 +172,14 @@ class Worker:
 
     def _take_down(self) -> None:
         for number, entry in sorted(self.home.outbox.entries.items()):
-            if number not in self.saved:
-                self.saved[number] = json.loads(entry.text)
-                self.note(self.saved[number])
-            elif entry.is_void:
+            before = self.saved.get(number)
+            if entry.is_void and before is not None:
                 self.voids.setdefault(number, set()).add(entry.envelope.id)
+            elif before is None or before["id"] != entry.envelope.id:
+                # one that was folded into the last, which was never sent, takes its place
+                self.saved[number] = json.loads(entry.text)
+                self.times_saved += 1
+                self.note(self.saved[number])
 
 
 def rows_of(connection: sa.Connection) -> dict[str, list[Mapping[str, Any]]]:
