@@ -156,6 +156,12 @@ _ENVELOPES: dict[str, Schema] = {
     "PushLine": {"oneOf": [ref("Envelope"), ref("EnvelopeOfFormat1")]},
 }
 
+_PROBLEM = {
+    "code": _text("[a-z0-9_]{1,100}"),
+    "path": {"type": "string"},
+    "message": {"type": "string", "minLength": 1},
+}
+_DETAIL = {"detail": {"type": "object", "minProperties": 1}}
 _RECEIPT = {
     "envelope": ref("Name"),
     "device": ref("ShortText"),
@@ -173,14 +179,7 @@ _RECEIPT = {
 }
 
 _RECEIPTS: dict[str, Schema] = {
-    "Problem": _object(
-        {
-            "code": _text("[a-z0-9_]{1,100}"),
-            "path": {"type": "string"},
-            "message": {"type": "string", "minLength": 1},
-        },
-        {"detail": {"type": "object", "minProperties": 1}},
-    ),
+    "Problem": _object(_PROBLEM, _DETAIL),
     "NewKey": _object(
         {
             "model": {"type": "string", "minLength": 1},
@@ -212,19 +211,7 @@ _RECEIPTS: dict[str, Schema] = {
     "Receipt": {"oneOf": [ref("ReceiptOfEnvelope"), ref("ReceiptOfLine")]},
     "ReceiptsCall": _object({"envelopes": _list(_text("[ -~]{1,100}"), maxItems=MAX_ASKED)}),
     "ErrorBody": _object(
-        {
-            "error": {
-                **_object(
-                    {
-                        "code": _text("[a-z0-9_]{1,100}"),
-                        "path": {"type": "string"},
-                        "message": {"type": "string", "minLength": 1},
-                        "problems": _list(ref("Problem"), minItems=1),
-                    },
-                    {"detail": {"type": "object", "minProperties": 1}},
-                )
-            }
-        }
+        {"error": _object({**_PROBLEM, "problems": _list(ref("Problem"), minItems=1)}, _DETAIL)}
     ),
 }
 
