@@ -17,7 +17,7 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Forbidden, InputError, problem
 from fieldpost.jsontext import parse
 from fieldpost.pages import Page
-from fieldpost.protocol import ARRIVED_HEADER, DEVICE_HEADER
+from fieldpost.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
 from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
@@ -26,6 +26,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.image import make_image
 from fieldpost_server.keyring import keys_for_devices
 from fieldpost_server.lines import lines_of, unzipped
+from fieldpost_server.openapi import description
 from fieldpost_server.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.proofs import Proofs
 from fieldpost_server.pull import cursor_now, read_delta
@@ -35,8 +36,6 @@ from fieldpost_server.settings import Settings
 from fieldpost_server.uploads import Uploads, check_protocol
 
 GZIP_LEVEL = 5
-MAX_ASKED = 1_000
-"""Envelopes that a device may ask about at once."""
 FLUSH_S = 0.02
 """Receipts are sent at least so often, in seconds."""
 
@@ -61,6 +60,7 @@ class Sync:
             Route("/sync/receipts", self.receipts, methods=["POST"]),
             Route("/sync/image", self.image, methods=["GET"]),
             Route("/sync/pull", self.pull, methods=["GET"]),
+            Route("/sync/openapi.json", self.description, methods=["GET"]),
             *Uploads(self.home).routes(),
         ]
 
@@ -226,6 +226,10 @@ class Sync:
         signer.ready()
         with self.home.session() as session:
             return [signer.answer(each) for each in kept_receipts(session, device, ids)]
+
+    async def description(self, request: Request) -> Response:  # noqa: ARG002 - the router's
+        """Send the description of these calls, for people and programs that make clients."""
+        return JSONResponse(description())
 
     # data
 

@@ -14,6 +14,15 @@ History of the envelope's format:
 PROTOCOL = 2
 OLDEST_PROTOCOL = 1
 
+WIRE_DIGESTS = {
+    2: "sha256:ee29e7590b6b5df8478cf8d2522e1ad2f9733b6d46a0e92989a64df3b108f9ec",
+}
+"""By protocol, the digest of the schemas of all that travels (`fieldpost_server.schemas`).
+
+Where the schemas have changed, the protocol has: it gets a new number, a line of history above, and
+its digest here. A digest that is here never changes once its protocol was released.
+"""
+
 FORMAT = 2
 """Version of the envelope's form; `formats.py` knows how to read each older one."""
 
@@ -25,6 +34,8 @@ MAX_ATTACHMENTS = 500
 MAX_AFTER = 100
 MAX_SUPERSEDED = 100
 MAX_PUSH_LINES = 10_000
+MAX_ASKED = 1_000
+"""Envelopes that a device may ask about at once."""
 
 DEVICE_HEADER = "fieldpost-device"
 PROTOCOL_HEADER = "fieldpost-protocol"

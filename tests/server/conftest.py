@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from apps import clinic
 from apps.fakes import ADA, rows
+from described import check_answer
 from fieldpost.app import App
 from fieldpost.envelope import Envelope, Operation
 from fieldpost.users import User, acting_as
@@ -72,7 +73,9 @@ class Client:
         return self.asking.cookies
 
     def request(self, method: str, address: str, **how: Any) -> httpx.Response:
-        return self.runner.run(self.asking.request(method, address, **how))
+        answer = self.runner.run(self.asking.request(method, address, **how))
+        check_answer(answer)
+        return answer
 
     def get(self, address: str, **how: Any) -> httpx.Response:
         return self.request("GET", address, **how)

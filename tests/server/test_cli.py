@@ -50,7 +50,7 @@ def test_users_are_added_listed_and_given_roles(
         (["user", "password", "nobody", "--password", "correct horse"], "There is no user"),
         (
             ["user", "add", "x", "--password", "correct horse", "--role", "Boss"],
-            "There is no role 'Boss'. Choose one of: Admin, Doctor, Offline.",
+            "There is no role 'Boss'. Choose one of: Admin, Doctor, Offline, Supervisor.",
         ),
     ],
 )

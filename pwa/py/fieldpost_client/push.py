@@ -7,7 +7,7 @@ from typing import Any
 
 from fieldpost.canonical import canonical
 from fieldpost.errors import Code
-from fieldpost.protocol import ARRIVED_HEADER
+from fieldpost.protocol import ARRIVED_HEADER, MAX_ASKED
 from fieldpost.receipts import NEEDS_ATTENTION, Outcome, Receipt, Settled
 from fieldpost_client.contact import headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
@@ -27,7 +27,6 @@ from fieldpost_client.trust import Examiner
 
 BATCH_BYTES = 4 << 20
 BATCH_ENVELOPES = 200
-MOST_ASKED = 1_000
 
 
 @dataclass
@@ -108,8 +107,8 @@ class Push:
     async def ask_again(self, entries: list[Entry]) -> None:
         """Ask how envelopes stand that needed attention: somebody may have settled them."""
         headers = headers_for(self.home.state.device) | {"content-type": "application/json"}
-        for start in range(0, len(entries), MOST_ASKED):
-            ids = [e.envelope.id for e in entries[start : start + MOST_ASKED]]
+        for start in range(0, len(entries), MAX_ASKED):
+            ids = [e.envelope.id for e in entries[start : start + MAX_ASKED]]
             await self._receive("/sync/receipts", headers, json.dumps({"envelopes": ids}))
 
     async def _receive(self, path: str, headers: Mapping[str, str], body: bytes | str) -> None:
