@@ -82,7 +82,7 @@ def _told(call: Any, answer: httpx.Response) -> Iterator[tuple[Any, Any]]:
     elif "*/*" not in content:
         assert kind in content, f"{call['operationId']} answers {kind}"
         if kind == LINES:
-            yield content[kind]["schema"], [json.loads(x) for x in answer.text.splitlines()]
+            yield content[kind]["schema"], [json.loads(x) for x in answer.content.splitlines()]
         elif kind == "application/json":
             yield content[kind]["schema"], answer.json()
 
@@ -97,7 +97,7 @@ def _check(schema: Any, data: Any) -> None:
 
 def _check_push(answer: httpx.Response) -> None:
     """Assert that what was taken for an envelope is one by the schemas."""
-    receipts = [json.loads(line) for line in answer.text.splitlines()]
+    receipts = [json.loads(line) for line in answer.content.splitlines()]
     for line, receipt in zip(_lines(answer.request), receipts, strict=False):
         if receipt["envelope"] is not None and len(line) < _MOST_CHARACTERS:
             assert fits("PushLine", json.loads(line)), line[:1000]

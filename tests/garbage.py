@@ -1,5 +1,6 @@
 """Strategies for what nobody should send: spoiled envelopes, bodies, cursors, headers."""
 
+import copy
 import gzip
 import json
 import zlib
@@ -49,8 +50,8 @@ things: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([[], {}, [[]], [None], [True], {"": {}}, [1.5], ["f" * 64]]),
     st.sampled_from([_deep(MAX_DEPTH - 4), _deep(MAX_DEPTH), _deep(300)]),
     st.just([{"do": "delete", "model": "visit", "key": [1]}] * (MAX_OPERATIONS + 1)),
-)
-"""What stands in the place of something sound."""
+).map(copy.deepcopy)
+"""What stands in the place of something sound; a copy, since more may be done to it."""
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ class Device:
         body = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
         answer = self.client.post("/sync/push", content=body, headers=self.headers)
         assert answer.status_code == 200, answer.text
-        return [json.loads(line) for line in answer.text.splitlines()]
+        return [json.loads(line) for line in answer.content.splitlines()]
 
     def upload(self, content: bytes, type_: str, *, start: int = 0, end: int | None = None) -> Any:
         headers = {

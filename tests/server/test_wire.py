@@ -88,7 +88,7 @@ class Talk:
         self.push(device.envelope(edit(key, 10, 70), supersedes=(conflict.id,)), conflict)
         asked = {"envelopes": [conflict.id, behind.id, invalid.id, "nobody's"]}
         answer = device.client.post("/sync/receipts", json=asked, headers=device.headers)
-        self.receipts += [json.loads(line) for line in answer.text.splitlines()]
+        self.receipts += [json.loads(line) for line in answer.content.splitlines()]
 
     def fail(self) -> None:
         """Get the server into trouble."""
