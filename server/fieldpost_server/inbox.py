@@ -1,6 +1,6 @@
 """The inbox: every envelope that arrives is applied exactly once, or kept with what is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from logging import ERROR
 from typing import Any
@@ -286,7 +286,8 @@ class Inbox:
     ) -> Receipt:
         superseded = self._superseded(session, envelope, user)
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
-        result = _replayed(envelope, session, self.app, user, keys)
+        author = _author(session, superseded, user)
+        result = _replayed(envelope, session, self.app, user, keys, author)
         receipt = self._judged(session, envelope, result)
         if not receipt.is_applied:
             if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
@@ -320,12 +321,23 @@ class Inbox:
         return _receipt(envelope, replace(result, outcome=outcome, problems=problems))
 
 
+def _author(session: Session, superseded: Mapping[str, Any], user: User) -> User | None:
+    """Return whose work a repair brings, where somebody else does it."""
+    names = {row.user for row in superseded.values()} - {user.name}
+    return find_user(session, names.pop()) if len(names) == 1 else None
+
+
 def _replayed(
-    envelope: Envelope, session: Session, app: App, user: User, keys: ServerKeys
+    envelope: Envelope,
+    session: Session,
+    app: App,
+    user: User,
+    keys: ServerKeys,
+    author: User | None = None,
 ) -> Result:
     """Replay; what no database can take is the envelope's fault, not the server's trouble."""
     try:
-        return replay(envelope, session, app, user, keys)
+        return replay(envelope, session, app, user, keys, author)
     except (StatementError, OverflowError) as error:
         if isinstance(error, DBAPIError) and not isinstance(error, DataError):
             raise

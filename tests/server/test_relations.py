@@ -179,6 +179,22 @@ def test_a_supervisors_repair_frees_what_waited_on_the_device(
     assert [("visit", -5, receipt.record[0])] == [(k.model, k.temporary, k.real) for k in told.keys]
 
 
+def test_a_new_record_that_a_supervisor_repairs_stays_the_workers(
+    office: Any, sender: Sender, visit: NewVisit
+) -> None:
+    """Defaults mean who did the work, not who put it right: the worker keeps it (R35, R38)."""
+    without_nurse = {k: v for k, v in visit(-5, score=5).set.items() if k != "nurse"}
+    refused = sender.next(Operation("insert", "visit", (-5,), {**without_nurse, "score": -1}))
+    sender.send(refused)
+    operation = Operation("insert", "visit", (-5,), without_nurse)
+    repair = Submission("visit", (operation,), supersedes=(refused.id,))
+    receipt = office.home.inbox.commit(BOSS, repair, "e-boss")
+
+    assert Outcome.ACCEPTED is receipt.outcome
+    nurses = office.rows(sa.select(Visit.nurse).where(Visit.id == receipt.record[0]))
+    assert [("anna",)] == nurses
+
+
 def test_only_a_supervisor_repairs_the_work_of_others(
     office: Any, sender: Sender, visit: NewVisit
 ) -> None:

@@ -54,16 +54,30 @@ class Result:
     notes: tuple[Problem, ...] = ()
 
 
-def replay(envelope: Envelope, session: Session, app: App, user: User, keys: KeyBook) -> Result:
+def replay(
+    envelope: Envelope,
+    session: Session,
+    app: App,
+    user: User,
+    keys: KeyBook,
+    author: User | None = None,
+) -> Result:
     """Apply an envelope within the session's transaction.
 
     The steps are those of `docs/protocol.md`, "Replay": authorise, decode, resolve keys, load,
     compare, apply, flush, check rules and scope.
+
+    Args:
+        envelope, session, app: what, where, and of which app.
+        user: whose rights and scope count.
+        keys: what temporary keys stand for.
+        author: whom defaults such as `current_user_name` mean, where that is not the user: whose
+            work it is that a supervisor repairs.
     """
     envelope = in_present_names(app, envelope)
     if refused := tuple(denials(app, envelope, user)):
         return Result(Outcome.FORBIDDEN, refused)
-    with acting_as(user):
+    with acting_as(author or user):
         work = _Replay(envelope, session, app, user, keys)
         try:
             return work.run()
