@@ -102,6 +102,8 @@ async function bringBack(fresh) {
   const draft = await read(await database(), "drafts", path);
   if (!draft || draft.user !== userName() || openForm()?.dataset.draft !== path) return;
   restored = path;
+  // the page keeps what a focused field holds; here the draft's value is to come
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   const body = new URLSearchParams([...draft.fields, ["_action", "show"]]).toString();
   await visit(path, { method: "POST", body, history: "none" });
   announce("Your unsaved entries are back");
