@@ -3,7 +3,7 @@
 
 import { database, userName } from "./context.js";
 import { announce, make } from "./elements.js";
-import { readAll } from "./store.js";
+import { keys, readAll } from "./store.js";
 import { zip } from "./zip.js";
 
 /**
@@ -21,6 +21,9 @@ drafts.json   what was typed and not saved
 device.json   whose device it is, and where it stands
 
 `;
+/** A start that takes longer than this may never end. */
+const SLOW_MS = 15_000;
+const SLOW = "This takes longer than usual. What you saved is safe on this device, and you can save it as a file.";
 const STATES = new Map([
   ["pending", "waits to be sent"],
   ["attention", "needs attention"],
@@ -38,6 +41,26 @@ export function startExporting() {
 /** A button for pages that the shell makes itself. */
 export function exportButton() {
   return make("button", { type: "button", class: "button", "data-export": true }, "Save my work as a file");
+}
+
+/**
+ * Offer the file where the start takes too long: some starts neither end nor fail, and what was
+ * saved must not be locked in behind them.
+ * @returns {() => void} takes the offer back
+ */
+export function offerWorkIfSlow() {
+  const timer = setTimeout(() => void offerWork().catch((error) => console.info(error)), SLOW_MS);
+  return () => {
+    clearTimeout(timer);
+    document.getElementById("slow-start")?.remove();
+  };
+}
+
+async function offerWork() {
+  if (!(await keys(await database(), "outbox")).length) return;
+  const words = make("p", {}, SLOW);
+  const offer = make("div", { id: "slow-start", class: "notice", role: "status" }, words, exportButton());
+  if (document.body.dataset.home === "shell") document.getElementById("main")?.append(offer);
 }
 
 /** Hand the file to the person. */

@@ -3,6 +3,7 @@
 
 import { context } from "./context.js";
 import { Device } from "./device.js";
+import { offerWorkIfSlow } from "./exporting.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
 import { signIn } from "./sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
@@ -26,13 +27,22 @@ export async function startDevice() {
   const manifest = await bringFiles();
   context.manifest = manifest;
   const device = new Device(manifest, onEvent);
-  const { how } = await device.boot();
-  const started = await device.call("start", startArgument(manifest));
+  const takeBack = offerWorkIfSlow();
+  const { how, started } = await startPython(device, manifest).finally(takeBack);
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
   if (how === "ordinary") void makeSnapshot(manifest);
   if (started.needs === "download") await download(device);
+}
+
+/**
+ * @param {Device} device
+ * @param {Manifest} manifest
+ */
+async function startPython(device, manifest) {
+  const { how } = await device.boot();
+  return { how, started: await device.call("start", startArgument(manifest)) };
 }
 
 /** @param {Manifest} manifest */

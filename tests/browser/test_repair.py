@@ -232,3 +232,30 @@ BREAK = """async () => {
   db.close();
 }"""
 """Takes Python's runtime away, and damages an entry."""
+
+
+def test_work_can_be_had_as_a_file_when_python_does_not_start(new_device: NewDevice) -> None:
+    """A start that never ends does not lock in what was saved (R54)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    worker.context.set_offline(True)
+    worker.new_inspection("Locked in")
+    worker.save()
+    worker.page.evaluate(SPOIL)
+    worker.page.reload()
+    worker.page.get_by_role("button", name="Save my work as a file").wait_for(timeout=60_000)
+    expect(worker.page.locator("body")).to_have_attribute("data-home", "shell")
+    file = saved_file(worker)
+    worker.faults.clear()  # a start that fails reports itself
+
+    assert b"Locked in" in file.read("envelopes/000001.json")
+
+
+SPOIL = """async () => {
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    const runtime = (await cache.keys()).filter(({ url }) => url.endsWith(".wasm"));
+    for (const request of runtime) await cache.put(request, new Response(new Uint8Array(8)));
+  }
+}"""
+"""Spoils Python's runtime where the device keeps it."""
