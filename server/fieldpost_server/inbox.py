@@ -350,18 +350,7 @@ def _now() -> str:
 
 
 def _receipt(envelope: Envelope, result: Result) -> Receipt:
-    return Receipt(
-        envelope.id,
-        envelope.device,
-        envelope.number,
-        envelope.digest,
-        result.outcome,
-        result.problems,
-        result.keys,
-        _now(),
-        result.record,
-        result.notes,
-    )
+    return result.receipt(envelope, _now())
 
 
 def _is_open(row: Any) -> bool:

@@ -260,7 +260,7 @@ class DeviceHome:
             entry = folded_into(self, submission, entry) or entry
             envelope = entry.envelope
             self._queue_entry(entry, submission, result)
-        return _receipt(envelope, result)
+        return result.receipt(envelope)
 
     def _queue_entry(self, entry: Entry, submission: Submission, result: Result) -> None:
         self._queue += [entry.put(), *(("adopt", sha) for sha in submission.attachments)]
@@ -376,21 +376,6 @@ class DeviceHome:
     def notify(self) -> None:
         """Tell the shell the state."""
         self.platform.notify({"event": "status", **self.status()})
-
-
-def _receipt(envelope: Envelope, result: Result) -> Receipt:
-    return Receipt(
-        envelope.id,
-        envelope.device,
-        envelope.number,
-        envelope.digest,
-        result.outcome,
-        result.problems,
-        result.keys,
-        "",
-        result.record,
-        result.notes,
-    )
 
 
 def _storage_problem(error: StoreError) -> Any:

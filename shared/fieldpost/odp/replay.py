@@ -30,7 +30,7 @@ from fieldpost.odp.merge import Merge
 from fieldpost.odp.statements import find
 from fieldpost.odp.verdicts import rule_problems
 from fieldpost.pages import Changes, Form
-from fieldpost.receipts import NewKey, Outcome
+from fieldpost.receipts import NewKey, Outcome, Receipt
 from fieldpost.users import User, acting_as
 from fieldpost.validation import read_json, value_problems
 
@@ -52,6 +52,21 @@ class Result:
     keys: tuple[NewKey, ...] = ()
     record: tuple[Any, ...] = ()
     notes: tuple[Problem, ...] = ()
+
+    def receipt(self, envelope: Envelope, received_at: str = "") -> Receipt:
+        """Return the receipt that tells it; `received_at` is empty on a device."""
+        return Receipt(
+            envelope.id,
+            envelope.device,
+            envelope.number,
+            envelope.digest,
+            self.outcome,
+            self.problems,
+            self.keys,
+            received_at,
+            self.record,
+            self.notes,
+        )
 
 
 def replay(
