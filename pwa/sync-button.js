@@ -66,8 +66,12 @@ async function run() {
     status = outcome.status;
     working = "";
     if (needsSignIn(outcome) && (await askToSignIn(outcome))) {
+      // at once, not when Python says so: nobody is to take the pause for the end
+      working = "Synchronising…";
+      draw();
       outcome = await context.device.call("sync", { signed_in: true });
       status = outcome.status;
+      working = "";
     }
     const isDone = outcome.outcome === "done";
     announce(outcome.problems[0]?.message ?? outcome.status.words, isDone ? "done" : "problem");
