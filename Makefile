@@ -49,8 +49,14 @@ setup: $(VENV)/.dev node_modules/.dev ## install all that development needs
 demo: $(VENV)/.demo node_modules/.demo ## run the demo app (PORT, FIELDPOST_DATA)
 	@$(VENV)/bin/fieldpost demo
 
+# The browser has the machine for itself: what a test waits for is a person's patience.
 test: setup ## run all tests: both databases, both Pythons, a real browser
+ifdef TESTS
 	@$(VENV)/bin/pytest $(TESTS)
+else
+	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
+	@$(VENV)/bin/pytest tests/browser
+endif
 
 lint: $(VENV)/.dev node_modules/.dev ## check style and types of Python and JavaScript
 	$(VENV)/bin/ruff check .

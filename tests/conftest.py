@@ -16,15 +16,12 @@ ROOT = Path(__file__).parent.parent
 # quick ones first: a mistake shows early
 ORDER = ("shared", "client", "server", "convergence", "parity", "chaos", "browser")
 _numbers = count(1)
-_left_out = pytest.StashKey[set[str]]()
+WITHOUT = "FIELDPOST_WITHOUT"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_left_out] = set()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_place)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # among several workers the long files come first, or one worker ends long after the others
+    items.sort(key=_place, reverse=hasattr(config, "workerinput"))
 
 
 def _place(item: pytest.Item) -> int:
@@ -32,21 +29,19 @@ def _place(item: pytest.Item) -> int:
     return ORDER.index(folder) if folder in ORDER else 0
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    left_out = config.stash[_left_out]
-    for part in sorted(left_out):
-        terminalreporter.write_line(f"NOT TESTED with {part}: left out by FIELDPOST_WITHOUT")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", ())
+    if any(WITHOUT in str(report.longrepr) for report in skipped):
+        parts = os.environ[WITHOUT]
+        terminalreporter.write_line(f"NOT TESTED with {parts}: left out by {WITHOUT}")
 
 
-def _find(part: str, config: pytest.Config) -> Path:
+def _find(part: str) -> Path:
     """Return where a part of this machine lies; skip only where the user has said so."""
     scripts = ROOT / "scripts"
     without = subprocess.run([scripts / "without", part], capture_output=True, check=False)
     if without.returncode == 0:
-        config.stash[_left_out].add(part)
-        pytest.skip(f"FIELDPOST_WITHOUT={os.environ['FIELDPOST_WITHOUT']}")
+        pytest.skip(f"{WITHOUT}={os.environ[WITHOUT]}")
     found = subprocess.run(
         [scripts / f"ensure-{part}", "--find"], capture_output=True, text=True, check=False
     )
@@ -56,15 +51,15 @@ def _find(part: str, config: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium_path(pytestconfig: pytest.Config) -> Path:
+def chromium_path() -> Path:
     """Return the Chromium of this machine; Playwright's own is never downloaded."""
-    return _find("chromium", pytestconfig)
+    return _find("chromium")
 
 
 @pytest.fixture(scope="session")
-def postgres(pytestconfig: pytest.Config) -> Iterator["Cluster"]:
+def postgres() -> Iterator["Cluster"]:
     """Run a temporary PostgreSQL cluster for the whole session."""
-    programs = _find("postgres", pytestconfig)
+    programs = _find("postgres")
     import postgresql  # not inside Pyodide
 
     with postgresql.running(programs) as cluster:

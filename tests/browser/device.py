@@ -16,6 +16,13 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SETUP_MS = 90_000
+FOLLOW = """path => {
+  document.getElementById("main").dataset.left = "";
+  const link = Object.assign(document.createElement("a"), { href: path });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
 
 # a browser reports every answer of 4xx and every lost connection to its console by itself
 EXPECTED = re.compile(
@@ -128,7 +135,15 @@ class Device:
         self.page.get_by_role("navigation", name="Pages").wait_for(timeout=SETUP_MS)
 
     def go(self, path: str) -> None:
-        """Open an address."""
+        """Open an address: as a link does within the app, else in the address bar."""
+        if not self.page.locator("body[data-home=device]").count():
+            self.restart(path)
+            return
+        self.page.evaluate(FOLLOW, path)
+        self.page.locator("main:not([data-left]) h1").first.wait_for()
+
+    def restart(self, path: str) -> None:
+        """Open an address in the address bar, which starts the app anew."""
         self.page.goto(self.origin + path)
         # the shell's own page says "Preparing…" until Python has made the real one
         self.page.locator("body:not([data-home=shell]) main h1").first.wait_for(timeout=SETUP_MS)
