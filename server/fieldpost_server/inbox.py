@@ -22,6 +22,7 @@ from fieldpost_server.ledger import (
     WEB,
     Known,
     ServerKeys,
+    TemporaryTaken,
     keep_envelope,
     known_around,
     locked_device,
@@ -295,15 +296,17 @@ class Inbox:
                 waits = problem(Code.PREDECESSOR_MISSING)
                 receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
             raise _Refused(receipt)
-        if not keys.keep(receipt.keys):
-            taken = Result(Outcome.INVALID, (problem(Code.TEMPORARY_TAKEN),))
-            raise _Refused(_receipt(envelope, taken))
         if envelope.supersedes:
             digests = {i: row.digest for i, row in superseded.items()}
             settle(
                 session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
             )
-        return keep_envelope(session, envelope, self.signer.signed(receipt), is_new=is_new)
+        signed = self.signer.signed(receipt)
+        try:
+            return keep_envelope(session, envelope, signed, is_new=is_new, owner=keys.device)
+        except TemporaryTaken:
+            taken = Result(Outcome.INVALID, (problem(Code.TEMPORARY_TAKEN),))
+            raise _Refused(_receipt(envelope, taken)) from None
 
     def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
         if not envelope.supersedes:

@@ -4,7 +4,7 @@ The statements are made once: building them costs more than running them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 
 from fieldpost.canonical import canonical
 from fieldpost.envelope import Envelope
+from fieldpost.models import Model
 from fieldpost.receipts import NewKey, Outcome, Receipt, Settled
 from fieldpost.users import User
 from fieldpost_server import tables
+from fieldpost_server.counting import next_keys
 
 WEB = "web"
 """Kind of the devices that the server keeps for people who work online."""
@@ -72,26 +74,22 @@ _REAL_KEY = sa.select(_KEY.c.real).where(
     _KEY.c.temporary == bindparam("temporary"),
 )
 # all keys of an envelope as one parameter: one short statement, however many rows
-_INSERT_KEYS = {
-    "sqlite": sa.text(
-        "INSERT INTO fieldpost_key (device, model, temporary, real) "
-        "SELECT :device, json_extract(value, '$[0]'), json_extract(value, '$[1]'), "
-        "'[' || json_extract(value, '$[2]') || ']' "
-        "FROM json_each(:keys)"
-    ),
-    "postgresql": sa.text(
-        "INSERT INTO fieldpost_key (device, model, temporary, real) "
-        "SELECT :device, value ->> 0, (value ->> 1)::bigint, '[' || (value ->> 2) || ']' "
-        "FROM jsonb_array_elements(CAST(:keys AS jsonb))"
-    ),
-}
+_INSERT_KEYS = sa.text(
+    "INSERT INTO fieldpost_key (device, model, temporary, real) "
+    "SELECT :owner, json_extract(value, '$[0]'), json_extract(value, '$[1]'), "
+    "'[' || json_extract(value, '$[2]') || ']' "
+    "FROM json_each(:keys)"
+)
 _INSERT_ENVELOPE = sa.insert(_ENVELOPE)
-# the same two statements as one, where each costs a journey
+# the same three statements as one, where each costs a journey
 _COLUMNS = ", ".join(f'"{column.name}"' for column in _ENVELOPE.c)
 _VALUES = ", ".join(f":{column.name}" for column in _ENVELOPE.c)
 _INSERT_AND_MOVE = sa.text(
     "WITH moved AS (UPDATE fieldpost_device SET number = :number, "  # noqa: S608 - our own names
-    "last_digest = :digest, last_seen_at = :received_at WHERE id = :device AND number < :number) "
+    "last_digest = :digest, last_seen_at = :received_at WHERE id = :device AND number < :number), "
+    "named AS (INSERT INTO fieldpost_key (device, model, temporary, real) "
+    "SELECT :owner, value ->> 0, (value ->> 1)::bigint, '[' || (value ->> 2) || ']' "
+    "FROM jsonb_array_elements(CAST(:keys AS jsonb))) "
     f"INSERT INTO fieldpost_envelope ({_COLUMNS}) VALUES ({_VALUES})"
 )
 _DROP_WAITING = sa.delete(_ENVELOPE).where(
@@ -159,10 +157,29 @@ def locked_device(session: Session, device: str, user: User) -> Any:
     return row
 
 
+class TemporaryTaken(Exception):
+    """A new row has a temporary key that another row had before."""
+
+
 def keep_envelope(
-    session: Session, envelope: Envelope, receipt: Receipt, *, is_new: bool = False
+    session: Session,
+    envelope: Envelope,
+    receipt: Receipt,
+    *,
+    is_new: bool = False,
+    owner: str = "",
 ) -> Receipt:
-    """Write envelope and receipt; an envelope that was waiting gets its new receipt."""
+    """Write envelope, receipt and new keys; an envelope that was waiting gets its new receipt.
+
+    Args:
+        session: within the envelope's transaction.
+        envelope, receipt: what is kept.
+        is_new: the envelope is not kept as waiting.
+        owner: the device whose temporary keys the receipt's new ones were.
+
+    Raises:
+        TemporaryTaken: nothing can be written in this transaction any more.
+    """
     connection = session.connection()
     if not is_new:
         connection.execute(_DROP_WAITING, {"envelope": envelope.id})
@@ -182,9 +199,18 @@ def keep_envelope(
         "content": envelope.to_text(),
         "receipt": receipt.signed or canonical(receipt.to_json()),
     }
-    if connection.dialect.name == "postgresql":
-        connection.execute(_INSERT_AND_MOVE, row)
-        return receipt
+    keys = json.dumps([[k.model, k.temporary, k.real] for k in receipt.keys])
+    names = {"owner": owner or envelope.device, "keys": keys}
+    try:
+        if connection.dialect.name == "postgresql":
+            connection.execute(_INSERT_AND_MOVE, {**row, **names})
+            return receipt
+        if receipt.keys:
+            connection.execute(_INSERT_KEYS, names)
+    except IntegrityError as error:
+        if "fieldpost_key" in str(error.orig):
+            raise TemporaryTaken from error
+        raise
     connection.execute(_INSERT_ENVELOPE, row)
     moved = {
         "device": envelope.device,
@@ -203,6 +229,14 @@ class ServerKeys:
         self.session = session
         self.device = device
         self.known: dict[tuple[str, int], int | None] = {}
+        self._chosen: dict[tuple[str, int], int] = {}
+
+    def expect(self, new: Mapping[Model, Sequence[int]]) -> None:
+        """Take the keys of all new rows at once."""
+        counts = {model: len(temporary) for model, temporary in new.items()}
+        for model, numbers in next_keys(self.session.connection(), counts).items():
+            names = ((model.name, each) for each in new[model])
+            self._chosen.update(zip(names, numbers, strict=False))
 
     def real(self, model: str, temporary: int) -> int | None:
         """Return the real key that was remembered."""
@@ -212,23 +246,10 @@ class ServerKeys:
             self.known[model, temporary] = None if text is None else json.loads(text)[0]
         return self.known[model, temporary]
 
-    def chosen(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - the protocol's
-        """Let the database count."""
-        return None
+    def chosen(self, model: str, temporary: int) -> int | None:
+        """Return the key that `expect` has taken."""
+        return self._chosen.get((model, temporary))
 
     def remember(self, key: NewKey) -> None:
-        """Keep it in memory; `keep` writes all of them at once."""
+        """Keep it in memory; `keep_envelope` writes all of them at once."""
         self.known[key.model, key.temporary] = key.real
-
-    def keep(self, keys: tuple[NewKey, ...]) -> bool:
-        """Write new keys; say whether all of them were new."""
-        if not keys:
-            return True
-        connection = self.session.connection()
-        text = json.dumps([[k.model, k.temporary, k.real] for k in keys])
-        values = {"device": self.device, "keys": text}
-        try:
-            connection.execute(_INSERT_KEYS[connection.dialect.name], values)
-        except IntegrityError:
-            return False
-        return True

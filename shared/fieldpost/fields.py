@@ -47,7 +47,8 @@ class Choice:
     label: str
 
 
-@dataclass(frozen=True)
+# told apart by what it is, not by what is in it: things are kept for each field
+@dataclass(frozen=True, eq=False)
 class Field:
     """One field of a model.
 

@@ -120,7 +120,7 @@ class Model:
 
     def key_of(self, row: Any) -> Key:
         """Return the key of a mapped object."""
-        return tuple(getattr(row, name) for name in self.key)
+        return tuple([getattr(row, name) for name in self.key])
 
     def key_to_json(self, key: Key) -> list[Any]:
         """Return a key as JSON data."""

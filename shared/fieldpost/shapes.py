@@ -21,9 +21,11 @@ TEXTS = ("id", "device", "previous", "app", "app_version", "page", "user", "save
 _SHORT_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 """What a database takes as a name: no control characters."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_KEY_LIMIT = 1 << 63
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_UNKNOWN = 20
 _RELATIONS = ("after", "supersedes", "voids")
+_OPERATION_PARTS = frozenset({"do", "model", "key", "set", "was", "at", "rows"})
 _PARTS = frozenset({*TEXTS, *_RELATIONS, "format", "number", "operations", "attachments", "digest"})
 
 
@@ -121,35 +123,34 @@ def _operations_faults(data: Mapping[str, Any]) -> list[Problem]:
 def _operation_fault(entry: Any) -> str:
     if not isinstance(entry, dict) or entry.get("do") not in DOINGS:
         return "an operation must insert, update, delete or look"
-    if unknown := entry.keys() - {"do", "model", "key", "set", "was", "at", "rows"}:
-        return f"'{min(unknown)}' is unknown"
+    if not entry.keys() <= _OPERATION_PARTS:
+        return f"'{min(entry.keys() - _OPERATION_PARTS)}' is unknown"
     if not isinstance(entry.get("model"), str):
         return "'model' is missing"
     if not _is_key(entry.get("key")):
         return "'key' must be a list of numbers and texts"
-    if not isinstance(entry.get("at", ""), str) or len(entry.get("at", "")) > 500:
+    at = entry.get("at", "")
+    if not isinstance(at, str) or len(at) > 500:
         return "'at' must be short text"
     return _values_fault(entry)
 
 
 def _values_fault(entry: dict[str, Any]) -> str:
-    new, was = entry.get("set"), entry.get("was", {})
-    writes = entry["do"] in ("insert", "update")
+    do, new, was = entry["do"], entry.get("set"), entry.get("was", {})
+    writes = do in ("insert", "update")
     if not isinstance(new, dict) if writes else "set" in entry:
         return "'set' belongs to inserts and updates"
     if not isinstance(was, dict):
         return "'was' must be an object"
-    if entry["do"] == "update" and not set(new or ()) <= set(was):
+    if do == "update" and not new.keys() <= was.keys():  # type: ignore[union-attr]  # checked
         return "'was' must name every field of 'set'"
     # one content has one text: otherwise what is kept would not fit the digest
     if entry.get("was") == {} or entry.get("at") == "" or entry.get("rows") == {}:
         return "'was', 'at' and 'rows' are left out where they are empty"
-    return _rows_fault(entry)
+    return _rows_fault(entry) if "rows" in entry else ""
 
 
 def _rows_fault(entry: dict[str, Any]) -> str:
-    if "rows" not in entry:
-        return ""
     if entry["do"] != "look" or not isinstance(entry["rows"], dict):
         return "'rows' belongs to looks"
     for keys in entry["rows"].values():
@@ -159,10 +160,11 @@ def _rows_fault(entry: dict[str, Any]) -> str:
 
 
 def _is_key(key: Any) -> bool:
-    return isinstance(key, list) and bool(key) and all(_is_key_part(part) for part in key)
+    return isinstance(key, list) and bool(key) and all(map(_is_key_part, key))
 
 
 def _is_key_part(part: Any) -> bool:
-    if isinstance(part, str):
-        return len(part) <= 1_000
-    return isinstance(part, int) and not isinstance(part, bool) and abs(part) < 1 << 63
+    # by type and not isinstance: true is no number
+    if type(part) is int:
+        return -_KEY_LIMIT < part < _KEY_LIMIT
+    return isinstance(part, str) and len(part) <= 1_000

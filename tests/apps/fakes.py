@@ -3,7 +3,7 @@
 import itertools
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +21,7 @@ from fieldpost.envelope import Envelope, Operation, read_envelope
 from fieldpost.errors import Code, NotFound, Problem, problem
 from fieldpost.folding import add_folding
 from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
+from fieldpost.models import Model
 from fieldpost.odp.replay import Result, replay
 from fieldpost.pages import Page
 from fieldpost.receipts import APPLIED, NewKey, Receipt
@@ -86,6 +87,9 @@ class Book:
 
     def real(self, model: str, temporary: int) -> int | None:
         return self.known.get((model, temporary))
+
+    def expect(self, new: Mapping[Model, Sequence[int]]) -> None:
+        pass
 
     def chosen(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - the protocol's
         return None

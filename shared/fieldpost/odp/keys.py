@@ -1,6 +1,6 @@
 """Key books: what temporary keys stand for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from fieldpost.models import Key, Model
@@ -12,6 +12,9 @@ class KeyBook(Protocol):
 
     def real(self, model: str, temporary: int) -> int | None:
         """Return the real key, or None where it is not known (yet)."""
+
+    def expect(self, new: Mapping[Model, Sequence[int]]) -> None:
+        """Hear of all temporary keys of new rows, before `chosen` is asked for the first."""
 
     def chosen(self, model: str, temporary: int) -> int | None:
         """Return the key that a new row is to have; None lets the database count."""
@@ -33,6 +36,9 @@ class DeviceKeys:
     def real(self, model: str, temporary: int) -> int | None:
         """Return the real key once a receipt has told it, before that the temporary key itself."""
         return self.known.get((model, temporary), temporary)
+
+    def expect(self, new: Mapping[Model, Sequence[int]]) -> None:
+        """Do nothing: there are keys enough."""
 
     def chosen(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - the protocol's
         """Let the row have its temporary key."""

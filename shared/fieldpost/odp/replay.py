@@ -16,6 +16,7 @@ from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.models import Key, Model
 from fieldpost.odp.access import Place, denials, is_in_scope, places_of, top_of
+from fieldpost.odp.decoding import decoded
 from fieldpost.odp.drift import in_present_names
 from fieldpost.odp.integrity import (
     integrity_problems,
@@ -32,7 +33,6 @@ from fieldpost.odp.verdicts import rule_problems
 from fieldpost.pages import Changes, Form
 from fieldpost.receipts import NewKey, Outcome, Receipt
 from fieldpost.users import User, acting_as
-from fieldpost.validation import read_json, value_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class _Replay:
     rows: dict[int, tuple[Any, Operation, Place]] = field(default_factory=dict)
     unflushed: dict[tuple[str, int], Any] = field(default_factory=dict)
     fresh: dict[tuple[str, int], int] = field(default_factory=dict)
+    above: dict[tuple[str, str, int], Any] = field(default_factory=dict)
     flushed: set[tuple[str, int]] = field(default_factory=set)
     tops: dict[int, Any] = field(default_factory=dict)
     there: dict[tuple[str, Any], Any] = field(default_factory=dict)
@@ -132,13 +133,14 @@ class _Replay:
         self.links = LinkWork(self.session, self.app, self.user, self._real)
 
     def run(self) -> Result:
-        decoded = [self._decoded(operation) for operation in self.envelope.operations]
+        values = list(self._decoded())
         self.invalid += self._unseen()
         if self.invalid:
             return Result(Outcome.INVALID, tuple(self.invalid))
+        self.keys.expect(self._new_rows())
         with self.session.no_autoflush:
-            for operation, values in zip(self.envelope.operations, decoded, strict=True):
-                self._apply(operation, values)
+            for operation, new in zip(self.envelope.operations, values, strict=True):
+                self._apply(operation, new)
         if problems := self._in_the_way():
             return problems
         self._flush()
@@ -160,6 +162,24 @@ class _Replay:
             return Result(Outcome.INVALID, tuple(self.invalid))
         return None
 
+    def _decoded(self) -> Iterator[dict[str, Any]]:
+        for operation in self.envelope.operations:
+            values, problems = decoded(operation, self.places[operation.model].form)
+            self.invalid += problems
+            yield values
+
+    def _new_rows(self) -> dict[Model, list[int]]:
+        """Return the temporary keys of the rows that are to be inserted."""
+        found: dict[Model, list[int]] = {}
+        for operation in self.envelope.operations:
+            model = self.places[operation.model].form.model
+            if operation.do != "insert" or model.generated_key is None:
+                continue
+            for attribute, data in zip(model.key, operation.key, strict=False):
+                if attribute == model.generated_key and is_temporary(data):
+                    found.setdefault(model, []).append(data)
+        return found
+
     def _unseen(self) -> Iterator[Problem]:
         """Say so where a strict page's envelope changes a record and has no look at it."""
         operations, top = self.envelope.operations, self.page.spec.name
@@ -168,30 +188,6 @@ class _Replay:
         if any(o.model == top and o.do in ("insert", "look") for o in operations):
             return
         yield problem(Code.LOOKS_MISSING)
-
-    # decode and check single values
-
-    def _decoded(self, operation: Operation) -> dict[str, Any]:
-        place = self.places[operation.model]
-        model = place.form.model
-        values: dict[str, Any] = {}
-        for attribute, data in operation.set.items():
-            each = model.by_attribute[attribute]
-            path = join_path(operation.at, each.name)
-            value, fault = read_json(each, data, path)
-            values[attribute] = value
-            # what a temporary key stands for is known when it is resolved
-            if not (attribute in model.references and is_temporary(value)):
-                self.invalid += [fault] if fault else value_problems(each, value, path)
-        if operation.do == "insert":
-            self.invalid += self._absent(operation, place)
-        return values
-
-    def _absent(self, operation: Operation, place: Place) -> Iterator[Problem]:
-        for each in place.form.fields.values():
-            if each.attribute not in operation.set and not each.read_only:
-                path = join_path(operation.at, each.name)
-                yield from value_problems(each, None, path, absent=True)
 
     # apply one operation
 
@@ -248,13 +244,10 @@ class _Replay:
         model = place.form.model
         row = model.mapper.class_manager.new_instance()
         for attribute, value in values.items():
-            if attribute == model.generated_key or attribute in model.links:
-                continue
-            real = self._parent_key(place, attribute, value) if is_temporary(value) else None
-            if real is None:
-                real = self._resolve(model, attribute, value)
-                self._check_reference(operation, model, attribute, real)
-            setattr(row, attribute, real)
+            if attribute in model.references:
+                setattr(row, attribute, self._referred(operation, place, attribute, value))
+            elif attribute != model.generated_key and attribute not in model.links:
+                setattr(row, attribute, value)
         self._give_key(operation, model, row)
         key, inserted = model.key_of(row), self.inserted.setdefault(model.name, set())
         if key in inserted:
@@ -266,7 +259,22 @@ class _Replay:
         self._check_references(operation, model, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
-        self.invalid += self.links.note(operation, place.form, row)
+        if model.links:
+            self.invalid += self.links.note(operation, place.form, row)
+
+    def _referred(self, operation: Operation, place: Place, attribute: str, value: Any) -> Any:
+        """Return the real key that a new row's foreign key holds."""
+        if is_temporary(value):
+            # twenty child rows point to one parent
+            name = (place.form.model.name, attribute, value)
+            if name in self.above:
+                return self.above[name]
+            if (above := self._parent_key(place, attribute, value)) is not None:
+                self.above[name] = above
+                return above
+            value = self._resolve(place.form.model, attribute, value)
+        self._check_reference(operation, place.form.model, attribute, value)
+        return value
 
     def _parent_key(self, place: Place, attribute: str, value: Any) -> Any:
         """Return the key of a new parent row where it is known: both are written at once."""
@@ -281,7 +289,7 @@ class _Replay:
     def _give_key(self, operation: Operation, model: Model, row: Any) -> None:
         """Fill in the parts of the key that 'set' does not hold."""
         for attribute, data in zip(model.key, operation.key, strict=False):
-            if attribute == model.generated_key and isinstance(data, int) and data < 0:
+            if attribute == model.generated_key and is_temporary(data):
                 self.unflushed[model.name, data] = row
                 if (chosen := self.keys.chosen(model.name, data)) is not None:
                     setattr(row, attribute, chosen)
