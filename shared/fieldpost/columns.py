@@ -2,7 +2,7 @@
 
 SQLite knows neither; SQLAlchemy's plain types store floats (with a warning) and drop the offset.
 `adapt` puts types that read and write the same on SQLite and PostgreSQL in the place of the plain
-ones, without changing the tables that PostgreSQL has.
+ones, and has SQLite count keys as PostgreSQL does, without changing the tables that that has.
 """
 
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
@@ -102,7 +103,16 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
 
 
 def adapt(table: sa.Table) -> None:
-    """Put the exact types in the place of SQLAlchemy's plain ones in `table`."""
+    """Put the exact types in the place of SQLAlchemy's plain ones in `table`.
+
+    Keys that SQLite counts are counted on for good, as on PostgreSQL: else the key of a deleted
+    row would be given out again, and an edit of the old row, made offline, would meet the new one.
+    """
+    counted = table.autoincrement_column
+    if counted is not None and len(table.primary_key.columns) == 1:
+        # SQLite counts a column of this very name of a type only
+        is_integer = counted.type.compile(dialect=sqlite.dialect()) == "INTEGER"
+        table.dialect_options["sqlite"]["autoincrement"] = is_integer
     for column in table.columns:
         kind: Any = column.type
         # type() and not isinstance: Float is a Numeric, and authors' own types stay theirs

@@ -4,12 +4,14 @@ import hashlib
 import json
 import threading
 import uuid
+from datetime import date
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Dose, Order, Patient, Reading, Visit
+from apps.fakes import ADA
 from apps.sender import ANNA, NewVisit, Sender, codes, count, edit
 from fieldpost.envelope import Envelope, Operation
 from fieldpost.home import Submission, Upload
@@ -27,6 +29,22 @@ def sender(office: Any) -> Sender:
 
 def mine(office: Any) -> int:
     return count(office, Visit, Visit.nurse == "anna")
+
+
+def test_the_key_of_a_deleted_row_is_never_another_rows(
+    office: Any, sender: Sender, visit: NewVisit
+) -> None:
+    """An edit that was made offline meets no newer row under an old key (R30, R35)."""
+    (old,) = sender.send(sender.next(visit(-1))).record
+    office.run(sa.delete(Visit).where(Visit.id == old))
+    office.write(lambda s: s.add(Visit(patient_id=ADA, visited_on=date(2026, 11, 3), nurse="anna")))
+    (theirs,) = office.rows(sa.select(sa.func.max(Visit.id)))[0]
+    (new,) = sender.send(sender.next(visit(-2))).record
+    late = sender.send(sender.next(edit(old, 60, None)))
+
+    assert Outcome.CONFLICT is late.outcome
+    assert ["deleted_by_others"] == codes(late)
+    assert old < theirs < new
 
 
 def test_a_form_with_three_levels_becomes_rows(
