@@ -6,6 +6,8 @@ import { showOwn } from "./page.js";
 const LOCK = "fieldpost";
 const CHANNEL = "fieldpost-tabs";
 const PATIENCE_MS = 5_000;
+/** A page that is being loaded anew holds its lock for a moment longer. */
+const GRACE_MS = 1_000;
 
 /**
  * Wait until this tab may work with the device's data.
@@ -13,7 +15,7 @@ const PATIENCE_MS = 5_000;
  * @returns {Promise<void>}
  */
 export async function beTheOne(letGo) {
-  if (!(await take({ ifAvailable: true }, letGo))) {
+  if (!(await take({ signal: AbortSignal.timeout(GRACE_MS) }, letGo))) {
     await consent();
     await takeOver(letGo);
     location.reload();
