@@ -13,7 +13,8 @@ from fieldpost.envelope import Envelope, Void, read_envelope
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
 from fieldpost.odp.drift import explained
-from fieldpost.odp.replay import Result, replay
+from fieldpost.odp.replay import replay
+from fieldpost.odp.result import Result
 from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
 from fieldpost.users import User
 from fieldpost_server import tables

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, Problem, problem
 from fieldpost.odp.chains import footprint
-from fieldpost.odp.replay import Result
+from fieldpost.odp.result import Result
 from fieldpost.receipts import (
     APPLIED,
     DISCARDED,

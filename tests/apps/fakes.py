@@ -22,7 +22,8 @@ from fieldpost.errors import Code, NotFound, Problem, problem
 from fieldpost.folding import add_folding
 from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
 from fieldpost.models import Model
-from fieldpost.odp.replay import Result, replay
+from fieldpost.odp.replay import replay
+from fieldpost.odp.result import Result
 from fieldpost.pages import Page
 from fieldpost.receipts import APPLIED, NewKey, Receipt
 from fieldpost.types import Attachment

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from fieldpost.envelope import Envelope
-from fieldpost.odp.replay import Result
 from fieldpost.odp.replay import replay as real_replay
+from fieldpost.odp.result import Result
 from fieldpost.receipts import Outcome
 from fieldpost.replica_schema import replica_engine
 from fieldpost_client import main, working

@@ -16,7 +16,8 @@ from apps import fakes
 from apps.clinic import Dose, Kind, Order, Reading, Visit, app
 from fieldpost.envelope import Envelope, read_envelope
 from fieldpost.home import Submission
-from fieldpost.odp.replay import Result, replay
+from fieldpost.odp.replay import replay
+from fieldpost.odp.result import Result
 from fieldpost.receipts import APPLIED, Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User, acting_as

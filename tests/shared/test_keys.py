@@ -9,7 +9,7 @@ from apps.fakes import FakeBrowser, FakeHome
 from fieldpost.envelope import Operation
 from fieldpost.errors import Code
 from fieldpost.fields import Kind
-from fieldpost.odp.replay import Result
+from fieldpost.odp.result import Result
 from fieldpost.receipts import NewKey, Outcome
 
 

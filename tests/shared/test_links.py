@@ -20,7 +20,7 @@ from fieldpost.envelope import Operation
 from fieldpost.errors import Code, DefinitionError
 from fieldpost.fields import Kind
 from fieldpost.odp.links import Links
-from fieldpost.odp.replay import Result
+from fieldpost.odp.result import Result
 from fieldpost.pages import Page
 from fieldpost.receipts import Outcome
 from fieldpost.users import User

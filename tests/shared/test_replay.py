@@ -13,7 +13,7 @@ from apps.fakes import ADA, BERT, DOCTOR, FakeHome, rows
 from fieldpost import rules
 from fieldpost.envelope import Operation
 from fieldpost.errors import Code
-from fieldpost.odp.replay import Result
+from fieldpost.odp.result import Result
 from fieldpost.receipts import NewKey, Outcome
 from fieldpost.rules import broken_rules, rule, rules_of
 

@@ -15,7 +15,7 @@ from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.keys import is_temporary
-from fieldpost.odp.replay import Result
+from fieldpost.odp.result import Result
 from fieldpost.pages import Page
 from fieldpost.protocol import MAX_ENVELOPE_BYTES
 from fieldpost.receipts import APPLIED, Outcome, Receipt

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, Problem, problem
-from fieldpost.odp.replay import Result, replay
+from fieldpost.odp.replay import replay
+from fieldpost.odp.result import Result
 from fieldpost.receipts import APPLIED, Outcome
 from fieldpost.users import User
 from fieldpost_client.outbox import Entry, OutboxKeys
