@@ -31,6 +31,7 @@ from fieldpost_client.outbox import (
 )
 from fieldpost_client.overview import make_overview, make_status, story_of
 from fieldpost_client.platform.base import Operation, Platform, StoreError
+from fieldpost_client.recall import all_read_now, as_read_now, envelope_now
 from fieldpost_client.replica import Replica, Unreadable
 from fieldpost_client.standing import built_on, effective, open_entries
 from fieldpost_client.state import DeviceState, load_state
@@ -122,7 +123,7 @@ class DeviceHome:
 
     def prepared(self, replica: Replica, without: Collection[int] = ()) -> WorkingCopy:
         """Replay the outbox on a replica, except the envelopes with these numbers."""
-        entries = effective(self.outbox.entries, without)
+        entries = effective(all_read_now(self), without)
         return make_working_copy(self.app, replica, self.user, entries, self.state.keys)
 
     def swap(self, copy: WorkingCopy) -> None:
@@ -244,7 +245,7 @@ class DeviceHome:
             self.state.counters,
             self.platform.new_id(),
             self.platform.now(),
-            built_on(submission, record, self.outbox.entries),
+            built_on(submission, record, all_read_now(self)),
         )
         text = envelope.to_text()
         if len(text.encode()) > MAX_ENVELOPE_BYTES:
@@ -271,7 +272,7 @@ class DeviceHome:
 
     def _replayed(self, user: User, envelope: Envelope) -> Result:
         try:
-            return self.copy.replay(self.app, user, envelope)
+            return self.copy.replay(self.app, user, envelope_now(self, envelope))
         except Exception as error:
             # whatever an app's code raises: the form stays open with everything in it
             _log.exception("a form could not be replayed")
@@ -321,7 +322,7 @@ class DeviceHome:
         page = self.app.pages.get(entry.envelope.page)
         if page is None:
             return "", ()
-        key = entry.record
+        key = as_read_now(self, entry).record
         if self.working is not None:
             key = self.working.records.get(entry.envelope.id, key)
         model = page.spec.name

@@ -4,7 +4,7 @@ Each step is durable before the next begins, so that a download that was cut off
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +36,15 @@ class Image:
     references: dict[str, int] = field(default_factory=dict)
 
 
-async def register(home: DeviceHome) -> Mapping[str, Any]:
+async def register(
+    home: DeviceHome, forgotten: Sequence[str] = (), base: str = ""
+) -> Mapping[str, Any]:
     """Make the device known to the server, under an id that it keeps from the first attempt on.
+
+    Args:
+        home: the device.
+        forgotten: signed receipts of envelopes that the server has forgotten.
+        base: cursor of the data that fitted them.
 
     Returns:
         How far its envelopes have arrived, see `standing.missing_at_the_office`.
@@ -49,7 +56,9 @@ async def register(home: DeviceHome) -> Mapping[str, Any]:
         device = f"d-{home.platform.new_id()}"
         await home.platform.store.write([("put", "session", "device", device)])
         home.state.device = device
-    asked = {"device": home.state.device}
+    asked: dict[str, Any] = {"device": home.state.device}
+    if forgotten:
+        asked |= {"forgotten": list(forgotten), "base": base}
     if home.state.user is not None:
         # whoever is signed in by now must not become the owner of another's device
         asked["user"] = home.state.user.name
