@@ -62,11 +62,16 @@ def put_back(session: Session, proof: datetime, all_tables: Iterable[sa.Table]) 
     rows = connection.execute(_IN_ORDER).all()
     if not present or any(row.began_at > proof for row in rows):
         return
-    made = uuid.uuid4().hex
-    connection.execute(sa.update(_META).where(_META.c.name == HISTORY).values(value=made))
     _append(connection, present, proof)
-    _append(connection, made)
-    record_borders(connection, made, all_tables, proof)
+    _go_on(connection, all_tables, proof)
+
+
+def begin_anew(session: Session, all_tables: Iterable[sa.Table]) -> None:
+    """Begin a new history of a database that was put back just now, before anybody changed it."""
+    connection = session.connection()
+    if present := connection.scalar(_PRESENT.with_for_update()):
+        _append(connection, present)
+        _go_on(connection, all_tables)
 
 
 def borders_since(session: Session, history: str) -> dict[str, int] | None:
@@ -86,6 +91,15 @@ def history_at(session: Session, moment: datetime) -> str:
     rows = session.execute(_IN_ORDER).all()
     before = [row.id for row in rows if row.began_at <= moment]
     return before[-1] if before else rows[0].id if rows else ""
+
+
+def _go_on(
+    connection: sa.Connection, all_tables: Iterable[sa.Table], proof: datetime | None = None
+) -> None:
+    made = uuid.uuid4().hex
+    connection.execute(sa.update(_META).where(_META.c.name == HISTORY).values(value=made))
+    _append(connection, made)
+    record_borders(connection, made, all_tables, proof)
 
 
 def _append(connection: sa.Connection, identity: str, moment: datetime | None = None) -> None:

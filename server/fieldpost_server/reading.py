@@ -5,7 +5,7 @@ to rows that were made since the database was put back: such a one is a conflict
 values are, for nobody but the worker knows whether it is the row that she means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -59,9 +59,16 @@ def reading_of(session: Session, app: App, envelope: Envelope, history: str) -> 
     return Reading(read, tuple(_doubts(session, app, read, former, doubtful)))
 
 
-def in_present_numbers(session: Session, app: App, envelope: Envelope) -> Envelope:
-    """Return an envelope with temporary keys for lost ones, for people who look at it."""
+def in_present_numbers(
+    session: Session, app: App, envelopes: Iterable[Envelope]
+) -> Iterator[Envelope]:
+    """Yield envelopes with temporary keys for lost ones, for people who look at them."""
     history = present_history(session)
+    for envelope in envelopes:
+        yield _renumbered(session, app, envelope, history)
+
+
+def _renumbered(session: Session, app: App, envelope: Envelope, history: str) -> Envelope:
     if is_current(envelope, history) or is_web(envelope.device):
         return envelope
     lost, _ = lost_keys(session, envelope.device, history_of(envelope.base))

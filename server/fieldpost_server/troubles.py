@@ -23,8 +23,8 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
     if row.user != user.name and not user.is_supervisor:
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
     others = [each for each in open_rows(session, row.device) if not each.void]
-    sealed = {each.id: read_envelope(each.content) for each in others}
-    envelopes = {i: in_present_numbers(session, app, each) for i, each in sealed.items()}
+    sealed = (read_envelope(each.content) for each in others)
+    envelopes = {each.id: each for each in in_present_numbers(session, app, sealed)}
     # what an open repair was to take the place of ends with that
     replaced = {i for e in envelopes.values() for i in e.supersedes if i in envelopes}
     if identity in replaced:

@@ -181,7 +181,7 @@ MESSAGES: Mapping[Code, str] = {
         "Somebody else added or removed rows of {label} meanwhile. Look at them, then save again."
     ),
     Code.MADE_SINCE: (
-        "The office's data was put back to an earlier state, and this record of {label} was made "
+        "The office's data was put back to an earlier state, and this record ({label}) was made "
         "since. Check that it is the one you mean."
     ),
     Code.CHANGED_AGAIN: (

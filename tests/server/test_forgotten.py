@@ -18,6 +18,7 @@ from fieldpost.protocol import MAX_REPORTED
 from fieldpost.users import SUPERVISOR
 from fieldpost_server import tables
 from fieldpost_server.chains import check_chain
+from fieldpost_server.cli import main
 from fieldpost_server.people import add_user
 
 NewVisit = Callable[..., Operation]
@@ -303,3 +304,22 @@ def test_a_supervisor_decides_about_it(
     kept = 25 if whose == "own" else None
     assert [30 if way == "repaired" else kept] == scores(office, shown)
     assert [None] == scores(office, "Another's")
+
+
+def test_whoever_puts_it_back_may_say_so_at_once(office: Any, story: Story) -> None:
+    """No device need prove it then, and reports belong to the same restore (R26, R47)."""
+    backup = Backup(office)
+    gone = add_online(office, "Gone")
+    change = story.envelope(edit(gone, 30))
+    backup.restore()
+    story.backup.restore()
+    url = str(office.settings.database_url)
+    assert 0 == main(["--app", "apps.clinic:app", "--database", url, "db", "restored"])
+    assert story.key == add_online(office)
+    assert gone == add_online(office)
+    report(story.device, [text(story.receipt)])
+    receipts = story.device.push(story.insert, change)
+
+    assert 2 == len(histories(office))
+    assert ["accepted", "conflict"] == [r["outcome"] for r in receipts]
+    assert [None, None] == scores(office, "Another's")

@@ -16,6 +16,7 @@ from fieldpost_client.outbox import (
     Entry,
     entry_from_json,
 )
+from fieldpost_client.recall import envelope_now
 from fieldpost_client.standing import open_entries, replacements
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def story_of(home: "DeviceHome", identity: str) -> Story:
     for entry in everything:
         told = _told(entry)
         if identity in (entry.envelope.id, told.envelope.id):
-            return Story(told.envelope, entry_in_words(home, entry), told.receipt)
+            now = envelope_now(home, told.envelope)
+            return Story(now, entry_in_words(home, entry), told.receipt)
     raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
 
 
