@@ -22,6 +22,7 @@ from fieldpost.receipts import APPLIED, Outcome, Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost_client.folding import folded_into
+from fieldpost_client.lost import all_read_now, as_read_now, envelope_now
 from fieldpost_client.outbox import (
     PENDING,
     Entry,
@@ -31,7 +32,6 @@ from fieldpost_client.outbox import (
 )
 from fieldpost_client.overview import make_overview, make_status, story_of
 from fieldpost_client.platform.base import Operation, Platform, StoreError
-from fieldpost_client.recall import all_read_now, as_read_now, envelope_now
 from fieldpost_client.replica import Replica, Unreadable
 from fieldpost_client.standing import built_on, effective, open_entries
 from fieldpost_client.state import DeviceState, load_state

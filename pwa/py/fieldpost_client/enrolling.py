@@ -17,10 +17,10 @@ from fieldpost.odp.keys import is_temporary, resolved_part
 from fieldpost.protocol import FORMAT
 from fieldpost.receipts import Outcome
 from fieldpost_client.contact import stopped_by
+from fieldpost_client.lost import all_read_now
 from fieldpost_client.outbox import PENDING, Counters, Entry
 from fieldpost_client.platform.base import Operation as Write
 from fieldpost_client.platform.base import StoreError
-from fieldpost_client.recall import all_read_now
 
 if TYPE_CHECKING:
     from fieldpost_client.device import DeviceHome

@@ -8,6 +8,7 @@ from fieldpost.errors import Code, NotFound, Problem, problem
 from fieldpost.home import Story, SyncEntry, SyncOverview
 from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt, Settled
 from fieldpost.web.display import moment_words, record_url
+from fieldpost_client.lost import envelope_now
 from fieldpost_client.outbox import (
     ATTENTION,
     CONFIRMED,
@@ -16,7 +17,6 @@ from fieldpost_client.outbox import (
     Entry,
     entry_from_json,
 )
-from fieldpost_client.recall import envelope_now
 from fieldpost_client.standing import open_entries, replacements
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from fieldpost.home import SyncEntry, Trouble
 from fieldpost.odp.chains import hangs_on, same_record
 from fieldpost.protocol import FORMAT
 from fieldpost.users import User
+from fieldpost_client.lost import all_read_now
 from fieldpost_client.outbox import PENDING, Entry
-from fieldpost_client.recall import all_read_now
 from fieldpost_client.standing import open_entries
 
 if TYPE_CHECKING:
