@@ -37,8 +37,8 @@ MAX_PUSH_LINES = 10_000
 MAX_ASKED = 1_000
 """Envelopes that a device may ask about at once."""
 MAX_REPORTED = 200
-MAX_REPORT_BYTES = 2 << 20
-"""Receipts that a device may report at once as forgotten; one larger one may go alone."""
+MAX_REPORT_BYTES = 1 << 20
+"""Receipts that a device reports at once as forgotten; one that is larger is not reported."""
 
 DEVICE_HEADER = "fieldpost-device"
 PROTOCOL_HEADER = "fieldpost-protocol"

@@ -1,6 +1,9 @@
 """Keys that an office gave out, forgot and gave out again: no work reaches another's record."""
 
+import itertools
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.pages import Changes
+from fieldpost.protocol import MAX_REPORT_BYTES, MAX_REPORTED
 from fieldpost_client.outbox import ATTENTION
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
+from fieldpost_client.recall import reports
 from fieldpost_server import tables
 from inspections.app import app as inspections
 from inspections.models import Equipment, Finding, Inspection, inspection_equipment
@@ -253,6 +258,66 @@ def test_several_devices_begin_one_history(
     assert {"Of 0", "Of 1", "Of 2"} == set(scores(office))
 
 
+def test_a_device_that_has_lost_nothing_asks_about_records_of_since(
+    make_desk: Callable[..., Any], office: Any, back_up: BackUp
+) -> None:
+    """Another's report makes it safe: old records are edited, younger ones are in doubt (R26)."""
+    one, two = make_desk("ann"), make_desk("ann")
+    for desk in (one, two):
+        desk.download()
+    backup = back_up()
+    one.add("Of one")
+    add_online(office, "First online")
+    for desk in (one, two):
+        desk.sync()
+    two.save("/pages/inspection/records/1/edit", score="11")
+    two.save("/pages/inspection/records/4/edit", score="44")
+    backup.restore(one, two)
+    add_online(office, "Second online")
+    add_online(office, "Third online")
+    for desk in (one, two):
+        synced(desk)
+
+    assert [["made_since"]] == problems(two)
+    assert {"Second online": None, "Third online": None, "Of one": None} == scores(office)
+    assert 11 == office.rows()[0].score
+
+
+def test_a_link_to_a_row_that_was_made_since_is_asked_about(
+    desk: Any, office: Any, back_up: BackUp
+) -> None:
+    """What a record is linked to is told at its field (R26, R37)."""
+    backup = back_up()
+    office.write(lambda session: session.add(Equipment(id=1, name="Hammer")))
+    desk.add("Mine")
+    desk.sync()
+    desk.save("/pages/inspection/records/1/edit", equipment="[1]")
+    backup.restore(desk)
+    office.write(lambda session: session.add(Equipment(id=1, name="Ladder")))
+    synced(desk)
+
+    (entry,) = desk.home.outbox.of_state(ATTENTION)
+    assert [("made_since", "equipment")] == [(p.code, p.path) for p in entry.receipt.problems]
+    with office.database.read_session() as session:
+        assert [] == session.execute(sa.select(inspection_equipment)).all()
+
+
+def test_reports_are_bounded(desk: Any) -> None:
+    """So many receipts go at once, and so many bytes; what is too large stays here (R66)."""
+    desk.add("Mine")
+    (entry,) = desk.home.outbox.entries.values()
+
+    def sizes(*texts: str) -> list[tuple[str, int]]:
+        former = tuple({"base": text[0], "signed": text} for text in texts)
+        return [(b, len(some)) for b, some in reports([replace(entry, recalled=former)])]
+
+    assert [] == sizes()
+    assert [("a", MAX_REPORTED), ("a", 1), ("b", 1)] == sizes(*["a"] * (MAX_REPORTED + 1), "b")
+    large = "a" * (MAX_REPORT_BYTES // 2)
+    assert [("a", 2), ("a", 1)] == sizes(large, large, large)
+    assert [("a", 2)] == sizes("a", large * 2 + "a", "a")
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_while_the_office_is_told(
     desk: Any, office: Any, back_up: BackUp, moment: str
@@ -262,12 +327,16 @@ def test_a_crash_while_the_office_is_told(
     desk.add("Mine")
     desk.sync()
     desk.save(f"{THIRD}/edit", score="30")
-    for write in range(1, 14):
+    stored, crashed = deepcopy(desk.store.tables), True
+    for write in itertools.count(1):
+        desk.store.tables = deepcopy(stored)
+        desk.restart()
         backup.restore(desk)
         add_online(office, "Mine")
         desk.store.crash = {desk.store.writes + write: moment}
         try:
             desk.sync()
+            crashed = False
         except Crash:
             desk.restart()
         desk.store.crash = {}
@@ -275,6 +344,9 @@ def test_a_crash_while_the_office_is_told(
 
         assert [None, 30] == [row.score for row in office.rows()[2:]], f"write {write}"
         assert {} == desk.home.outbox.entries
+        if not crashed:
+            break
+    assert write > 9
 
 
 @pytest.mark.parametrize("kind", ["request", "answer"])

@@ -62,7 +62,7 @@ async def register(
     if home.state.user is not None:
         # whoever is signed in by now must not become the owner of another's device
         asked["user"] = home.state.user.name
-    body = json.dumps(asked)
+    body = json.dumps(asked, ensure_ascii=False)
     headers = headers_for(home.state.device) | {"content-type": "application/json"}
     about = data_of(await ask(home.platform, "POST", "/sync/device", headers, body))
     user = user_from_json(about["user"])

@@ -23,6 +23,9 @@ from fieldpost_client.state import KeyMap, Lost, lost_operation
 if TYPE_CHECKING:
     from fieldpost_client.device import DeviceHome
 
+MOST_FORMER = 4
+"""So many former receipts of an envelope are kept, one for each time that it was forgotten."""
+
 
 async def take_back(home: "DeviceHome", entries: Iterable[Entry]) -> None:
     """Put entries that were forgotten into the outbox again, durably; raises `Stopped`."""
@@ -48,15 +51,19 @@ def reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
         for former in entry.recalled:
             by_base.setdefault(former["base"], []).append(former["signed"])
     for base, texts in by_base.items():
-        some, size = list[str](), 0
+        some, left = list[str](), MAX_REPORT_BYTES
         for text in texts:
             length = len(text.encode())
-            if some and (len(some) >= MAX_REPORTED or size + length > MAX_REPORT_BYTES):
+            if length > MAX_REPORT_BYTES:
+                # the server would refuse it; what its keys are named for will be asked about
+                continue
+            if length > left or len(some) == MAX_REPORTED:
                 yield base, some
-                some, size = [], 0
+                some, left = [], MAX_REPORT_BYTES
             some.append(text)
-            size += length
-        yield base, some
+            left -= length
+        if some:
+            yield base, some
 
 
 def is_of_before(home: "DeviceHome", entries: Iterable[Entry]) -> bool:
@@ -81,7 +88,7 @@ def _recalled(home: "DeviceHome", entry: Entry) -> Entry:
     signed = _own_receipt(entry)
     base = home.state.cursor or entry.envelope.base
     former = ({"base": base, "signed": signed},) if signed else ()
-    recalled = (*entry.recalled, *former)
+    recalled = (*entry.recalled, *former)[-MOST_FORMER:]
     return replace(entry, state=PENDING, receipt=None, signed="", recalled=recalled)
 
 
