@@ -118,6 +118,20 @@ def test_a_report_begins_one_new_history(office: Any, story: Story, visit: NewVi
     assert story.device.ask(cursor=cursor).json()["reset"]
 
 
+@pytest.mark.parametrize("base", ["", "f1.x.1.", "f1." + "0" * 40 + ".1.", "\0"])
+def test_a_report_without_a_base_is_of_the_history_of_its_receipts(
+    office: Any, story: Story, base: str
+) -> None:
+    """A device whose data is damaged has no cursor; its keys are known all the same (R26, R66)."""
+    first = story.envelope(edit(story.key, 30))
+    story.put_back()
+    report(story.device, [text(story.receipt)], base)
+    receipts = story.device.push(story.insert, first)
+
+    assert ["accepted", "accepted"] == [r["outcome"] for r in receipts]
+    assert [30] == scores(office, "Mine")
+
+
 def test_a_second_restore_begins_another_history(office: Any, story: Story) -> None:
     """What was received after the present history began proves a later restore (R26)."""
     story.told()

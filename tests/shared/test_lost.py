@@ -124,4 +124,5 @@ def test_what_a_form_was_opened_on_is_read_alike() -> None:
 def test_a_cursor_names_its_history() -> None:
     """What is none names no history."""
     assert HISTORY == history_of(f"f1.{HISTORY}.12.{'1' * 16}")
-    assert ["", "", ""] == [history_of(text) for text in ("", "f2.x.1", "x")]
+    others = ("", "x", "f1.x.1", f"f2.{HISTORY}.1", f"f1.{HISTORY}", f"f1.{HISTORY}0.1")
+    assert [""] * 6 == [history_of(text) for text in others]

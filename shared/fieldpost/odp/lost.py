@@ -4,6 +4,7 @@ It counts on from its backup, so that such a number may by now be another row's.
 was made before, and names it, means the row under whose temporary key its device knows it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,8 @@ from fieldpost.pages import Form
 
 LostKeys = Mapping[tuple[str, int], int]
 """Model and lost real key to the temporary key that it came from."""
+
+_HISTORY = re.compile(r"f1\.([0-9a-f]{32})\.", re.ASCII)
 
 _Change = Callable[[str, Any], Any]
 """Gives what takes the place of a table's counted key."""
@@ -41,8 +44,8 @@ class Named:
 
 def history_of(cursor: str) -> str:
     """Return the history that a cursor or an envelope's `base` names; empty where it names none."""
-    kind, _, rest = cursor.partition(".")
-    return rest.partition(".")[0] if kind == "f1" else ""
+    match = _HISTORY.match(cursor)
+    return match[1] if match else ""
 
 
 def renumbered(app: App, envelope: Envelope, lost: LostKeys) -> Envelope:
