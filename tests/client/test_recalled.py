@@ -21,6 +21,7 @@ from inspections.app import app as inspections
 from inspections.models import Equipment, Finding, Inspection, inspection_equipment
 
 THIRD = "/pages/inspection/records/3"
+THIRD_NEW = "/pages/inspection/records/-1"
 ROW = {"findings[0]._key": "", "findings[0].severity": "2", "findings[0].note": "Loose"}
 BackUp = Callable[[], Any]
 
@@ -172,6 +173,57 @@ def test_a_form_that_was_open_meanwhile_is_saved_to_its_own_record(
 
     assert [(1, None), (3, None), (4, 30)] == here
     assert [None, 30] == [row.score for row in office.rows()[2:]]
+
+
+def test_a_form_that_was_open_meanwhile_builds_on_what_is_pending(
+    desk: Any, office: Any, back_up: BackUp
+) -> None:
+    """It names the entry that brings its record, whatever key its form knew (R27)."""
+    backup = back_up()
+    desk.add("Mine")
+    desk.sync()
+    form = desk.form(f"{THIRD}/edit")
+    backup.restore(desk)
+    add_online(office, "Mine")
+    desk.platform.faults = [Fault("/sync/push", "request")]
+    assert "offline" == desk.sync()["outcome"]
+    desk.post(f"{THIRD}/edit", {**form, "score": "30"})
+    (_, edit) = desk.home.outbox.entries.values()
+    links = [each.url for each in desk.home.sync_overview(desk.home.user).entries]
+    desk.restart()
+    synced(desk)
+
+    assert ((1,), (3,)) == (edit.envelope.after, edit.envelope.operations[0].key)
+    assert ["/pages/inspection/records/-1"] * 2 == links
+    assert [None, 30] == [row.score for row in office.rows()[2:]]
+
+
+def test_a_conflict_about_a_record_with_another_key_is_repaired(
+    desk: Any, office: Any, back_up: BackUp
+) -> None:
+    """The form shows the worker's own record, not the one that has its key now (R38)."""
+    backup = back_up()
+    desk.add("Mine")
+    desk.save(f"{THIRD_NEW}/edit", next_due_on="2027-01-01")
+    desk.sync()
+    office.change(3, score=25)
+    desk.sync()
+    desk.save(f"{THIRD}/edit", score="30")
+    backup.restore(desk)
+    add_online(office)
+    desk.add("Later")
+    desk.sync()
+    office.change(4, score=20)
+    synced(desk)
+    (entry,) = desk.home.outbox.of_state(ATTENTION)
+    address = f"/repair/{entry.envelope.id}"
+    fields = desk.form(address)
+    desk.post(address, fields)
+    synced(desk)
+
+    assert ("Mine", "30") == (fields["remarks"], fields["score"])
+    assert {"Of another": None, "Mine": 30, "Later": None} == scores(office)
+    assert {} == desk.home.outbox.entries
 
 
 def a_doubt(desk: Any, office: Any, back_up: BackUp) -> str:

@@ -22,7 +22,7 @@ from fieldpost.receipts import APPLIED, Outcome, Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost_client.folding import folded_into
-from fieldpost_client.lost import all_read_now, as_read_now, envelope_now
+from fieldpost_client.lost import all_read_now, as_read_now, envelope_now, submission_now
 from fieldpost_client.outbox import (
     PENDING,
     Entry,
@@ -237,7 +237,8 @@ class DeviceHome:
     def commit(self, user: User, submission: Submission) -> Receipt:
         """Replay the next envelope here and queue it for the store."""
         origin = Origin(self.state.device, self.app.name, self.app_version)
-        record = tuple((submission.opened or {}).get("key", ()))
+        now = submission_now(self, submission)
+        record = tuple((now.opened or {}).get("key", ()))
         envelope = make_envelope(
             submission,
             user,
@@ -245,7 +246,7 @@ class DeviceHome:
             self.state.counters,
             self.platform.new_id(),
             self.platform.now(),
-            built_on(submission, record, all_read_now(self)),
+            built_on(now, record, all_read_now(self)),
         )
         text = envelope.to_text()
         if len(text.encode()) > MAX_ENVELOPE_BYTES:
@@ -257,7 +258,11 @@ class DeviceHome:
             page = self.app.pages[submission.page]
             title = self._title(page, result.record) or submission.title
             opened = None if submission.opened is None else dict(submission.opened)
-            entry = Entry(envelope, text, PENDING, None, page.title, title, result.record, opened)
+            # what was opened before counts with the keys of before, the record's included
+            kept = result.record
+            if opened and kept and now is not submission:
+                kept = tuple(opened["key"])
+            entry = Entry(envelope, text, PENDING, None, page.title, title, kept, opened)
             entry = folded_into(self, submission, entry) or entry
             envelope = entry.envelope
             self._queue_entry(entry, submission, result)

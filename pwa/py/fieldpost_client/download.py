@@ -56,13 +56,7 @@ async def register(
         device = f"d-{home.platform.new_id()}"
         await home.platform.store.write([("put", "session", "device", device)])
         home.state.device = device
-    asked: dict[str, Any] = {"device": home.state.device}
-    if forgotten:
-        asked |= {"forgotten": list(forgotten), "base": base}
-    if home.state.user is not None:
-        # whoever is signed in by now must not become the owner of another's device
-        asked["user"] = home.state.user.name
-    body = json.dumps(asked, ensure_ascii=False)
+    body = _call(home, forgotten, base)
     headers = headers_for(home.state.device) | {"content-type": "application/json"}
     about = data_of(await ask(home.platform, "POST", "/sync/device", headers, body))
     user = user_from_json(about["user"])
@@ -80,6 +74,16 @@ async def register(
     home.state.is_new = False
     await learn(home, about.get(SIGNING_KEYS))
     return about.get("arrived") or {}
+
+
+def _call(home: DeviceHome, forgotten: Sequence[str], base: str) -> str:
+    asked: dict[str, Any] = {"device": home.state.device}
+    if home.state.user is not None:
+        # whoever is signed in by now must not become the owner of another's device
+        asked["user"] = home.state.user.name
+    if forgotten:
+        asked |= {"forgotten": list(forgotten), "base": base}
+    return json.dumps(asked, ensure_ascii=False)
 
 
 async def download_image(home: DeviceHome) -> Image:

@@ -266,13 +266,7 @@ async def install(
     image = replica.image()
     if pieces_changed or not pieces:
         pieces, operations = await kept_pieces(home.platform, image)
-    current = {
-        "cursor": cursor,
-        "pieces": pieces,
-        "size": len(image),
-        "app_version": home.app_version,
-        "proven": {"of": seal_of(pieces), "digests": dict(proven or {})},
-    }
+    current = _current(home, cursor, pieces, len(image), proven or {})
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []
     operations += home.outbox.leaving(confirmed)
@@ -290,3 +284,15 @@ async def install(
         home.state.keys = keys
         home.outbox.leave(confirmed)
         home.swap(home.prepared(replica))
+
+
+def _current(
+    home: DeviceHome, cursor: str, pieces: list[str], size: int, proven: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "cursor": cursor,
+        "pieces": pieces,
+        "size": size,
+        "app_version": home.app_version,
+        "proven": {"of": seal_of(pieces), "digests": dict(proven)},
+    }

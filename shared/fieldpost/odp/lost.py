@@ -5,7 +5,7 @@ was made before, and names it, means the row under whose temporary key its devic
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from fieldpost.pages import Form
 
 LostKeys = Mapping[tuple[str, int], int]
 """Model and lost real key to the temporary key that it came from."""
+
+Operations = tuple[Operation, ...]
 
 _HISTORY = re.compile(r"f1\.([0-9a-f]{32})\.", re.ASCII)
 
@@ -56,11 +58,15 @@ def renumbered(app: App, envelope: Envelope, lost: LostKeys) -> Envelope:
     if not lost:
         return envelope
     named = in_present_names(app, envelope)
-    operations = tuple(
+    return replace(named, operations=with_temporary(app, named.operations, lost))
+
+
+def with_temporary(app: App, operations: Iterable[Operation], lost: LostKeys) -> Operations:
+    """Return operations, in present names, with temporary keys for lost ones."""
+    return tuple(
         _changed(app.models, each, lambda model, key: lost.get((model, key), key))
-        for each in named.operations
+        for each in operations
     )
-    return replace(named, operations=operations)
 
 
 def reopened(models: Mapping[str, Model], form: Form, opened: Opened, lost: LostKeys) -> Opened:
