@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, problem
 from fieldpost_server import tables as own
-from fieldpost_server.triggers import HISTORY, PRUNED
+from fieldpost_server.tables import HISTORY, PRUNED
 
 Key = tuple[Any, ...]
 """A primary key: one value for each of its columns, as the column's type gives it."""

@@ -22,6 +22,7 @@ from fieldpost_server.attachments import AttachmentStore
 from fieldpost_server.database import Database
 from fieldpost_server.envelope_commands import EnvelopeCommands
 from fieldpost_server.health import check_health
+from fieldpost_server.histories import begin_anew
 from fieldpost_server.key_commands import KeyCommands
 from fieldpost_server.log import start_logging
 from fieldpost_server.people import add_user, find_user, give_role, list_users, set_password
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check", help="check health").set_defaults(run=_check)
     database = commands.add_parser("db", help="the database").add_subparsers(required=True)
     database.add_parser("install", help="create tables and triggers").set_defaults(run=_install)
+    restored = database.add_parser("restored", help="say that it was put back to a backup")
+    restored.set_defaults(run=_restored)
     EnvelopeCommands(_opened, _say).add_to(commands)
     KeyCommands(_opened, _say).add_to(commands)
     people = commands.add_parser("user", help="people").add_subparsers(required=True)
@@ -149,6 +152,13 @@ def _install(settings: Settings, _: argparse.Namespace) -> None:
     with _opened(settings) as database:
         changed = _install_app(app, database, settings)
     _say(f"Installed. New triggers on: {', '.join(changed) or 'none; all were there'}.")
+
+
+def _restored(settings: Settings, _: argparse.Namespace) -> None:
+    """Begin a new history, so that nothing made before takes a key for another row's."""
+    counted = captured_tables(load_app(settings.app))
+    _write(settings, lambda session: begin_anew(session, counted))
+    _say("Noted. Devices download everything with their next sync, and bring what is missing.")
 
 
 def _demo(settings: Settings, options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from fieldpost.errors import Code, error_body, problem
 from fieldpost_server.settings import Settings
 
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_REGISTRATION_BYTES = 64 << 10
+_REGISTRATION_BYTES = 4 << 20
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -19,6 +19,7 @@ from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
 from fieldpost.users import User
 from fieldpost_server import tables
 from fieldpost_server.database import Database
+from fieldpost_server.histories import present_history
 from fieldpost_server.ledger import (
     WEB,
     Known,
@@ -30,6 +31,7 @@ from fieldpost_server.ledger import (
 )
 from fieldpost_server.log import log
 from fieldpost_server.people import find_user
+from fieldpost_server.reading import Reading, reading_of
 from fieldpost_server.relations import (
     in_the_way,
     is_hopeless,
@@ -127,7 +129,9 @@ class Inbox:
         except _Refused as refusal:
             return refusal.receipt
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
-        return self._judged(session, envelope, _replayed(envelope, session, self.app, user, keys))
+        read = reading_of(session, self.app, envelope, present_history(session))
+        result = read.judged(_replayed(read.envelope, session, self.app, user, keys))
+        return self._judged(session, envelope, result)
 
     def commit(self, user: User, submission: Submission, new_id: str) -> Receipt:
         """Make an envelope of what somebody saved online, and apply it.
@@ -169,7 +173,7 @@ class Inbox:
                 return self._void(session, envelope, user)
             if missing := self._missing(session, envelope):
                 raise _Refused(_receipt(envelope, missing))
-            return self._apply(session, envelope, user)
+            return self._apply(session, envelope, user, Reading(envelope))
 
         try:
             return self.database.write(work)
@@ -260,7 +264,8 @@ class Inbox:
         if waits := in_the_way(session, envelope) or self._missing(session, envelope):
             raise _Refused(_receipt(envelope, waits))
         gap = envelope.number > 1 and not known.before
-        return self._apply(session, envelope, user, gap=gap, is_new=known.same is None)
+        read = reading_of(session, self.app, envelope, known.history)
+        return self._apply(session, envelope, user, read, gap=gap, is_new=known.same is None)
 
     def _void(self, session: Session, envelope: Envelope, user: User) -> Receipt:
         assert envelope.voids is not None
@@ -282,6 +287,7 @@ class Inbox:
         session: Session,
         envelope: Envelope,
         user: User,
+        read: Reading,
         *,
         gap: bool = False,
         is_new: bool = True,
@@ -289,7 +295,7 @@ class Inbox:
         superseded = self._superseded(session, envelope, user)
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         author = _author(session, superseded, user)
-        result = _replayed(envelope, session, self.app, user, keys, author)
+        result = read.judged(_replayed(read.envelope, session, self.app, user, keys, author))
         receipt = self._judged(session, envelope, result)
         if not receipt.is_applied:
             if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):

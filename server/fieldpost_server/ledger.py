@@ -20,6 +20,7 @@ from fieldpost.receipts import NewKey, Outcome, Receipt, Settled
 from fieldpost.users import User
 from fieldpost_server import tables
 from fieldpost_server.counting import next_keys
+from fieldpost_server.histories import present_history_column
 
 WEB = "web"
 """Kind of the devices that the server keeps for people who work online."""
@@ -59,6 +60,7 @@ _LOCK_AND_LOOK_AROUND = (
         _SETTLEMENT.c.by,
         _SETTLEMENT.c.user.label("by_user"),
         _SETTLEMENT.c.at,
+        present_history_column(),
     )
     .select_from(
         _DEVICE.outerjoin(_ENVELOPE, _IS_AROUND).outerjoin(
@@ -106,12 +108,14 @@ class Known:
         taken: what has its number: it, the void that discards it, or another.
         before: what has the number before.
         settled: how it ended, where somebody repaired or discarded it.
+        history: the present one.
     """
 
     same: Any
     taken: Sequence[Any]
     before: Sequence[Any]
     settled: Settled | None
+    history: str
 
 
 def known_around(session: Session, envelope: Envelope, user: User) -> Known:
@@ -132,6 +136,7 @@ def known_around(session: Session, envelope: Envelope, user: User) -> Known:
         taken=[r for r in here if r.number == envelope.number],
         before=[r for r in here if r.number == envelope.number - 1],
         settled=settled_of_row(rows[0]),
+        history=rows[0].history or "",
     )
 
 

@@ -16,6 +16,7 @@ from fieldpost.protocol import (
     MAX_ASKED,
     MAX_ATTACHMENTS,
     MAX_OPERATIONS,
+    MAX_REPORTED,
     MAX_SUPERSEDED,
 )
 from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome
@@ -231,7 +232,14 @@ _ABOUT = {
 _WIRE_KEY = _list({"type": ["string", "number", "boolean"]}, minItems=1)
 
 _DEVICES: dict[str, Schema] = {
-    "DeviceCall": _object({"device": ref("DeviceId")}),
+    "DeviceCall": _object(
+        {"device": ref("DeviceId")},
+        {
+            "user": ref("Name"),
+            "forgotten": _list({"type": "string"}, maxItems=MAX_REPORTED),
+            "base": {"type": "string", "maxLength": 100},
+        },
+    ),
     "SigningKey": _object(
         {
             "id": ref("KeyId"),

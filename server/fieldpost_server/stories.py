@@ -12,6 +12,7 @@ from fieldpost.receipts import APPLIED, SUPERSEDED, Receipt
 from fieldpost.users import User
 from fieldpost.web.display import record_url
 from fieldpost.web.entries import OUTCOMES
+from fieldpost_server.reading import in_present_numbers
 from fieldpost_server.relations import kept_receipt, keys_in, open_rows, rows_of
 
 WORDS = {
@@ -47,7 +48,8 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
     row = rows_of(session, [identity]).get(identity)
     if row is None or (row.user != user.name and not user.is_supervisor):
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
-    envelope, receipt = read_envelope(row.content), kept_receipt(session, row)
+    (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
+    receipt = kept_receipt(session, row)
     page = app.present_page(envelope.page)
     state = state_of(row)
     entry = SyncEntry(

@@ -22,6 +22,7 @@ from fieldpost.users import User
 from fieldpost.web.requests import USER
 from fieldpost_server import tables
 from fieldpost_server.changes import Cursor
+from fieldpost_server.forgotten import Report, report_of, take_report
 from fieldpost_server.home import ServerHome
 from fieldpost_server.image import make_image
 from fieldpost_server.keyring import keys_for_devices
@@ -74,15 +75,19 @@ class Sync:
             data = parse(await request.body())
             device = data["device"]
         except (ValueError, KeyError, TypeError):
-            device = None
+            data, device = {}, None
         if not _is_device_id(device):
             reason = "'device' must be text that begins with 'd-'"
             raise InputError([problem(Code.MALFORMED, "device", reason=reason)])
         if data.get("user", user.name) != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
-        return JSONResponse(await run_in_threadpool(self._registered, user, device))
+        try:
+            report = report_of(data)
+        except ValueError as error:
+            raise InputError([problem(Code.MALFORMED, "forgotten", reason=str(error))]) from error
+        return JSONResponse(await run_in_threadpool(self._registered, user, device, report))
 
-    def _registered(self, user: User, device: str) -> dict[str, Any]:
+    def _registered(self, user: User, device: str, report: Report | None) -> dict[str, Any]:
         table = tables.device
 
         def work(session: Session) -> Any:
@@ -92,6 +97,8 @@ class Sync:
                         id=device, user=user.name, kind="device", app_version=self.app_version
                     )
                 )
+            if report is not None:
+                take_report(session, self.home.app, device, report)
             return self._find(session, user, device)
 
         row = self.home.database.write(work)

@@ -9,6 +9,12 @@ from fieldpost.columns import AwareDateTime
 metadata = sa.MetaData()
 """The tables of this module; their names begin with ``fieldpost_``."""
 
+HISTORY = "history"
+"""Name in `meta`: the random id of this database's order of changes."""
+
+PRUNED = "pruned"
+"""Name in `meta`: changes below this position were forgotten."""
+
 
 def utc_now() -> datetime:
     """Return the current moment in UTC."""
@@ -134,6 +140,37 @@ key = sa.Table(
     sa.Column("temporary", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("real", sa.Text, nullable=False),
     comment="Temporary keys and the real key (JSON list) that each became; kept for good.",
+)
+
+history = sa.Table(
+    "fieldpost_history",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("began_at", AwareDateTime, nullable=False, default=utc_now),
+    comment="Histories of the change feed in their order; the last one is the present one.",
+)
+
+border = sa.Table(
+    "fieldpost_border",
+    metadata,
+    sa.Column("history", sa.String(32), primary_key=True),
+    sa.Column("table_name", sa.String(200), primary_key=True),
+    sa.Column("key", sa.BigInteger, nullable=False),
+    comment="By history, up to which counted key the rows of a table are those of the one before.",
+)
+
+lost_key = sa.Table(
+    "fieldpost_lost_key",
+    metadata,
+    sa.Column("device", sa.String(100), primary_key=True),
+    sa.Column("history", sa.String(32), primary_key=True),
+    sa.Column("model", sa.String(200), primary_key=True),
+    sa.Column("real", sa.BigInteger, primary_key=True, autoincrement=False),
+    # a table may give the key of its deleted last row again
+    sa.Column("temporary", sa.BigInteger, primary_key=True, autoincrement=False),
+    comment="Keys that were given out and forgotten, as devices have reported them: what they "
+    "mean in envelopes that were made in that history.",
 )
 
 signing_key = sa.Table(

@@ -5,7 +5,6 @@ nothing of those programs: on PostgreSQL the trigger functions run with their ow
 """
 
 import hashlib
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +12,8 @@ import sqlalchemy as sa
 
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost_server import tables as own
-
-HISTORY = "history"
-"""Name in `own.meta`: the random id of this database's order of changes."""
-
-PRUNED = "pruned"
-"""Name in `own.meta`: changes below this position were forgotten."""
+from fieldpost_server.histories import start
+from fieldpost_server.tables import HISTORY, PRUNED
 
 _PREFIX = "fieldpost_"
 _INSTALL_LOCK = 0x_F1E1_D905  # an arbitrary number, for PostgreSQL's advisory locks
@@ -58,7 +53,7 @@ def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INSTALL_LOCK)))
         own.metadata.create_all(connection)
-        _start_history(connection)
+        _start_history(connection, wanted)
         stale = uninstalled(connection, wanted)
         right = _triggers(connection, [t for t in wanted if t not in stale])
         _drop_all_but(connection, right)
@@ -95,9 +90,10 @@ def _check(tables: Sequence[sa.Table]) -> None:
         raise DefinitionError(problems)
 
 
-def _start_history(connection: sa.Connection) -> None:
+def _start_history(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
     """Give the database its history id; a new one when it was restored into another server."""
     value = connection.scalar(sa.select(own.meta.c.value).where(own.meta.c.name == HISTORY))
+    former = value or ""
     if connection.dialect.name == "postgresql" and value is not None:
         # transaction ids of a restored dump mean nothing to the server that it was restored into
         newest = connection.scalar(sa.select(sa.func.max(own.change.c.transaction))) or 0
@@ -109,7 +105,7 @@ def _start_history(connection: sa.Connection) -> None:
             connection.execute(sa.delete(own.meta).where(own.meta.c.name.in_([HISTORY, PRUNED])))
             value = None
     if value is None:
-        connection.execute(sa.insert(own.meta).values(name=HISTORY, value=uuid.uuid4().hex))
+        start(connection, tables, former)
 
 
 def _record_whole(connection: sa.Connection, table: sa.Table) -> None:

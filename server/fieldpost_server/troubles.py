@@ -11,6 +11,7 @@ from fieldpost.home import SyncEntry, Trouble
 from fieldpost.odp.chains import hangs_on, same_record
 from fieldpost.receipts import APPLIED, Receipt
 from fieldpost.users import User
+from fieldpost_server.reading import in_present_numbers
 from fieldpost_server.relations import kept_receipt, keys_in, open_rows, rows_of
 
 
@@ -22,7 +23,8 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
     if row.user != user.name and not user.is_supervisor:
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
     others = [each for each in open_rows(session, row.device) if not each.void]
-    envelopes = {each.id: read_envelope(each.content) for each in others}
+    sealed = (read_envelope(each.content) for each in others)
+    envelopes = {each.id: each for each in in_present_numbers(session, app, sealed)}
     # what an open repair was to take the place of ends with that
     replaced = {i for e in envelopes.values() for i in e.supersedes if i in envelopes}
     if identity in replaced:

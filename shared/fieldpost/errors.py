@@ -55,6 +55,7 @@ class Code(StrEnum):
     CHANGED_BY_OTHERS = "changed_by_others"
     DELETED_BY_OTHERS = "deleted_by_others"
     ROWS_CHANGED_BY_OTHERS = "rows_changed_by_others"
+    MADE_SINCE = "made_since"
     CHANGED_AGAIN = "changed_again"
     OVERWRITTEN = "overwritten"
     ALREADY_DELETED = "already_deleted"
@@ -178,6 +179,10 @@ MESSAGES: Mapping[Code, str] = {
     Code.DELETED_BY_OTHERS: "This record was deleted by somebody else meanwhile.",
     Code.ROWS_CHANGED_BY_OTHERS: (
         "Somebody else added or removed rows of {label} meanwhile. Look at them, then save again."
+    ),
+    Code.MADE_SINCE: (
+        "The office's data was put back to an earlier state, and this record ({label}) was made "
+        "since. Check that it is the one you mean."
     ),
     Code.CHANGED_AGAIN: (
         "Somebody else changed this once more while you repaired it. "

@@ -3,7 +3,7 @@
 History of the protocol:
     1: first edition.
     2: signed receipts, `settled` and `notes` in them; `/sync/receipts`; what the server lacks of a
-       device; envelopes of format 2.
+       device, and what devices report of that; envelopes of format 2.
 
 History of the envelope's format:
     1: first edition.
@@ -15,7 +15,7 @@ PROTOCOL = 2
 OLDEST_PROTOCOL = 1
 
 WIRE_DIGESTS = {
-    2: "sha256:ee29e7590b6b5df8478cf8d2522e1ad2f9733b6d46a0e92989a64df3b108f9ec",
+    2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.schemas`).
 
@@ -36,6 +36,9 @@ MAX_SUPERSEDED = 100
 MAX_PUSH_LINES = 10_000
 MAX_ASKED = 1_000
 """Envelopes that a device may ask about at once."""
+MAX_REPORTED = 200
+MAX_REPORT_BYTES = 1 << 20
+"""Receipts that a device reports at once as forgotten; one that is larger is not reported."""
 
 DEVICE_HEADER = "fieldpost-device"
 PROTOCOL_HEADER = "fieldpost-protocol"

@@ -1,9 +1,6 @@
 """Device and server agree on how each envelope ended, whatever got lost (R26, R33, R39, R56)."""
 
-import shutil
-import sqlite3
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -81,22 +78,17 @@ def test_a_discard_after_the_office_has_settled_is_told_so(desk: Any, office: An
 
 
 def test_a_server_put_back_to_a_backup_gets_again_what_it_forgot(
-    desk: Any, office: Any, tmp_path: Any
+    desk: Any, office: Any, back_up: Callable[[], Any]
 ) -> None:
     """What was confirmed and then forgotten is sent once more, and applied once (R33, R56)."""
     desk.save(EDIT, score="11")
     desk.sync()
-    file, backup = office.database.engine.url.database, tmp_path / "backup"
-    with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(backup)) as then:
-        now.backup(then)
+    backup = back_up()
     desk.add("After the backup")
     desk.save(EDIT, remarks="After the backup, too")
     desk.sync()
     assert "After the backup, too" == office.rows()[0].remarks
-    office.database.close()
-    for end in ("-wal", "-shm"):
-        Path(f"{file}{end}").unlink(missing_ok=True)
-    shutil.copy(backup, file)
+    backup.restore(desk)
     forgotten = [row.remarks for row in office.rows()]
     report = desk.sync()
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, DefinitionError, InputError
-from fieldpost_server import changes, tables, triggers
+from fieldpost_server import changes, histories, tables, triggers
 from fieldpost_server.changes import Cursor
 from fieldpost_server.database import Database
 
@@ -392,6 +392,22 @@ def test_a_dump_restored_elsewhere_starts_a_new_history(feed: Database) -> None:
     triggers.install(feed.engine, TABLES)
 
     assert since(feed, before).reset
+
+
+def test_keys_of_a_dump_restored_elsewhere_mean_what_they_meant(feed: Database) -> None:
+    """All rows that it brings are those of before, and none that is made later (R26)."""
+    if feed.dialect != "postgresql":
+        pytest.skip("SQLite's counter is in the file")
+    run(feed, "INSERT INTO site DEFAULT VALUES", "INSERT INTO site DEFAULT VALUES")
+    with feed.read_session() as session:
+        before = histories.present_history(session)
+    run(feed, sa.insert(tables.change).values(transaction=10**12, table_name="site", at=0))
+    triggers.install(feed.engine, TABLES)
+    run(feed, "INSERT INTO site DEFAULT VALUES")
+
+    with feed.read_session() as session:
+        assert before != histories.present_history(session)
+        assert 2 == (histories.borders_since(session, before) or {})["site"]
 
 
 def test_however_much_has_changed_few_keys_are_read(feed: Database) -> None:

@@ -111,8 +111,15 @@ def test_every_registration_is_answered(office: Any, often: settings) -> None:
         st.sampled_from([other.id, "d-", "d-1", "d-\x7f", "d-é", "web-anna", "d-" + "x" * 98]),
         st.text(max_size=8).map(lambda text: "d-" + text),
     )
+    receipts = st.lists(st.text(max_size=20) | garbage.things.map(json.dumps), max_size=3)
+    reports = st.tuples(garbage.things | receipts, garbage.things | garbage.cursors)
     bodies = st.one_of(
         names.map(lambda name: json.dumps({"device": name}).encode()),
+        reports.map(
+            lambda pair: json.dumps(
+                {"device": "d-1", "forgotten": pair[0], "base": pair[1]}
+            ).encode()
+        ),
         names.map(lambda name: json.dumps({"device": name, "user": "bert"}).encode()),
         garbage.lines,
         st.sampled_from([b'{"device":"d-1","device":[]}', b'"device"', b'{"device":"d-\xff"}']),
@@ -130,6 +137,7 @@ def test_every_registration_is_answered(office: Any, often: settings) -> None:
         found = office.rows(sa.select(tables.device.c.user).where(tables.device.c.id == device))
         assert [("anna",)] == found
         assert (device, 0) == (answer.json()["device"], answer.json()["number"])
+        assert 1 == len(office.rows(sa.select(tables.history)))
 
     send()
 

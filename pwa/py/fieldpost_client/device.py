@@ -22,6 +22,7 @@ from fieldpost.receipts import APPLIED, Outcome, Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost_client.folding import folded_into
+from fieldpost_client.lost import all_read_now, as_read_now, envelope_now, submission_now
 from fieldpost_client.outbox import (
     PENDING,
     Entry,
@@ -122,7 +123,7 @@ class DeviceHome:
 
     def prepared(self, replica: Replica, without: Collection[int] = ()) -> WorkingCopy:
         """Replay the outbox on a replica, except the envelopes with these numbers."""
-        entries = effective(self.outbox.entries, without)
+        entries = effective(all_read_now(self), without)
         return make_working_copy(self.app, replica, self.user, entries, self.state.keys)
 
     def swap(self, copy: WorkingCopy) -> None:
@@ -236,7 +237,8 @@ class DeviceHome:
     def commit(self, user: User, submission: Submission) -> Receipt:
         """Replay the next envelope here and queue it for the store."""
         origin = Origin(self.state.device, self.app.name, self.app_version)
-        record = tuple((submission.opened or {}).get("key", ()))
+        now = submission_now(self, submission)
+        record = tuple((now.opened or {}).get("key", ()))
         envelope = make_envelope(
             submission,
             user,
@@ -244,7 +246,7 @@ class DeviceHome:
             self.state.counters,
             self.platform.new_id(),
             self.platform.now(),
-            built_on(submission, record, self.outbox.entries),
+            built_on(now, record, all_read_now(self)),
         )
         text = envelope.to_text()
         if len(text.encode()) > MAX_ENVELOPE_BYTES:
@@ -256,7 +258,11 @@ class DeviceHome:
             page = self.app.pages[submission.page]
             title = self._title(page, result.record) or submission.title
             opened = None if submission.opened is None else dict(submission.opened)
-            entry = Entry(envelope, text, PENDING, None, page.title, title, result.record, opened)
+            # what was opened before counts with the keys of before, the record's included
+            kept = result.record
+            if opened and kept and now is not submission:
+                kept = tuple(opened["key"])
+            entry = Entry(envelope, text, PENDING, None, page.title, title, kept, opened)
             entry = folded_into(self, submission, entry) or entry
             envelope = entry.envelope
             self._queue_entry(entry, submission, result)
@@ -271,7 +277,7 @@ class DeviceHome:
 
     def _replayed(self, user: User, envelope: Envelope) -> Result:
         try:
-            return self.copy.replay(self.app, user, envelope)
+            return self.copy.replay(self.app, user, envelope_now(self, envelope))
         except Exception as error:
             # whatever an app's code raises: the form stays open with everything in it
             _log.exception("a form could not be replayed")
@@ -321,7 +327,7 @@ class DeviceHome:
         page = self.app.pages.get(entry.envelope.page)
         if page is None:
             return "", ()
-        key = entry.record
+        key = as_read_now(self, entry).record
         if self.working is not None:
             key = self.working.records.get(entry.envelope.id, key)
         model = page.spec.name

@@ -4,7 +4,7 @@ Each step is durable before the next begins, so that a download that was cut off
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +36,15 @@ class Image:
     references: dict[str, int] = field(default_factory=dict)
 
 
-async def register(home: DeviceHome) -> Mapping[str, Any]:
+async def register(
+    home: DeviceHome, forgotten: Sequence[str] = (), base: str = ""
+) -> Mapping[str, Any]:
     """Make the device known to the server, under an id that it keeps from the first attempt on.
+
+    Args:
+        home: the device.
+        forgotten: signed receipts of envelopes that the server has forgotten.
+        base: cursor of the data that fitted them.
 
     Returns:
         How far its envelopes have arrived, see `standing.missing_at_the_office`.
@@ -49,11 +56,7 @@ async def register(home: DeviceHome) -> Mapping[str, Any]:
         device = f"d-{home.platform.new_id()}"
         await home.platform.store.write([("put", "session", "device", device)])
         home.state.device = device
-    asked = {"device": home.state.device}
-    if home.state.user is not None:
-        # whoever is signed in by now must not become the owner of another's device
-        asked["user"] = home.state.user.name
-    body = json.dumps(asked)
+    body = _call(home, forgotten, base)
     headers = headers_for(home.state.device) | {"content-type": "application/json"}
     about = data_of(await ask(home.platform, "POST", "/sync/device", headers, body))
     user = user_from_json(about["user"])
@@ -71,6 +74,16 @@ async def register(home: DeviceHome) -> Mapping[str, Any]:
     home.state.is_new = False
     await learn(home, about.get(SIGNING_KEYS))
     return about.get("arrived") or {}
+
+
+def _call(home: DeviceHome, forgotten: Sequence[str], base: str) -> str:
+    asked: dict[str, Any] = {"device": home.state.device}
+    if home.state.user is not None:
+        # whoever is signed in by now must not become the owner of another's device
+        asked["user"] = home.state.user.name
+    if forgotten:
+        asked |= {"forgotten": list(forgotten), "base": base}
+    return json.dumps(asked, ensure_ascii=False)
 
 
 async def download_image(home: DeviceHome) -> Image:

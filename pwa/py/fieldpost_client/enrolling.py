@@ -17,6 +17,7 @@ from fieldpost.odp.keys import is_temporary, resolved_part
 from fieldpost.protocol import FORMAT
 from fieldpost.receipts import Outcome
 from fieldpost_client.contact import stopped_by
+from fieldpost_client.lost import all_read_now
 from fieldpost_client.outbox import PENDING, Counters, Entry
 from fieldpost_client.platform.base import Operation as Write
 from fieldpost_client.platform.base import StoreError
@@ -69,7 +70,7 @@ def _sealed_anew(home: "DeviceHome", device: str) -> tuple[list[Entry], Counters
     counters = Counters(next_temporary=home.state.counters.next_temporary)
     entries: list[Entry] = []
     numbers: dict[int, int] = {}
-    for old, entry in sorted(home.outbox.entries.items()):
+    for old, entry in sorted(all_read_now(home).items()):
         numbers[old] = counters.next_number
         made = _again(home, entry, device, counters, numbers)
         entries.append(
@@ -80,6 +81,7 @@ def _sealed_anew(home: "DeviceHome", device: str) -> tuple[list[Entry], Counters
                 state=PENDING,
                 receipt=None,
                 signed="",
+                recalled=(),
                 _footprints=[],
             )
         )

@@ -44,6 +44,8 @@ class Entry:
         opened: what its form was opened on; None for a new record, and where it is not known.
         discarded: of a void, the entry that it discards, as plain data.
         signed: the canonical text of the receipt as the server signed it, verified on arrival.
+        recalled: each time that the server had forgotten it, the ``signed`` receipt of before,
+            and the ``base`` of the data that fitted that.
     """
 
     envelope: Envelope
@@ -56,6 +58,7 @@ class Entry:
     opened: Mapping[str, Any] | None = None
     discarded: Mapping[str, Any] | None = None
     signed: str = ""
+    recalled: tuple[Mapping[str, str], ...] = ()
     _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -109,6 +112,7 @@ class Entry:
             "discarded": self.discarded,
             # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
             "signed": self.signed,
+            "recalled": list(self.recalled),
         }
 
 
@@ -130,6 +134,7 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         data.get("opened"),
         data.get("discarded"),
         data.get("signed") or "",
+        tuple(data.get("recalled") or ()),
     )
 
 
@@ -249,16 +254,6 @@ class Outbox:
         too_many = len(self.history) + len(confirmed) - HISTORY_LENGTH
         oldest = list(self.history)[: max(too_many, 0)]
         return operations + [("delete", "history", identity) for identity in oldest]
-
-    async def take_back(self, store: Store, entries: list[Entry]) -> None:
-        """Put entries that the server has forgotten into the outbox again; durably."""
-        waiting = [replace(e, state=PENDING, receipt=None, signed="") for e in entries]
-        operations: list[Operation] = [entry.put() for entry in waiting]
-        operations += [("delete", "history", entry.envelope.id) for entry in waiting]
-        await store.write(operations)
-        for entry in waiting:
-            self.entries[entry.number] = entry
-            self.history.pop(entry.envelope.id, None)
 
     def leave(self, confirmed: list[Entry]) -> None:
         """Do in memory what `leaving` does in the store."""

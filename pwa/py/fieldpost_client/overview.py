@@ -8,6 +8,7 @@ from fieldpost.errors import Code, NotFound, Problem, problem
 from fieldpost.home import Story, SyncEntry, SyncOverview
 from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt, Settled
 from fieldpost.web.display import moment_words, record_url
+from fieldpost_client.lost import envelope_now
 from fieldpost_client.outbox import (
     ATTENTION,
     CONFIRMED,
@@ -108,7 +109,8 @@ def story_of(home: "DeviceHome", identity: str) -> Story:
     for entry in everything:
         told = _told(entry)
         if identity in (entry.envelope.id, told.envelope.id):
-            return Story(told.envelope, entry_in_words(home, entry), told.receipt)
+            now = envelope_now(home, told.envelope)
+            return Story(now, entry_in_words(home, entry), told.receipt)
     raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
 
 

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from fieldpost.errors import Code, problem
 from fieldpost_client.contact import Stopped, ask, data_of, headers_for, stopped_by
 from fieldpost_client.device import DeviceHome
-from fieldpost_client.download import Image, download_image
+from fieldpost_client.download import Image, download_image, register
 from fieldpost_client.outbox import Entry
 from fieldpost_client.overview import TROUBLE
 from fieldpost_client.platform.base import Operation, StoreError
+from fieldpost_client.recall import keys_in_replica
 from fieldpost_client.replica import Replica, Unreadable, kept_pieces
-from fieldpost_client.standing import leaving
-from fieldpost_client.state import about_operations, seal_of
+from fieldpost_client.standing import leaving, missing_at_the_office
+from fieldpost_client.state import about_operations, keys_operation, seal_of
 from fieldpost_client.trust import SIGNING_KEYS, learn
 
 _log = logging.getLogger("fieldpost")
@@ -62,6 +63,10 @@ class Pull:
             Stopped: the server cannot be reached or refuses, or the device could not store it;
                 the old replica stays.
         """
+        if not self.home.state.cursor:
+            # an image does not say what has arrived
+            self.arrived = await register(self.home)
+            self._check_arrived()
         # only what was confirmed before the server took its snapshot is surely in it
         confirmed = leaving(self.home.outbox.entries)
         if not await self._is_pulled(confirmed):
@@ -72,7 +77,6 @@ class Pull:
         answer = await self._ask()
         if answer is None:
             return False
-        self.arrived = answer.get("arrived") or {}
         await learn(self.home, answer.get(SIGNING_KEYS))
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
         if not changed and not confirmed and not self._doubtful(answer):
@@ -126,7 +130,23 @@ class Pull:
                 return None
             raise
         data = data_of(answer)
+        self.arrived = data.get("arrived") or {}
+        self._check_arrived()
         return None if data["reset"] else data
+
+    def _check_arrived(self) -> None:
+        """Stop before a replica is stored in which keys may mean other rows than they did.
+
+        Raises:
+            Stopped: the server was put back to an earlier state, and has to be told so first.
+        """
+        home = self.home
+        lost, self.report.lacking = missing_at_the_office(
+            home.outbox, home.state.device, self.arrived
+        )
+        if lost:
+            number = int(self.arrived.get("number") or 0)
+            raise Stopped(TROUBLE, problem(Code.FORGOTTEN, number=number))
 
     async def _updated(self, answer: Mapping[str, Any]) -> Replica:
         """Return the stored replica with the answer applied, proven equal.
@@ -246,16 +266,12 @@ async def install(
     image = replica.image()
     if pieces_changed or not pieces:
         pieces, operations = await kept_pieces(home.platform, image)
-    current = {
-        "cursor": cursor,
-        "pieces": pieces,
-        "size": len(image),
-        "app_version": home.app_version,
-        "proven": {"of": seal_of(pieces), "digests": dict(proven or {})},
-    }
+    current = _current(home, cursor, pieces, len(image), proven or {})
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []
     operations += home.outbox.leaving(confirmed)
+    keys = keys_in_replica(home, cursor)
+    operations += [] if keys == home.state.keys else [keys_operation(keys)]
     async with home.turn:
         try:
             await home.platform.store.write(operations)
@@ -265,5 +281,18 @@ async def install(
         if about:
             home.state.adopt_about(about)
         home.state.cursor, home.state.pieces, home.state.proven = cursor, pieces, proven or {}
+        home.state.keys = keys
         home.outbox.leave(confirmed)
         home.swap(home.prepared(replica))
+
+
+def _current(
+    home: DeviceHome, cursor: str, pieces: list[str], size: int, proven: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "cursor": cursor,
+        "pieces": pieces,
+        "size": size,
+        "app_version": home.app_version,
+        "proven": {"of": seal_of(pieces), "digests": dict(proven)},
+    }

@@ -143,7 +143,9 @@ def missing_at_the_office(
 def numbers_kept(outbox: Outbox, device: str) -> dict[int, Entry]:
     """Return the entries by number that the server is known to have kept of a device."""
     refused = (e for e in outbox.of_state(ATTENTION) if _was_kept(e))
-    kept = (e for e in (*outbox.history.values(), *refused) if e.envelope.device == device)
+    applied = outbox.of_state(CONFIRMED)
+    every = (*outbox.history.values(), *applied, *refused)
+    kept = (e for e in every if e.envelope.device == device)
     return {e.number: e for e in kept}
 
 

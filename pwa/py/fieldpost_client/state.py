@@ -1,7 +1,7 @@
 """What the device knows of itself: who works on it, its counters, and where its replica stands."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,9 @@ from fieldpost_client.trust import Trust, trust_from_json
 
 KeyMap = dict[tuple[str, int], int]
 """(model, temporary key) to real key."""
+
+Lost = dict[str, dict[tuple[str, int], int]]
+"""History to (model, lost real key) to temporary key."""
 
 
 @dataclass
@@ -26,6 +29,8 @@ class DeviceState:
         is_new: its id is not known to the server yet.
         sent_to: number of the newest envelope that may have been sent; durable before it is.
         keys: real keys, from receipts.
+        lost: real keys that the server has given out and forgotten, by the history in which they
+            counted, with the temporary ones that they came from.
         trust: the server's keys that its receipts are verified with.
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
@@ -41,6 +46,7 @@ class DeviceState:
     is_new: bool = False
     sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
+    lost: Lost = field(default_factory=dict)
     trust: Trust = field(default_factory=Trust)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -75,6 +81,24 @@ def keys_operation(keys: KeyMap) -> Operation:
     return ("put", "session", "keys", entries)
 
 
+def lost_operation(lost: Lost) -> Operation:
+    """Return the operation that stores all lost keys."""
+    entries = [
+        [history, model, real, temporary]
+        for history, keys in lost.items()
+        for (model, real), temporary in keys.items()
+    ]
+    return ("put", "session", "lost", entries)
+
+
+def lost_from_json(data: Iterable[Sequence[Any]]) -> Lost:
+    """Read back what `lost_operation` wrote."""
+    lost: Lost = {}
+    for history, model, real, temporary in data:
+        lost.setdefault(history, {})[model, real] = temporary
+    return lost
+
+
 def seal_of(pieces: list[str]) -> str:
     """Return one digest of a list of pieces, so that a proof belongs to these and no others."""
     return hashlib.sha256(" ".join(pieces).encode()).hexdigest()
@@ -99,6 +123,7 @@ async def load_state(store: Store) -> DeviceState:
         is_new=bool(session.get("is_new")),
         sent_to=session.get("sent_to") or 0,
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
+        lost=lost_from_json(session.get("lost") or ()),
         trust=trust_from_json(session.get("trust")),
         cursor=replica.get("cursor") or "",
         pieces=pieces,

@@ -11,7 +11,7 @@ from fieldpost_client.contact import Stopped, stopped_by
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.download import download_image, register
 from fieldpost_client.enrolling import enrol_anew, is_stranded
-from fieldpost_client.outbox import ATTENTION, CONFIRMED, Entry
+from fieldpost_client.outbox import ATTENTION, CONFIRMED, PENDING
 from fieldpost_client.overview import (
     IDENTITY_CHANGED,
     SIGNED_OUT,
@@ -22,12 +22,16 @@ from fieldpost_client.overview import (
 from fieldpost_client.platform.base import Damaged, PlatformError, Refused, StoreError
 from fieldpost_client.pull import Pull, install_image
 from fieldpost_client.push import Push, summary
+from fieldpost_client.recall import is_of_before, reports, take_back
 from fieldpost_client.replica import Unreadable
 from fieldpost_client.standing import missing_at_the_office
 from fieldpost_client.trust import meet_anew
 from fieldpost_client.uploads import Uploads, attachment_path
 
 _FORGOTTEN = frozenset({Code.WRONG_DEVICE, Code.FORGOTTEN})
+
+RECALLS = 3
+"""How often one sync takes back what the server has forgotten; it names so much at once only."""
 
 _log = logging.getLogger("fieldpost")
 
@@ -105,32 +109,42 @@ class Synchroniser:
     async def _steps(self, push: Push, pull: Pull) -> int:
         if self.home.state.is_new:
             await register(self.home)
-        try:
-            await self._first_steps(push, pull)
-        except Stopped as stopped:
-            if stopped.problem.code not in _FORGOTTEN:
-                raise
-            # a server that was put back to a backup: what is sent may build on what it has lost
-            lost, _ = self._missing(await register(self.home))
-            await self.home.outbox.take_back(self.platform.store, lost)
-            await self._first_steps(push, pull)
-        lost, pull.report.lacking = self._missing(pull.arrived)
-        if lost:
-            # numbers in between, or all of them where nothing waited to be sent
-            await self.home.outbox.take_back(self.platform.store, lost)
-            pull.references = await self._once_more(push, pull)
+        for left in reversed(range(RECALLS + 1)):
+            try:
+                await self._first_steps(push, pull)
+                break
+            except Stopped as stopped:
+                if stopped.problem.code not in _FORGOTTEN or not left:
+                    raise
+                await self._recall()
         if is_stranded(self.home):
             await enrol_anew(self.home)
             await register(self.home)
             pull.references = await self._once_more(push, pull)
         return await self._load_attachments(pull.references)
 
-    def _missing(self, arrived: Mapping[str, Any]) -> tuple[list[Entry], list[list[int]]]:
-        return missing_at_the_office(self.home.outbox, self.home.state.device, arrived)
+    async def _recall(self) -> None:
+        """Take back what the server has forgotten, which does not know the device any more."""
+        arrived = await register(self.home)
+        lost, _ = missing_at_the_office(self.home.outbox, self.home.state.device, arrived)
+        await take_back(self.home, lost)
+
+    async def _tell(self, pull: Pull) -> None:
+        """Tell the server what it has forgotten, before anything is sent that names such rows."""
+        waiting = self.home.outbox.of_state(PENDING)
+        for base, receipts in reports(waiting):
+            await register(self.home, receipts, base)
+        if is_of_before(self.home, waiting):
+            # new receipts bring keys that do not fit the rows of before
+            first = Pull(self.home)
+            await first.run()
+            pull.report.pulled += first.report.pulled
+            pull.report.full |= first.report.full
 
     async def _first_steps(self, push: Push, pull: Pull) -> None:
         # what the server had whole a while ago it may have forgotten
         self.uploads.begin()
+        await self._tell(pull)
         if refused := self.home.outbox.of_state(ATTENTION):
             await push.ask_again(refused)
         await self._exchange(push, pull)

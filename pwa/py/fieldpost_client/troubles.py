@@ -10,6 +10,7 @@ from fieldpost.home import SyncEntry, Trouble
 from fieldpost.odp.chains import hangs_on, same_record
 from fieldpost.protocol import FORMAT
 from fieldpost.users import User
+from fieldpost_client.lost import all_read_now
 from fieldpost_client.outbox import PENDING, Entry
 from fieldpost_client.standing import open_entries
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def trouble_of(home: "DeviceHome", identity: str) -> Trouble:
     """Return what an envelope needs; raises `NotFound`."""
-    entries = {e.envelope.id: e for e in open_entries(home.outbox.entries)}
+    entries = {e.envelope.id: e for e in open_entries(all_read_now(home))}
     asked = entries.get(identity)
     if asked is None:
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
