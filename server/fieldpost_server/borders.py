@@ -14,6 +14,7 @@ from fieldpost_server import tables
 from fieldpost_server.tables import PRUNED
 
 _BORDER, _CHANGE, _META = tables.border, tables.change, tables.meta
+_CHUNK_KEYS = 1_000
 _NOTHING = -1
 """The border of a table of which nothing is known."""
 
@@ -57,7 +58,12 @@ def young_keys(
     column = table.autoincrement_column
     assert column is not None
     above = sorted(key for key in keys if key > border)
-    return frozenset(session.scalars(sa.select(column).where(column.in_(above)).distinct()))
+    found = set[int]()
+    for start in range(0, len(above), _CHUNK_KEYS):
+        # PostgreSQL takes no more than 65,535 parameters
+        some = column.in_(above[start : start + _CHUNK_KEYS])
+        found.update(session.scalars(sa.select(column).where(some)))
+    return frozenset(found)
 
 
 def _border(connection: sa.Connection, table: sa.Table, proof: datetime | None) -> int:

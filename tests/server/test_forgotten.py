@@ -283,6 +283,17 @@ def test_a_history_that_is_not_known_is_not_believed(story: Story) -> None:
     assert ("conflict", "made_since") == (receipt["outcome"], receipt["problems"][0]["code"])
 
 
+def test_however_many_keys_are_named_it_is_judged(story: Story) -> None:
+    """A list of a great many rows is no trouble of the server's (R66)."""
+    many = [[key] for key in range(1_000, 71_000)]
+    look = Operation("look", "visit", (1,), was={"score": 50}, rows={"orders": many})
+    change = story.envelope(look, edit(1, 60, 50))
+    story.told()
+    receipts = story.device.push(story.insert, change)
+
+    assert ["accepted", "merged"] == [r["outcome"] for r in receipts]
+
+
 @pytest.fixture
 def boss(office: Any) -> Any:
     """Return the browser of a supervisor."""

@@ -110,7 +110,7 @@ def _named(models: Mapping[str, Model], operation: Operation, path: str) -> Iter
     found: list[Named] = []
 
     def note(model: str, key: Any) -> Any:
-        if not is_temporary(key):
+        if model in models and not is_temporary(key):
             found.append(Named(model, key, path))
         return key
 
