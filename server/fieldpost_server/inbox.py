@@ -1,57 +1,35 @@
 """The inbox: every envelope that arrives is applied exactly once, or kept with what is wrong."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from logging import ERROR
 from typing import Any
 
-from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.envelope import Envelope, Void, read_envelope
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
-from fieldpost.odp.drift import explained
-from fieldpost.odp.replay import replay
 from fieldpost.odp.result import Result
-from fieldpost.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
+from fieldpost.receipts import Outcome, Receipt
 from fieldpost.users import User
-from fieldpost_server import tables
 from fieldpost_server.database import Database
-from fieldpost_server.histories import present_history
-from fieldpost_server.ledger import (
-    WEB,
-    Known,
-    ServerKeys,
-    TemporaryTaken,
-    keep_envelope,
-    known_around,
-    locked_device,
-)
+from fieldpost_server.judge import Judge, Refused, now, receipt_of
+from fieldpost_server.ledger import WEB, Known, keep_envelope, known_around, locked_device
 from fieldpost_server.log import log
 from fieldpost_server.people import find_user
 from fieldpost_server.reading import Reading, reading_of
 from fieldpost_server.relations import (
     in_the_way,
-    is_hopeless,
     kept_receipt,
-    owner_of_keys,
-    refused_repair,
-    refused_void,
     rows_of,
-    settle,
     voided_digest,
     waiting_texts,
 )
 from fieldpost_server.signing import Signer
 
 _UNDECIDED = frozenset({Outcome.WAITING, Outcome.RETRY, Outcome.MISMATCH})
-
-
-class _Refused(Exception):
-    def __init__(self, receipt: Receipt) -> None:
-        self.receipt = receipt
 
 
 class Inbox:
@@ -75,9 +53,8 @@ class Inbox:
     ) -> None:
         self.app = app
         self.database = database
-        self.has_attachment = has_attachment
-        self.app_version = app_version
         self.signer = signer or Signer(database)
+        self.judge = Judge(app, has_attachment, app_version, self.signer)
 
     def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
         """Apply one envelope of a device and return its receipt; never raises for bad input."""
@@ -86,16 +63,16 @@ class Inbox:
             envelope = read_envelope(text)
         except InputError as error:
             log("envelope refused", user=user.name, device=device, why=str(error)[:500])
-            return Receipt("", device, 0, "", Outcome.INVALID, error.problems, (), _now())
+            return Receipt("", device, 0, "", Outcome.INVALID, error.problems, (), now())
         if stranger := self._not_theirs(envelope, user, device):
             log("envelope refused", envelope=envelope.id, user=user.name, why=stranger.message)
-            return _receipt(envelope, Result(Outcome.FORBIDDEN, (stranger,)))
+            return receipt_of(envelope, Result(Outcome.FORBIDDEN, (stranger,)))
         try:
             return self._received(envelope, user)
         except Exception as error:  # noqa: BLE001 - one envelope never stops another
             log("envelope not applied", level=ERROR, envelope=envelope.id, error=error)
             trouble = problem(Code.SERVER_TROUBLE)
-            return _receipt(envelope, Result(Outcome.RETRY, (trouble,)))
+            return receipt_of(envelope, Result(Outcome.RETRY, (trouble,)))
 
     def retry_waiting(self, user: User, device: str) -> list[Receipt]:
         """Try envelopes again that waited for others; return the receipts of those decided."""
@@ -109,29 +86,6 @@ class Inbox:
             texts = waiting_texts(session, device)
         receipts = [self.receive(text, user, device) for text in texts]
         return [each for each in receipts if each.outcome not in _UNDECIDED]
-
-    def rehearse(self, session: Session, text: str, user: User) -> Receipt:
-        """Say what an envelope would come to now; the caller takes everything back.
-
-        That it was decided before is left out of account.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        envelope = read_envelope(text)
-        if envelope.voids is not None:
-            refused = refused_void(session, envelope, user)
-            return _receipt(envelope, refused or Result(Outcome.ACCEPTED))
-        if waits := in_the_way(session, envelope) or self._missing(session, envelope):
-            return _receipt(envelope, waits)
-        try:
-            superseded = self._superseded(session, envelope, user)
-        except _Refused as refusal:
-            return refusal.receipt
-        keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
-        read = reading_of(session, self.app, envelope, present_history(session))
-        result = read.judged(_replayed(read.envelope, session, self.app, user, keys))
-        return self._judged(session, envelope, result)
 
     def commit(self, user: User, submission: Submission, new_id: str) -> Receipt:
         """Make an envelope of what somebody saved online, and apply it.
@@ -170,14 +124,14 @@ class Inbox:
             row = locked_device(session, device, user)
             envelope = self._envelope(user, submission, new_id, device, row, voids)
             if voids is not None:
-                return self._void(session, envelope, user)
-            if missing := self._missing(session, envelope):
-                raise _Refused(_receipt(envelope, missing))
-            return self._apply(session, envelope, user, Reading(envelope))
+                return self.judge.void(session, envelope, user)
+            if missing := self.judge.missing(session, envelope):
+                raise Refused(receipt_of(envelope, missing))
+            return self.judge.apply(session, envelope, user, Reading(envelope))
 
         try:
             return self.database.write(work)
-        except _Refused as refused:
+        except Refused as refused:
             return refused.receipt
 
     def _retry_behind(self, ids: Sequence[str]) -> None:
@@ -204,10 +158,10 @@ class Inbox:
             number=row.number + 1,
             previous=row.last_digest or "",
             app=self.app.name,
-            app_version=self.app_version,
+            app_version=self.judge.app_version,
             page=submission.page,
             user=user.name,
-            saved_at=_now(),
+            saved_at=now(),
             base=submission.base,
             operations=submission.operations,
             attachments=submission.attachments,
@@ -227,7 +181,7 @@ class Inbox:
     def _received(self, envelope: Envelope, user: User) -> Receipt:
         try:
             return self.database.write(lambda session: self._once(session, envelope, user))
-        except _Refused as refused:
+        except Refused as refused:
             receipt = refused.receipt
         if receipt.outcome is Outcome.MISMATCH:
             # the id or the number is another envelope's: there is no place to keep this one
@@ -253,114 +207,19 @@ class Inbox:
         if known.same is not None and not _is_open(known.same):
             return _again(session, known, envelope)
         if fault := _chain_fault(known, envelope):
-            raise _Refused(_receipt(envelope, Result(Outcome.MISMATCH, (fault,))))
+            raise Refused(receipt_of(envelope, Result(Outcome.MISMATCH, (fault,))))
         if known.same is not None and (known.settled or known.same.digest != envelope.digest):
             return _again(session, known, envelope)
         if envelope.voids is not None:
-            return self._void(session, envelope, user)
+            return self.judge.void(session, envelope, user)
         if known.settled is not None:
             ended = Result(Outcome.INVALID, (problem(Code.WAS_SUPERSEDED),))
-            raise _Refused(replace(_receipt(envelope, ended), settled=known.settled))
-        if waits := in_the_way(session, envelope) or self._missing(session, envelope):
-            raise _Refused(_receipt(envelope, waits))
+            raise Refused(replace(receipt_of(envelope, ended), settled=known.settled))
+        if waits := in_the_way(session, envelope) or self.judge.missing(session, envelope):
+            raise Refused(receipt_of(envelope, waits))
         gap = envelope.number > 1 and not known.before
         read = reading_of(session, self.app, envelope, known.history)
-        return self._apply(session, envelope, user, read, gap=gap, is_new=known.same is None)
-
-    def _void(self, session: Session, envelope: Envelope, user: User) -> Receipt:
-        assert envelope.voids is not None
-        if refused := refused_void(session, envelope, user):
-            raise _Refused(_receipt(envelope, refused))
-        settle(session, {envelope.voids.id: envelope.voids.digest}, DISCARDED, envelope)
-        receipt = self.signer.signed(_receipt(envelope, Result(Outcome.ACCEPTED)))
-        return keep_envelope(session, envelope, receipt, is_new=True)
-
-    def _missing(self, session: Session, envelope: Envelope) -> Result | None:
-        missing = [a for a in envelope.attachments if not self.has_attachment(session, a)]
-        if not missing:
-            return None
-        waits = problem(Code.ATTACHMENT_MISSING, count=len(missing), detail={"missing": missing})
-        return Result(Outcome.WAITING, (waits,))
-
-    def _apply(
-        self,
-        session: Session,
-        envelope: Envelope,
-        user: User,
-        read: Reading,
-        *,
-        gap: bool = False,
-        is_new: bool = True,
-    ) -> Receipt:
-        superseded = self._superseded(session, envelope, user)
-        keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
-        author = _author(session, superseded, user)
-        result = read.judged(_replayed(read.envelope, session, self.app, user, keys, author))
-        receipt = self._judged(session, envelope, result)
-        if not receipt.is_applied:
-            if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
-                # it was made on top of work that has not arrived: judge it when that is there
-                waits = problem(Code.PREDECESSOR_MISSING)
-                receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
-            raise _Refused(receipt)
-        if envelope.supersedes:
-            digests = {i: row.digest for i, row in superseded.items()}
-            settle(
-                session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
-            )
-        signed = self.signer.signed(receipt)
-        try:
-            return keep_envelope(session, envelope, signed, is_new=is_new, owner=keys.device)
-        except TemporaryTaken:
-            taken = Result(Outcome.INVALID, (problem(Code.TEMPORARY_TAKEN),))
-            raise _Refused(_receipt(envelope, taken)) from None
-
-    def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
-        if not envelope.supersedes:
-            return {}
-        rows = rows_of(session, envelope.supersedes, lock=True)
-        if refused := refused_repair(envelope, rows, user):
-            raise _Refused(_receipt(envelope, refused))
-        return rows
-
-    def _judged(self, session: Session, envelope: Envelope, result: Result) -> Receipt:
-        """Return the receipt, in which words say so where it is not the envelope's fault alone."""
-        if result.outcome is Outcome.WAITING and is_hopeless(session, envelope):
-            result = Result(Outcome.INVALID, (problem(Code.DEPENDS_ON_DISCARDED),))
-        outcome, problems = explained(result.outcome, result.problems, envelope, self.app_version)
-        return _receipt(envelope, replace(result, outcome=outcome, problems=problems))
-
-
-def _author(session: Session, superseded: Mapping[str, Any], user: User) -> User | None:
-    """Return whose work a repair brings, where somebody else does it."""
-    names = {row.user for row in superseded.values()} - {user.name}
-    return find_user(session, names.pop()) if len(names) == 1 else None
-
-
-def _replayed(
-    envelope: Envelope,
-    session: Session,
-    app: App,
-    user: User,
-    keys: ServerKeys,
-    author: User | None = None,
-) -> Result:
-    """Replay; what no database can take is the envelope's fault, not the server's trouble."""
-    try:
-        return replay(envelope, session, app, user, keys, author)
-    except (StatementError, OverflowError) as error:
-        if isinstance(error, DBAPIError) and not isinstance(error, DataError):
-            raise
-        cause = str(error).splitlines()[0][:200]
-        return Result(Outcome.INVALID, (problem(Code.REPLAY_FAILED, cause=cause),))
-
-
-def _now() -> str:
-    return tables.utc_now().isoformat(timespec="milliseconds")
-
-
-def _receipt(envelope: Envelope, result: Result) -> Receipt:
-    return result.receipt(envelope, _now())
+        return self.judge.apply(session, envelope, user, read, gap=gap, is_new=known.same is None)
 
 
 def _is_open(row: Any) -> bool:
@@ -372,7 +231,7 @@ def _again(session: Session, known: Known, envelope: Envelope) -> Receipt:
     """Answer an envelope that was decided before: the first receipt, or a mismatch."""
     if known.same.digest != envelope.digest:
         fault = problem(Code.OTHER_CONTENT)
-        return _receipt(envelope, Result(Outcome.MISMATCH, (fault,)))
+        return receipt_of(envelope, Result(Outcome.MISMATCH, (fault,)))
     return kept_receipt(session, rows_of(session, [envelope.id])[envelope.id])
 
 
