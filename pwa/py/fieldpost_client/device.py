@@ -11,29 +11,24 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.envelope import Envelope
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.odp.keys import is_temporary
 from fieldpost.odp.result import Result
 from fieldpost.pages import Page
-from fieldpost.protocol import MAX_ENVELOPE_BYTES
-from fieldpost.receipts import APPLIED, Outcome, Receipt
+from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
-from fieldpost_client.folding import folded_into
-from fieldpost_client.lost import all_read_now, as_read_now, envelope_now, submission_now
+from fieldpost_client.lost import all_read_now, as_read_now
 from fieldpost_client.outbox import (
-    PENDING,
     Entry,
-    Origin,
     Outbox,
-    make_envelope,
 )
 from fieldpost_client.overview import make_overview, make_status, story_of
 from fieldpost_client.platform.base import Operation, Platform, StoreError
 from fieldpost_client.replica import Replica, Unreadable
-from fieldpost_client.standing import built_on, effective, open_entries
+from fieldpost_client.saving import saved_here
+from fieldpost_client.standing import effective, open_entries
 from fieldpost_client.state import DeviceState, load_state
 from fieldpost_client.troubles import trouble_of, void_of
 from fieldpost_client.working import WorkingCopy, make_working_copy
@@ -236,37 +231,11 @@ class DeviceHome:
 
     def commit(self, user: User, submission: Submission) -> Receipt:
         """Replay the next envelope here and queue it for the store."""
-        origin = Origin(self.state.device, self.app.name, self.app_version)
-        now = submission_now(self, submission)
-        record = tuple((now.opened or {}).get("key", ()))
-        envelope = make_envelope(
-            submission,
-            user,
-            origin,
-            self.state.counters,
-            self.platform.new_id(),
-            self.platform.now(),
-            built_on(now, record, all_read_now(self)),
-        )
-        text = envelope.to_text()
-        if len(text.encode()) > MAX_ENVELOPE_BYTES:
-            limit = f"{MAX_ENVELOPE_BYTES >> 20} MB"
-            result = Result(Outcome.INVALID, (problem(Code.TOO_BIG, what="This", limit=limit),))
-        else:
-            result = self._replayed(user, envelope)
-        if result.outcome in APPLIED:
-            page = self.app.pages[submission.page]
-            title = self._title(page, result.record) or submission.title
-            opened = None if submission.opened is None else dict(submission.opened)
-            # what was opened before counts with the keys of before, the record's included
-            kept = result.record
-            if opened and kept and now is not submission:
-                kept = tuple(opened["key"])
-            entry = Entry(envelope, text, PENDING, None, page.title, title, kept, opened)
-            entry = folded_into(self, submission, entry) or entry
-            envelope = entry.envelope
-            self._queue_entry(entry, submission, result)
-        return result.receipt(envelope)
+        saved = saved_here(self, user, submission)
+        if saved.entry is None:
+            return saved.result.receipt(saved.envelope)
+        self._queue_entry(saved.entry, submission, saved.result)
+        return saved.result.receipt(saved.entry.envelope)
 
     def _queue_entry(self, entry: Entry, submission: Submission, result: Result) -> None:
         self._queue += [entry.put(), *(("adopt", sha) for sha in submission.attachments)]
@@ -274,22 +243,6 @@ class DeviceHome:
             self._queue.append(("delete", "drafts", submission.draft))
         self._saved.append((entry, result))
         self.state.counters = self.state.counters.after(entry.envelope)
-
-    def _replayed(self, user: User, envelope: Envelope) -> Result:
-        try:
-            return self.copy.replay(self.app, user, envelope_now(self, envelope))
-        except Exception as error:
-            # whatever an app's code raises: the form stays open with everything in it
-            _log.exception("a form could not be replayed")
-            fault = problem(Code.UNEXPECTED, cause=type(error).__name__)
-            raise InputError([fault]) from error
-
-    def _title(self, page: Page, record: tuple[Any, ...]) -> str:
-        if not record:
-            return ""
-        with self._session() as session:
-            row = session.get(page.model, page.spec.key_from_json(list(record)))
-            return "" if row is None else page.spec.title_of(row)
 
     def temporary_key(self) -> int:
         """Return the next temporary key."""
