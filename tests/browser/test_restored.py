@@ -1,0 +1,66 @@
+"""The office is put back to a backup while a worker is out, in a browser (R26)."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.device import Device
+from browser.office import Office
+from browser.proxy import FaultProxy
+
+pytestmark = pytest.mark.browser
+
+
+def test_her_edit_finds_her_record_and_not_the_one_that_got_its_key(
+    new_device: Callable[..., Device], office: Office, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    """What was forgotten comes back under a new key, with what she changed of it since (R26)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    office.stop()
+    shutil.copytree(office.data, tmp_path / "backup")
+    proxy.target = office.start()
+    worker.new_inspection("Forgotten by the office")
+    worker.save()
+    worker.sync()
+    (address,) = made_that_day(worker)
+
+    office.stop()
+    shutil.rmtree(office.data)
+    shutil.copytree(tmp_path / "backup", office.data)
+    proxy.target = office.start()
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk.new_inspection("Of the desk")
+    desk.save()
+    assert desk.page.url.removeprefix(desk.origin).partition("?")[0] == address
+
+    worker.go(f"{address}/edit")
+    worker.page.get_by_label("Score").fill("17")
+    worker.save()
+    worker.sync()
+    assert worker.sync_state() == "clean"
+
+    desk.go(address)
+    expect(desk.page.locator("main")).to_contain_text("Of the desk")
+    expect(desk.page.locator("main")).not_to_contain_text("17")
+    (hers,) = made_that_day(worker)
+    assert hers != address
+    assert {hers, address} == set(made_that_day(desk))
+    for device in (worker, desk):
+        device.go(hers)
+        expect(device.page.locator("main")).to_contain_text("Forgotten by the office")
+        expect(device.page.locator("main")).to_contain_text("17")
+
+
+def made_that_day(device: Device) -> list[str]:
+    """Return where the records are that the form of `new_inspection` makes."""
+    device.go("/pages/inspection?q=2026-11-23")
+    links = device.page.locator("table.list tbody a")
+    links.first.wait_for()
+    found: list[str] = links.evaluate_all("all => all.map((link) => link.getAttribute('href'))")
+    return found
