@@ -251,6 +251,7 @@ def test_an_edit_of_what_another_made_since_is_asked_about(
     assert [["made_since"], ["made_since"]] == problems(desk)
     assert {"Second online": None, "Mine": None} == scores(office)
     assert "put back to an earlier state" in desk.get(address)["body"]
+    assert "another record" in desk.home.sync_overview(desk.home.user).entries[0].words
 
 
 @pytest.mark.parametrize("way", ["repaired", "discarded"])

@@ -47,6 +47,7 @@ _WAITING = {
     Code.PREDECESSOR_MISSING: "It has arrived and waits for an earlier entry.",
     Code.ATTACHMENT_MISSING: "It has arrived and waits for its pictures or files.",
 }
+_IN_DOUBT = "It may be about another record by now. Nothing was overwritten."
 _SAVED = "Saved on this device; it is sent with the next sync."
 _UNFIT = "Saved on this device. It does not fit the present data; the office will tell."
 _STATES = {PENDING: "waiting", ATTENTION: "attention", SETTLED: "settled"}
@@ -182,9 +183,11 @@ def _words(home: "DeviceHome", stored: Entry, entry: Entry) -> str:
         told = stored.state == CONFIRMED
         return "It was discarded on this device." + ("" if told else " The office is told next.")
     outcome = entry.receipt.outcome if entry.receipt else None
+    codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
     if outcome is Outcome.WAITING and entry.state == PENDING:
-        codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
         return next((_WAITING[code] for code in codes if code in _WAITING), WORDS[outcome])
+    if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:
+        return _IN_DOUBT
     if outcome is not None:
         return WORDS[outcome]
     is_unfit = home.working is not None and entry.envelope.id in home.working.troubles
