@@ -188,22 +188,7 @@ def keep_envelope(
     connection = session.connection()
     if not is_new:
         connection.execute(_DROP_WAITING, {"envelope": envelope.id})
-    row = {
-        "id": envelope.id,
-        "device": envelope.device,
-        "number": envelope.number,
-        "previous": envelope.previous,
-        "digest": envelope.digest,
-        "user": envelope.user,
-        "page": envelope.page,
-        "saved_at": envelope.saved_at,
-        "received_at": tables.utc_now(),
-        # a void shares the number of what it discards; one made on the server has its own
-        "void": envelope.voids is not None and not is_web(envelope.device),
-        "outcome": str(receipt.outcome),
-        "content": envelope.to_text(),
-        "receipt": receipt.signed or canonical(receipt.to_json()),
-    }
+    row = _row_of(envelope, receipt)
     keys = json.dumps([[k.model, k.temporary, k.real] for k in receipt.keys])
     names = {"owner": owner or envelope.device, "keys": keys}
     try:
@@ -225,6 +210,26 @@ def keep_envelope(
     }
     connection.execute(_MOVE_DEVICE, moved)
     return receipt
+
+
+def _row_of(envelope: Envelope, receipt: Receipt) -> dict[str, Any]:
+    """Return the ledger's row of an envelope."""
+    return {
+        "id": envelope.id,
+        "device": envelope.device,
+        "number": envelope.number,
+        "previous": envelope.previous,
+        "digest": envelope.digest,
+        "user": envelope.user,
+        "page": envelope.page,
+        "saved_at": envelope.saved_at,
+        "received_at": tables.utc_now(),
+        # a void shares the number of what it discards; one made on the server has its own
+        "void": envelope.voids is not None and not is_web(envelope.device),
+        "outcome": str(receipt.outcome),
+        "content": envelope.to_text(),
+        "receipt": receipt.signed or canonical(receipt.to_json()),
+    }
 
 
 class ServerKeys:
