@@ -16,10 +16,10 @@ from browser.device import Device
 from browser.office import Office
 from browser.pictures import png
 from browser.proxy import FaultProxy
-from fieldpost_server.database import Database
-from fieldpost_server.people import add_user
+from fieldpost_server.accounts.users import add_user
+from fieldpost_server.feed.triggers import install
 from fieldpost_server.settings import Settings
-from fieldpost_server.triggers import install
+from fieldpost_server.storage.database import Database
 
 ROWS = 100_000
 STARTS = 5

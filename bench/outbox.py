@@ -13,16 +13,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from fieldpost.folding import add_folding
-from fieldpost.odp.links import Links
-from fieldpost.odp.processor import process
-from fieldpost.odp.rows import Opened, Row, new_row, opened_from, row_from_opened
+from fieldpost.odp.form.processor import process
+from fieldpost.odp.form.rows import Opened, Row, new_row, opened_from, row_from_opened
+from fieldpost.odp.replay.links import Links
+from fieldpost.text.casefolding import add_folding
 from fieldpost.users import OFFLINE, User, acting_as
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.host import HostPlatform
-from fieldpost_client.replica import PIECE_BYTES
-from fieldpost_server.image import make_image
-from fieldpost_server.replication import plan_for
+from fieldpost_client.replica.replica import PIECE_BYTES
+from fieldpost_server.feed.image import make_image
+from fieldpost_server.scope.replication_plan import plan_for
 from inspections.app import app
 from inspections.models import Inspection
 from inspections.server.seed import seed

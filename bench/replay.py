@@ -14,11 +14,11 @@ from jobs.app import Base, Line, Visit, app
 from sqlalchemy.orm import Session
 
 from browser.office import Office
-from fieldpost.envelope import Envelope, Operation
-from fieldpost_server.database import Database
-from fieldpost_server.people import add_user
+from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost_server.accounts.users import add_user
+from fieldpost_server.feed.triggers import install
 from fieldpost_server.settings import Settings
-from fieldpost_server.triggers import install
+from fieldpost_server.storage.database import Database
 
 FORMS = 600
 ROUNDS = 6

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from fieldpost_server.openapi import LINES, description
-from fieldpost_server.schemas import whole
+from fieldpost_server.sync.openapi import LINES, description
+from fieldpost_server.sync.schemas import whole
 
 DESCRIPTION = description()
 _MOST_CHARACTERS = 1 << 20

@@ -6,7 +6,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from fieldpost.signatures import endorsed_bytes, key_id, signed_bytes
+from fieldpost.wire.signatures import endorsed_bytes, key_id, signed_bytes
 
 
 def verified(public: bytes, message: bytes, signature: bytes) -> bool:

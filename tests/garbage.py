@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fieldpost.canonical import digest
-from fieldpost.protocol import MAX_DEPTH, MAX_OPERATIONS
+from fieldpost.text.canonical import digest
+from fieldpost.wire.protocol import MAX_DEPTH, MAX_OPERATIONS
 
 NASTY_TEXTS = (
     "",

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from fieldpost import protocol
 from fieldpost.rules import broken_rules
-from fieldpost_server.cli import _parser
+from fieldpost.wire import protocol
+from fieldpost_server.cli.main import _parser
 from fieldpost_server.settings import Settings
-from fieldpost_server.sync import Sync
+from fieldpost_server.sync.calls import Sync
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

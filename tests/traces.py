@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from apps import clinic
 from fieldpost.errors import Code
-from fieldpost_server import tables
+from fieldpost_server.storage import tables
 
 _CODES = {str(code) for code in Code}
 

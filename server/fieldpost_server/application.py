@@ -15,26 +15,26 @@ from starlette.routing import Route
 from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.web.application import web_routes
-from fieldpost_server.assets import Assets
-from fieldpost_server.attachments import AttachmentStore
-from fieldpost_server.authentication import Authentication
-from fieldpost_server.database import Database
-from fieldpost_server.designer import Designer
-from fieldpost_server.failures import Failures
-from fieldpost_server.guards import BodyLimit, OriginGuard
-from fieldpost_server.health import check_health
+from fieldpost_server.accounts.sign_out import EndLeftSessions
+from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.feed.checksums import Proofs
 from fieldpost_server.home import ServerHome
-from fieldpost_server.housekeeping import housekeeping
-from fieldpost_server.inbox import Inbox
-from fieldpost_server.leaving import EndLeftSessions
-from fieldpost_server.proofs import Proofs
-from fieldpost_server.request_log import RequestLog
-from fieldpost_server.security import SecurityHeaders
+from fieldpost_server.http.authentication import Authentication
+from fieldpost_server.http.guards import BodyLimit, OriginGuard
+from fieldpost_server.http.request_log import RequestLog
+from fieldpost_server.http.security import SecurityHeaders
+from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.office.designer import Designer
+from fieldpost_server.office.failures import Failures
+from fieldpost_server.office.sign_in import SignIn
+from fieldpost_server.office.supervision import supervision_routes
+from fieldpost_server.operations.health import check_health
+from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.settings import Settings
-from fieldpost_server.signin import SignIn
-from fieldpost_server.signing import Signer
-from fieldpost_server.supervision import supervision_routes
-from fieldpost_server.sync import Sync
+from fieldpost_server.signing.signer import Signer
+from fieldpost_server.storage.attachments import AttachmentStore
+from fieldpost_server.storage.database import Database
+from fieldpost_server.sync.calls import Sync
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,16 +13,16 @@ from fieldpost.app import App
 from fieldpost.errors import Problem
 from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
-from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
-from fieldpost_server.attachments import AttachmentStore
-from fieldpost_server.changes import current_moment
-from fieldpost_server.database import Database
-from fieldpost_server.inbox import Inbox
-from fieldpost_server.page_settings import offline_pages
-from fieldpost_server.stories import story_of
-from fieldpost_server.troubles import trouble_of
+from fieldpost.wire.receipts import Receipt
+from fieldpost_server.feed.changes import current_moment
+from fieldpost_server.inbox.audit_trail import story_of
+from fieldpost_server.inbox.failed_envelopes import trouble_of
+from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.scope.page_settings import offline_pages
+from fieldpost_server.storage.attachments import AttachmentStore
+from fieldpost_server.storage.database import Database
 
 T = TypeVar("T")
 

@@ -6,13 +6,13 @@ from functools import cached_property
 
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
 
-from fieldpost.associations import LinkTable
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
-from fieldpost.fields import Kind
-from fieldpost.models import Model, models_of
 from fieldpost.pages import Changes, Form, FormBuilder, Page
+from fieldpost.schema.associations import LinkTable
+from fieldpost.schema.fields import Kind
+from fieldpost.schema.models import Model, models_of
+from fieldpost.schema.validation import has_default
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
-from fieldpost.validation import has_default
 
 LIST_FIELDS = 4
 """Fields of a list whose page names none."""

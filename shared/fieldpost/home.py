@@ -8,12 +8,12 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Problem
 from fieldpost.pages import Page
-from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost.wire.receipts import Receipt
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Submission:
         draft: the draft that this replaces: the form's address.
         title: words for the record, for lists of envelopes.
         supersedes: ids of the envelopes that this repairs.
-        opened: what the form was opened on, as `fieldpost.odp.rows.Opened`; None for a new record.
+        opened: what the form was opened on, as `form.rows.Opened`; None for a new record.
     """
 
     page: str

@@ -8,8 +8,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
 
-from fieldpost.fields import Field, words
-from fieldpost.models import Link, Model
+from fieldpost.schema.fields import Field, words
+from fieldpost.schema.models import Link, Model
 from fieldpost.users import User
 
 Scope = Callable[[User], sa.ColumnElement[bool]]

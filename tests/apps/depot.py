@@ -12,10 +12,10 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fieldpost.app import App
-from fieldpost.envelope import Operation
 from fieldpost.pages import ChildList, Page
 from fieldpost.rules import rule
 from fieldpost.users import User, current_user_name
+from fieldpost.wire.envelope import Operation
 
 Name = Annotated[str, mapped_column(String(80))]
 

@@ -17,19 +17,19 @@ from sqlalchemy.pool import StaticPool
 
 from apps.clinic import Kind, Order, Patient, Visit, Ward, app
 from fieldpost.app import App
-from fieldpost.envelope import Envelope, Operation, read_envelope
 from fieldpost.errors import Code, NotFound, Problem, problem
-from fieldpost.folding import add_folding
 from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
-from fieldpost.models import Model
-from fieldpost.odp.replay import replay
-from fieldpost.odp.result import Result
+from fieldpost.odp.replay.replay import replay
+from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
-from fieldpost.receipts import APPLIED, NewKey, Receipt
+from fieldpost.schema.models import Model
+from fieldpost.text.casefolding import add_folding
 from fieldpost.types import Attachment
 from fieldpost.users import User, acting_as
 from fieldpost.web.application import web_app
-from fieldpost.web.requests import USER
+from fieldpost.web.framework.requests import USER
+from fieldpost.wire.envelope import Envelope, Operation, read_envelope
+from fieldpost.wire.receipts import APPLIED, NewKey, Receipt
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fieldpost_server import tables
+from fieldpost_server.storage import tables
 
 COUNTED = ("visit", "order", "Drug %s list")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fieldpost.envelope import Envelope, Operation
-from fieldpost.receipts import Receipt
 from fieldpost.users import User
+from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost.wire.receipts import Receipt
 
 ANNA = User("anna", "", frozenset({"Offline"}))
 NewVisit = Callable[..., Operation]

@@ -19,12 +19,13 @@ from fieldpost.users import User
 from fieldpost_client.main import Client
 from fieldpost_client.platform.host import HostPlatform
 from fieldpost_client.platform.memory import HostStore
-from fieldpost_server import application, tables
-from fieldpost_server.people import give_role
-from fieldpost_server.replication import captured_tables
-from fieldpost_server.sessions import COOKIE, start_session
+from fieldpost_server import application
+from fieldpost_server.accounts.sessions import COOKIE, start_session
+from fieldpost_server.accounts.users import give_role
+from fieldpost_server.feed.triggers import install
+from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
-from fieldpost_server.triggers import install
+from fieldpost_server.storage import tables
 from inspections.app import app as inspections
 from inspections.models import Inspection, Site, SiteKind
 

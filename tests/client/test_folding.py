@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fieldpost_client.platform.memory import Crash
-from fieldpost_client.push import Push
+from fieldpost_client.sync.push import Push
 from inspections.models import Finding
 
 EDIT = "/pages/inspection/records/1/edit"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fieldpost_client.replica import Replica, kept_pieces
-from fieldpost_server.proofs import Proofs
+from fieldpost_client.replica.replica import Replica, kept_pieces
+from fieldpost_server.feed.checksums import Proofs
 from inspections.models import Inspection
 
 

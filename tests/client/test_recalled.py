@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.pages import Changes
-from fieldpost.protocol import MAX_REPORT_BYTES, MAX_REPORTED
-from fieldpost_client.outbox import ATTENTION
+from fieldpost.wire.protocol import MAX_REPORT_BYTES, MAX_REPORTED
+from fieldpost_client.outbox.outbox import ATTENTION
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_client.recall import reports
-from fieldpost_server import tables
+from fieldpost_client.sync.resend import reports
+from fieldpost_server.storage import tables
 from inspections.app import app as inspections
 from inspections.models import Equipment, Finding, Inspection, inspection_equipment
 

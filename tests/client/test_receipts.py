@@ -9,8 +9,8 @@ import pytest
 
 from ed25519 import Key, verified
 from fieldpost_client.platform.host import HostPlatform
-from fieldpost_client.trust import Trust, first_use, followed
-from fieldpost_server.keyring import rotate
+from fieldpost_client.sync.server_keys import Trust, first_use, followed
+from fieldpost_server.signing.keyring import rotate
 
 
 class Liar:

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, problem
-from fieldpost.receipts import Outcome, Receipt, Settled
-from fieldpost_client import overview
-from fieldpost_client.outbox import Entry
+from fieldpost.wire.receipts import Outcome, Receipt, Settled
+from fieldpost_client import sync_status
+from fieldpost_client.outbox.outbox import Entry
 from fieldpost_client.platform.memory import Crash
-from fieldpost_client.push import Push
+from fieldpost_client.sync.push import Push
 from inspections.models import Finding, Inspection
 
 EDIT = "/pages/inspection/records/1/edit"
@@ -188,7 +188,7 @@ def test_a_supervisors_repair_is_told_at_the_next_sync(desk: Any, office: Any) -
 
 
 def home_user(home: Any, name: str) -> Any:
-    from fieldpost_server.people import find_user
+    from fieldpost_server.accounts.users import find_user
 
     with home.session() as session:
         return find_user(session, name)
@@ -217,10 +217,10 @@ def test_a_crash_while_a_repair_is_saved_loses_nothing(desk: Any, office: Any) -
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_outcome_has_words_of_its_own(outcome: Outcome) -> None:
     """The worker reads for each of the nine outcomes what it means for her (R25)."""
-    words = list(overview.WORDS.values())
+    words = list(sync_status.WORDS.values())
 
-    assert overview.WORDS[outcome]
-    assert 1 == words.count(overview.WORDS[outcome])
+    assert sync_status.WORDS[outcome]
+    assert 1 == words.count(sync_status.WORDS[outcome])
 
 
 @pytest.mark.parametrize(

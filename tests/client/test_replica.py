@@ -14,13 +14,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fieldpost.app import App
 from fieldpost.pages import Page
-from fieldpost.proof import table_digest
+from fieldpost.replication.checksum import table_digest
+from fieldpost.replication.rows import public_columns, row_to_wire
 from fieldpost.types import Attachment, File, Photos
-from fieldpost.wire import public_columns, row_to_wire
 from fieldpost_client.platform.base import StoreError
 from fieldpost_client.platform.host import HostPlatform
 from fieldpost_client.platform.memory import HostStore
-from fieldpost_client.replica import PIECE_BYTES, Replica, Unreadable, kept_pieces
+from fieldpost_client.replica.replica import PIECE_BYTES, Replica, Unreadable, kept_pieces
 
 SHA = "ab" * 32
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fieldpost_client.outbox import HISTORY_LENGTH
+from fieldpost_client.outbox.outbox import HISTORY_LENGTH
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_server.relations import missing_numbers
+from fieldpost_server.inbox.dependencies import missing_numbers
 
 EDIT = "/pages/inspection/records/1/edit"
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 1_000
@@ -244,7 +244,7 @@ def test_what_was_refused_is_known_again(
 
 
 def settle(office: Any, envelope: str) -> None:
-    from fieldpost_server.people import find_user
+    from fieldpost_server.accounts.users import find_user
 
     home = office.server.state.home
     with home.session() as session:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_server.histories import begin_anew
-from fieldpost_server.replication import captured_tables
+from fieldpost_server.restore.timelines import begin_anew
+from fieldpost_server.scope.replication_plan import captured_tables
 from inspections.app import app as inspections
 from inspections.models import Inspection
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fieldpost_client.outbox import CONFIRMED, SETTLED
+from fieldpost_client.outbox.outbox import CONFIRMED, SETTLED
 from fieldpost_client.platform.host import Fault
-from fieldpost_server import tables
+from fieldpost_server.storage import tables
 
 EDIT = "/pages/inspection/records/1/edit"
 
@@ -61,7 +61,7 @@ def test_a_discard_after_the_office_has_settled_is_told_so(desk: Any, office: An
     desk.sync()
     office.add_user("boss", "Supervisor")
     home = office.server.state.home
-    from fieldpost_server.people import find_user
+    from fieldpost_server.accounts.users import find_user
 
     with home.session() as session:
         boss = find_user(session, "boss")

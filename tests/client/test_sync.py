@@ -10,8 +10,8 @@ from client_forms import posted
 from ed25519 import Key
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_client.push import Push
-from fieldpost_client.trust import Trust
+from fieldpost_client.sync.push import Push
+from fieldpost_client.sync.server_keys import Trust
 
 EDIT = "/pages/inspection/records/1/edit"
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fieldpost.app import App
-from fieldpost.canonical import canonical, digest
 from fieldpost.pages import Page
+from fieldpost.text.canonical import canonical, digest
 from fieldpost_client.main import Client
 from inspections.app import app as inspections
 from inspections.models import Inspection, Site

@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from fieldpost.envelope import Envelope
-from fieldpost.odp.replay import replay as real_replay
-from fieldpost.odp.result import Result
-from fieldpost.receipts import Outcome
-from fieldpost.replica_schema import replica_engine
-from fieldpost_client import main, working
+from fieldpost.odp.replay.replay import replay as real_replay
+from fieldpost.odp.replay.result import Result
+from fieldpost.replication.replica_tables import replica_engine
+from fieldpost.wire.envelope import Envelope
+from fieldpost.wire.receipts import Outcome
+from fieldpost_client import main
+from fieldpost_client.replica import working_copy
 from inspections.models import Finding
 
 FINDINGS = {
@@ -91,7 +92,7 @@ def test_one_that_fails_stops_no_other(
             raise RuntimeError("an app that has changed")
         return Result(Outcome.INVALID)
 
-    monkeypatch.setattr(working, "replay", replay)
+    monkeypatch.setattr(working_copy, "replay", replay)
     desk.restart()
 
     assert {"Of ann", "First", "Third"} == set(desk.remarks())

@@ -7,7 +7,7 @@ import pytest
 from fieldpost.errors import DefinitionError
 from fieldpost_client import main
 from fieldpost_client.main import Client, load_app
-from fieldpost_client.warming import warm_up
+from fieldpost_client.warmup.warming import warm_up
 from inspections.app import app
 
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from apps.errands import Place, app
 from convergence.office import MODELS
 from fieldpost.home import Home
-from fieldpost.odp.processor import Processed, delete_records, process
-from fieldpost.odp.rows import Row, new_row, opened_from, row_from_opened
+from fieldpost.odp.form.processor import Processed, delete_records, process
+from fieldpost.odp.form.rows import Row, new_row, opened_from, row_from_opened
 from fieldpost.users import User
 
 Change = Callable[[Row], None]

@@ -11,9 +11,9 @@ from apps.errands import CHIEF, Errand, Item, Memo, errand_stop
 from convergence import acts
 from convergence.history import PROGRAM
 from convergence.machine import Machine, device, which
-from fieldpost.odp.processor import Processed
+from fieldpost.odp.form.processor import Processed
 from fieldpost.users import User
-from fieldpost_server import tables
+from fieldpost_server.storage import tables
 
 
 class AtTheOffice(Machine):

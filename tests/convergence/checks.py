@@ -13,9 +13,9 @@ from apps.errands import Errand, Item, Memo, Place, errand_stop
 from convergence.history import History
 from convergence.office import MODELS, Office
 from convergence.worker import Worker
-from fieldpost_client.outbox import ATTENTION
-from fieldpost_server import tables
-from fieldpost_server.relations import missing_numbers
+from fieldpost_client.outbox.outbox import ATTENTION
+from fieldpost_server.inbox.dependencies import missing_numbers
+from fieldpost_server.storage import tables
 
 APPLIED = {"accepted", "merged"}
 ENDS = {"superseded", "discarded"}

@@ -8,7 +8,7 @@ import anyio.to_thread
 import pytest
 
 from convergence.office import Office
-from fieldpost_server import sync
+from fieldpost_server.sync import calls
 
 
 async def _run_here(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -19,7 +19,7 @@ async def _run_here(work: Callable[..., Any], *arguments: Any) -> Any:
 def office(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """Return a server with an empty database of its own."""
     # each receipt at once: where an answer breaks off is for the story to say, not for the clock
-    monkeypatch.setattr(sync, "FLUSH_S", -1)
+    monkeypatch.setattr(calls, "FLUSH_S", -1)
     # one call is made after the other: a change of threads for each would only cost time
     monkeypatch.setattr(anyio.to_thread, "run_sync", _run_here)
     made = Office(database_url, tmp_path)

@@ -15,7 +15,7 @@ from convergence.checks import check_story
 from convergence.history import PROGRAM, History
 from convergence.office import Office
 from convergence.worker import Worker
-from fieldpost.odp.rows import Row
+from fieldpost.odp.form.rows import Row
 
 ROUNDS = 2
 DEVICES = {"ann's phone": "ann", "ann's tablet": "ann", "bob's phone": "bob"}

@@ -5,13 +5,13 @@ from typing import Any
 
 from fieldpost.errors import NotFound
 from fieldpost.home import Home, Trouble
-from fieldpost.odp.processor import Processed, delete_records, process
-from fieldpost.odp.rows import Row
+from fieldpost.odp.form.processor import Processed, delete_records, process
+from fieldpost.odp.form.rows import Row
 from fieldpost.pages import Page
 from fieldpost.users import User, acting_as
-from fieldpost.web.cases import Case, Way, case_of
-from fieldpost.web.requests import PageRequest
-from fieldpost.web.versions import put_version
+from fieldpost.web.display.conflict_sides import put_version
+from fieldpost.web.framework.requests import PageRequest
+from fieldpost.web.repair.repair_cases import Case, Way, case_of
 
 Word = Callable[[], str]
 

@@ -13,15 +13,16 @@ from starlette.routing import Route
 from apps import errands
 from apps.errands import CHIEF, Errand, Item, Memo, Place, errand_stop
 from fieldpost.users import User
-from fieldpost_server import tables, triggers
+from fieldpost_server.accounts.sessions import COOKIE, start_session
+from fieldpost_server.accounts.users import give_role
 from fieldpost_server.application import make_application
-from fieldpost_server.assets import Assets
-from fieldpost_server.changes import prune_changes
+from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.feed import triggers
+from fieldpost_server.feed.changes import prune_changes
 from fieldpost_server.home import ServerHome
-from fieldpost_server.people import give_role
-from fieldpost_server.replication import captured_tables
-from fieldpost_server.sessions import COOKIE, start_session
+from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
+from fieldpost_server.storage import tables
 
 VERSION = "1"
 WORKERS = ("ann", "bob")

@@ -5,7 +5,7 @@ from hypothesis.stateful import rule
 
 from convergence import acts
 from convergence.machine import Machine, device, which
-from fieldpost.odp.rows import Row
+from fieldpost.odp.form.rows import Row
 
 
 class OnDevices(Machine):

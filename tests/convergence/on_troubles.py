@@ -14,9 +14,9 @@ from convergence.machine import device, which
 from convergence.mending import mend
 from convergence.worker import Worker
 from fieldpost.users import SUPERVISOR, User
-from fieldpost_client.outbox import ATTENTION, PENDING
+from fieldpost_client.outbox.outbox import ATTENTION, PENDING
 from fieldpost_client.platform.host import Fault
-from fieldpost_server.relations import open_rows
+from fieldpost_server.inbox.dependencies import open_rows
 
 how = st.sampled_from(["mine", "theirs", "discard"])
 

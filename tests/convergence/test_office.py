@@ -8,8 +8,8 @@ from apps.errands import Memo
 from convergence import acts
 from convergence.office import Office
 from convergence.worker import Worker
-from fieldpost.odp.rows import Row
-from fieldpost_server import tables
+from fieldpost.odp.form.rows import Row
+from fieldpost_server.storage import tables
 
 
 def _worker(office: Office) -> Worker:

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.users import User
-from fieldpost_server.changes import Cursor, current_moment
-from fieldpost_server.database import Database
-from fieldpost_server.page_settings import offline_pages_for, plan_id
-from fieldpost_server.pull import Delta, cursor_now, read_delta
-from fieldpost_server.replication import Plan, plan_for
+from fieldpost_server.feed.changes import Cursor, current_moment
+from fieldpost_server.feed.pull import Delta, cursor_now, read_delta
+from fieldpost_server.scope.page_settings import offline_pages_for, plan_id
+from fieldpost_server.scope.replication_plan import Plan, plan_for
+from fieldpost_server.storage.database import Database
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 """Table, key as text, row as it travels."""

@@ -7,7 +7,7 @@ from apps import clinic
 from feed.devices import FeedDevice
 from feed.programs import Program
 from feed.statements import base_rows, statement
-from fieldpost_server.database import Database
+from fieldpost_server.storage.database import Database
 
 PROGRAMS = 4
 STEPS = 60

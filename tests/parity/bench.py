@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 
 from apps import fakes
 from apps.clinic import Dose, Kind, Order, Reading, Visit, app
-from fieldpost.envelope import Envelope, read_envelope
 from fieldpost.home import Submission
-from fieldpost.odp.replay import replay
-from fieldpost.odp.result import Result
-from fieldpost.receipts import APPLIED, Receipt
+from fieldpost.odp.replay.replay import replay
+from fieldpost.odp.replay.result import Result
+from fieldpost.replication.rows import row_to_wire
 from fieldpost.types import Attachment
 from fieldpost.users import User, acting_as
-from fieldpost.wire import row_to_wire
+from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost.wire.receipts import APPLIED, Receipt
 
 FULL = 3
 """Key of a visit of Anna's in which every field holds something."""

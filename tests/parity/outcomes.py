@@ -11,16 +11,16 @@ from typing import Any
 
 from apps import fakes
 from apps.clinic import app
-from fieldpost import jsontext
-from fieldpost.canonical import canonical, digest
-from fieldpost.envelope import Envelope, Operation, envelope_from_data, read_envelope
 from fieldpost.errors import FieldpostError, Problem
-from fieldpost.fields import Field
-from fieldpost.odp.processor import process
-from fieldpost.odp.rows import opened_from, opened_from_text, row_from_post
-from fieldpost.proof import table_digest
+from fieldpost.odp.form.processor import process
+from fieldpost.odp.form.rows import opened_from, opened_from_text, row_from_post
+from fieldpost.replication.checksum import table_digest
+from fieldpost.schema.fields import Field
+from fieldpost.schema.validation import read_json, read_text, value_problems
+from fieldpost.text import jsontext
+from fieldpost.text.canonical import canonical, digest
 from fieldpost.users import User
-from fieldpost.validation import read_json, read_text, value_problems
+from fieldpost.wire.envelope import Envelope, Operation, envelope_from_data, read_envelope
 from parity.bench import Bench
 
 Case = Mapping[str, Any]

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from apps import fakes
 from apps.clinic import Kind as VisitKind
 from apps.clinic import app
-from fieldpost.canonical import canonical, digest
-from fieldpost.envelope import Envelope, Operation, read_envelope
-from fieldpost.fields import Field, Kind
-from fieldpost.jsontext import parse
-from fieldpost.odp.difference import Differ
-from fieldpost.odp.rows import opened_from_text, row_from_opened, row_from_post
+from fieldpost.odp.form.difference import Differ
+from fieldpost.odp.form.rows import opened_from_text, row_from_opened, row_from_post
+from fieldpost.replication.rows import row_from_wire, row_to_wire
+from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.validation import value_problems
+from fieldpost.text.canonical import canonical, digest
+from fieldpost.text.jsontext import parse
 from fieldpost.types import Attachment
-from fieldpost.validation import value_problems
-from fieldpost.wire import row_from_wire, row_to_wire
+from fieldpost.wire.envelope import Envelope, Operation, read_envelope
 from parity.cases import trees
 
 MANY = settings(derandomize=True, database=None, deadline=None, max_examples=200)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from apps.clinic import Kind as VisitKind
 from apps.clinic import app
 from apps.fakes import ADA, BERTS, ERIC
-from fieldpost.fields import Kind
+from fieldpost.schema.fields import Kind
 from parity.bench import PICTURE
 
 Texts = st.SearchStrategy[str]

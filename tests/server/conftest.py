@@ -21,17 +21,19 @@ from apps import clinic
 from apps.fakes import ADA, rows
 from described import check_answer
 from fieldpost.app import App
-from fieldpost.envelope import Envelope, Operation
 from fieldpost.users import User, acting_as
-from fieldpost_client.replica import Replica
-from fieldpost_server import passwords, tables, triggers
+from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost_client.replica.replica import Replica
+from fieldpost_server.accounts import passwords
+from fieldpost_server.accounts.users import add_user
 from fieldpost_server.application import make_application
-from fieldpost_server.assets import Assets
-from fieldpost_server.database import Database
+from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.feed import triggers
 from fieldpost_server.home import ServerHome
-from fieldpost_server.people import add_user
-from fieldpost_server.replication import captured_tables
+from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
 
 PASSWORD = "correct horse"
 PEOPLE = {"anna": ["Offline"], "bert": ["Offline"], "dora": ["Doctor"], "admin": ["Admin"]}

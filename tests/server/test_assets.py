@@ -16,9 +16,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from fieldpost_server import wheels
-from fieldpost_server.assets import Assets
-from fieldpost_server.security import CONTENT_SECURITY_POLICY, SecurityHeaders
+from fieldpost_server.delivery import wheels
+from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ import pytest
 from fieldpost.errors import Code, InputError, NotFound
 from fieldpost.home import Upload
 from fieldpost.users import User
-from fieldpost_server import tables
-from fieldpost_server.attachments import AttachmentStore
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.attachments import AttachmentStore
 
 ANNA, BERT = User("anna"), User("bert")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, DefinitionError, InputError
-from fieldpost_server import changes, histories, tables, triggers
-from fieldpost_server.changes import Cursor
-from fieldpost_server.database import Database
+from fieldpost_server.feed import changes, triggers
+from fieldpost_server.feed.changes import Cursor
+from fieldpost_server.restore import timelines
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
 
 metadata = sa.MetaData()
 site = sa.Table(
@@ -400,14 +402,14 @@ def test_keys_of_a_dump_restored_elsewhere_mean_what_they_meant(feed: Database) 
         pytest.skip("SQLite's counter is in the file")
     run(feed, "INSERT INTO site DEFAULT VALUES", "INSERT INTO site DEFAULT VALUES")
     with feed.read_session() as session:
-        before = histories.present_history(session)
+        before = timelines.present_history(session)
     run(feed, sa.insert(tables.change).values(transaction=10**12, table_name="site", at=0))
     triggers.install(feed.engine, TABLES)
     run(feed, "INSERT INTO site DEFAULT VALUES")
 
     with feed.read_session() as session:
-        assert before != histories.present_history(session)
-        assert 2 == (histories.borders_since(session, before) or {})["site"]
+        assert before != timelines.present_history(session)
+        assert 2 == (timelines.borders_since(session, before) or {})["site"]
 
 
 def test_however_much_has_changed_few_keys_are_read(feed: Database) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldpost_server.cli import main
+from fieldpost_server.cli.main import main
 
 APP = ["--app", "apps.clinic:app"]
 

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Order, Visit
-from fieldpost_server.database import Database
 from fieldpost_server.settings import Settings
+from fieldpost_server.storage.database import Database
 
 HTML = {"Accept": "text/html"}
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from apps.offices import office_like
-from fieldpost_server import tables
+from fieldpost_server.storage import tables
 
 HTML = {"Accept": "text/html"}
 SHELL = "<title>Shell</title>"

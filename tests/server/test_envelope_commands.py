@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fieldpost.envelope import Operation, Void
-from fieldpost_server import tables
-from fieldpost_server.cli import main
+from fieldpost.wire.envelope import Operation, Void
+from fieldpost_server.cli.main import main
+from fieldpost_server.storage import tables
 
 Command = Callable[..., tuple[int, str]]
 NewVisit = Callable[..., Operation]

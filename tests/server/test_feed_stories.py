@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from feed.story import Stories
-from fieldpost_server import changes, pull, tables, triggers
-from fieldpost_server.replication import captured_tables
+from fieldpost_server.feed import changes, pull, triggers
+from fieldpost_server.scope.replication_plan import captured_tables
+from fieldpost_server.storage import tables
 
 WANTED = int(os.environ.get("FIELDPOST_SEQUENCES", "0")) or 40
 SOON = 150

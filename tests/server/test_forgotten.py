@@ -12,14 +12,14 @@ from apps.clinic import Order, Visit
 from apps.fakes import ADA
 from apps.put_back import Backup
 from client_forms import FormReader
-from fieldpost.envelope import Operation
 from fieldpost.pages import Changes
-from fieldpost.protocol import MAX_REPORTED
 from fieldpost.users import SUPERVISOR
-from fieldpost_server import tables
-from fieldpost_server.chains import check_chain
-from fieldpost_server.cli import main
-from fieldpost_server.people import add_user
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.protocol import MAX_REPORTED
+from fieldpost_server.accounts.users import add_user
+from fieldpost_server.cli.main import main
+from fieldpost_server.inbox.chain_audit import check_chain
+from fieldpost_server.storage import tables
 
 NewVisit = Callable[..., Operation]
 OTHER = {"patient_id": ADA, "visited_on": date(2026, 11, 23), "kind": "first", "nurse": "anna"}

@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
 
 from apps import clinic
 from described import DESCRIPTION
-from fieldpost.canonical import digest
-from fieldpost_server import tables
-from fieldpost_server.openapi import LINES
+from fieldpost.text.canonical import digest
+from fieldpost_server.storage import tables
+from fieldpost_server.sync.openapi import LINES
 
 OFTEN, SELDOM = 25, 5
 """How many calls of each kind are made, on SQLite and on PostgreSQL."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import garbage
 from apps.clinic import Visit
-from fieldpost.envelope import Operation
-from fieldpost_server import tables
+from fieldpost.wire.envelope import Operation
+from fieldpost_server.storage import tables
 from traces import everything, is_refused
 
 ABOUT = {"user", "settings", "app_version", "signing_keys", "arrived"}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import garbage
 from apps import clinic
 from apps.fakes import ADA, envelope
-from fieldpost.envelope import Operation
-from fieldpost_server import tables
+from fieldpost.wire.envelope import Operation
+from fieldpost_server.storage import tables
 
 APPLIED = {"accepted", "merged"}
 WAITING = tables.envelope.delete().where(tables.envelope.c.outcome == "waiting")

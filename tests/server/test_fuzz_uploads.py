@@ -17,7 +17,7 @@ import garbage
 from apps.offices import office_like
 from fieldpost.errors import InputError
 from fieldpost.users import User
-from fieldpost_server import attachments, tables
+from fieldpost_server.storage import attachments, tables
 from traces import everything, files, is_refused
 
 MOST = 400

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from apps.clinic import Visit
 from apps.fakes import ADA
 from apps.offices import office_like
-from fieldpost_server import housekeeping, tables
-from fieldpost_server.horizon import Holder, HorizonWatch, oldest_writer
+from fieldpost_server.feed.horizon import Holder, HorizonWatch, oldest_writer
+from fieldpost_server.operations import housekeeping
+from fieldpost_server.storage import tables
 
 WRITE = "UPDATE visit SET summary = 'a secret in a query' WHERE id = 2"
 

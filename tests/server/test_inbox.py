@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from apps.clinic import Dose, Order, Patient, Reading, Visit
 from apps.fakes import ADA
 from apps.sender import ANNA, NewVisit, Sender, codes, count, edit
-from fieldpost.envelope import Envelope, Operation
 from fieldpost.home import Submission, Upload
-from fieldpost.receipts import Outcome, Receipt
-from fieldpost_server import tables
-from fieldpost_server.database import Database
-from fieldpost_server.inbox import Inbox
+from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost.wire.receipts import Outcome, Receipt
+from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
 
 
 @pytest.fixture

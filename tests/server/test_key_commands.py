@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Visit
-from fieldpost.envelope import Operation
-from fieldpost_server import tables
-from fieldpost_server.cli import main
+from fieldpost.wire.envelope import Operation
+from fieldpost_server.cli.main import main
+from fieldpost_server.storage import tables
 
 Command = Callable[..., tuple[int, str]]
 NewVisit = Callable[..., Operation]

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from apps import depot
 from apps.depot import BERTS, PLANE, SAW, SORTS, Gadget, Order, Slot, Sort, Town
 from apps.fakes import ANNA
-from fieldpost.envelope import Operation
-from fieldpost_server import proofs, triggers
-from fieldpost_server.proofs import count
-from fieldpost_server.replication import captured_tables
+from fieldpost.wire.envelope import Operation
+from fieldpost_server.feed import checksums, triggers
+from fieldpost_server.feed.checksums import count
+from fieldpost_server.scope.replication_plan import captured_tables
 
 P, S = [str(PLANE)], [str(SAW)]
 GADGETS = depot.order_gadgets.c
@@ -316,7 +316,7 @@ def test_links_are_proven_again_when_either_end_changed(
         counted.append(entry.model.name)
         return count(session, entry)
 
-    monkeypatch.setattr(proofs, "count", noted)
+    monkeypatch.setattr(checksums, "count", noted)
     device = office.device("anna")
     device.pull()
     for change in (

@@ -4,9 +4,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fieldpost_server import tables
-from fieldpost_server.leaving import LEFT
-from fieldpost_server.sessions import COOKIE
+from fieldpost_server.accounts.sessions import COOKIE
+from fieldpost_server.accounts.sign_out import LEFT
+from fieldpost_server.storage import tables
 
 
 def test_a_device_that_was_left_offline_signs_nobody_in(office: Any) -> None:

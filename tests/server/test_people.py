@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, FieldpostError, InputError, NotFound
 from fieldpost.users import OFFLINE
-from fieldpost_server import tables
-from fieldpost_server.database import Database
-from fieldpost_server.people import add_user, give_role, list_users, seats_taken, take_role
+from fieldpost_server.accounts.users import add_user, give_role, list_users, seats_taken, take_role
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
 
 SHELL = "<title>Shell</title>"
 HTML = {"Accept": "text/html,*/*"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fieldpost.envelope import Operation, Void
+from fieldpost.wire.envelope import Operation, Void
 
 SMALL = {"fieldpost_signing_key", "fieldpost_page_setting"}
 """Tables of a few rows, which are read whole."""

@@ -15,11 +15,12 @@ from apps.clinic import Dose, Drug, Kind, Order, Patient, Reading, Visit, Ward
 from apps.fakes import ADA, BERTS, ERIC
 from apps.offices import office_like
 from fieldpost.users import User
-from fieldpost_server import proofs, tables
-from fieldpost_server.page_settings import set_offline
-from fieldpost_server.people import give_role, take_role
-from fieldpost_server.proofs import count
-from fieldpost_server.replication import plan_for
+from fieldpost_server.accounts.users import give_role, take_role
+from fieldpost_server.feed import checksums
+from fieldpost_server.feed.checksums import count
+from fieldpost_server.scope.page_settings import set_offline
+from fieldpost_server.scope.replication_plan import plan_for
+from fieldpost_server.storage import tables
 
 VISITS = sa.select(Visit.id).order_by(Visit.id)
 ORDERS = sa.select(Order.id).order_by(Order.id)
@@ -334,7 +335,7 @@ def test_an_untouched_table_is_counted_once(office: Any, monkeypatch: pytest.Mon
         counted.append(entry.model.name)
         return count(session, entry)
 
-    monkeypatch.setattr(proofs, "count", noted)
+    monkeypatch.setattr(checksums, "count", noted)
     device = office.device("anna")
     assert set(device.pull()["digests"]) == set(counted)
     counted.clear()
@@ -356,7 +357,7 @@ def test_in_time_every_table_is_counted_again(office: Any) -> None:
     """What was counted is not believed for ever: a fault of the change feed shows at last (R47)."""
     app = office.home.app
     plan = plan_for(app, User("anna"), [app.page("ward")])
-    believing, doubting = proofs.Proofs(app), proofs.Proofs(app, keep_s=0)
+    believing, doubting = checksums.Proofs(app), checksums.Proofs(app, keep_s=0)
 
     def counts() -> list[Any]:
         with office.database.read_session() as session:
@@ -374,7 +375,7 @@ def test_what_a_later_reader_counted_is_not_believed(office: Any) -> None:
     """Two devices pull while a program commits: each gets the digests of its own rows (R47)."""
     app, database = office.home.app, office.database
     plan = plan_for(app, User("anna"), [app.page("ward")])
-    remembered = proofs.Proofs(app)
+    remembered = checksums.Proofs(app)
 
     with database.write_session() as program, database.read_session() as early:
         program.execute(sa.insert(Ward).values(code="N", name="New"))

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from apps.clinic import Patient, Visit
 from apps.fakes import ADA, ANNA, BERTS
-from fieldpost.envelope import Operation
 from fieldpost.home import Submission
-from fieldpost_server import tables
+from fieldpost.wire.envelope import Operation
+from fieldpost_server.storage import tables
 
 VISITS = sa.select(Visit.id, Visit.score).where(Visit.nurse == "anna").order_by(Visit.id)
 

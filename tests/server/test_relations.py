@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from apps.clinic import Visit
 from apps.sender import ANNA, NewVisit, Sender, codes, count, edit
-from fieldpost.envelope import Envelope, Operation, Void
 from fieldpost.errors import NotFound
 from fieldpost.home import Submission
-from fieldpost.receipts import Outcome, Receipt
 from fieldpost.users import SUPERVISOR, User
-from fieldpost_server.relations import missing_numbers
+from fieldpost.wire.envelope import Envelope, Operation, Void
+from fieldpost.wire.receipts import Outcome, Receipt
+from fieldpost_server.inbox.dependencies import missing_numbers
 
 BOSS = User("boss", "", frozenset({SUPERVISOR}))
 BEN = User("ben", "", frozenset({"Offline"}))

@@ -15,9 +15,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from fieldpost_server import changes, cli, tables, triggers
-from fieldpost_server.housekeeping import tidy
-from fieldpost_server.tables import utc_now
+from fieldpost_server.cli import main
+from fieldpost_server.feed import changes, triggers
+from fieldpost_server.operations.housekeeping import tidy
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.tables import utc_now
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,17 +71,17 @@ def test_people_are_kept_by_command(
 ) -> None:
     """Users are added, listed, given and denied roles; faults are said and end with 1."""
     arguments = ["--app", "apps.clinic:app", "--data", str(tmp_path), "--database", database_url]
-    cli.main([*arguments, "db", "install"])
+    main.main([*arguments, "db", "install"])
     add = [*arguments, "user", "add"]
 
-    assert cli.main([*add, "zoe", "--password", "correct horse", "--role", "Doctor"]) == 0
-    assert cli.main([*add, "ZOE", "--password", "correct horse"]) == 1
-    assert cli.main([*add, "max", "--password", "short"]) == 1
-    assert cli.main([*arguments, "user", "role", "zoe", "Offline"]) == 0
-    assert cli.main([*arguments, "user", "role", "zoe", "King"]) == 1
-    assert cli.main([*arguments, "user", "password", "zoe", "--password", "another horse"]) == 0
+    assert main.main([*add, "zoe", "--password", "correct horse", "--role", "Doctor"]) == 0
+    assert main.main([*add, "ZOE", "--password", "correct horse"]) == 1
+    assert main.main([*add, "max", "--password", "short"]) == 1
+    assert main.main([*arguments, "user", "role", "zoe", "Offline"]) == 0
+    assert main.main([*arguments, "user", "role", "zoe", "King"]) == 1
+    assert main.main([*arguments, "user", "password", "zoe", "--password", "another horse"]) == 0
     capsys.readouterr()
-    assert cli.main([*arguments, "user", "list"]) == 0
+    assert main.main([*arguments, "user", "list"]) == 0
 
     assert capsys.readouterr().out == "zoe\t\tDoctor, Offline\n"
 
@@ -106,7 +108,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
         port = found.getsockname()[1]
     environment = {**os.environ, "PORT": str(port), "FIELDPOST_DATA": str(tmp_path / "data")}
     environment.pop("FIELDPOST_DATABASE", None)
-    code = "import sys; from fieldpost_server.cli import main; sys.exit(main(['demo']))"
+    code = "import sys; from fieldpost_server.cli.main import main; sys.exit(main(['demo']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         env=environment,

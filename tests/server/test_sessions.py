@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from apps.offices import office_like
 from fieldpost.errors import InputError
-from fieldpost_server import passwords, tables, throttle
-from fieldpost_server.database import Database
-from fieldpost_server.people import check_password, set_password
-from fieldpost_server.sessions import delete_expired, find_session, start_session
+from fieldpost_server.accounts import passwords, throttle
+from fieldpost_server.accounts.sessions import delete_expired, find_session, start_session
+from fieldpost_server.accounts.users import check_password, set_password
 from fieldpost_server.settings import Settings
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
 
 PASSWORD = "correct horse"
 
@@ -155,6 +156,6 @@ def test_signing_in_forgets_earlier_slips(office: Any) -> None:
 
 
 def _add(session: Any, name: str) -> Any:
-    from fieldpost_server.people import add_user
+    from fieldpost_server.accounts.users import add_user
 
     return add_user(session, name, PASSWORD, seats=1)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from fieldpost_server import tables
+from fieldpost_server.storage import tables
 
 HTML = {"Accept": "text/html"}
 

@@ -12,18 +12,19 @@ import sqlalchemy as sa
 
 from apps.clinic import Visit
 from ed25519 import verified
-from fieldpost.envelope import Operation
 from fieldpost.errors import DefinitionError
 from fieldpost.home import Submission
-from fieldpost.receipts import Outcome, Receipt
-from fieldpost.signatures import endorsed_bytes, signed_bytes
 from fieldpost.users import User
-from fieldpost_server import tables, wheels
-from fieldpost_server.database import Database
-from fieldpost_server.housekeeping import tidy
-from fieldpost_server.keyring import public_keys, read_secret, rotate
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Outcome, Receipt
+from fieldpost.wire.signatures import endorsed_bytes, signed_bytes
+from fieldpost_server.delivery import wheels
+from fieldpost_server.operations.housekeeping import tidy
 from fieldpost_server.settings import Settings
-from fieldpost_server.signing import Signer
+from fieldpost_server.signing.keyring import public_keys, read_secret, rotate
+from fieldpost_server.signing.signer import Signer
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
 
 NewVisit = Callable[..., Operation]
 SECRET = b"a secret of more than 32 characters"
@@ -130,7 +131,7 @@ def test_a_running_process_notices_a_new_key(
     device = office.device("anna", download=False)
     (before,) = device.push(device.envelope(visit()))
     made = office.database.write(lambda session: rotate(session, None))
-    monkeypatch.setattr("fieldpost_server.signing.FRESH_S", 0.0)
+    monkeypatch.setattr("fieldpost_server.signing.signer.FRESH_S", 0.0)
     (after,) = device.push(device.envelope(visit(-2)))
 
     assert before["key"] != made == after["key"]
@@ -142,7 +143,7 @@ def test_a_first_receipt_is_signed_anew_when_it_is_asked_for_again(
     office: Any, visit: NewVisit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key that nobody trusts any more would make it worthless (R32, R33)."""
-    monkeypatch.setattr("fieldpost_server.signing.FRESH_S", 0.0)
+    monkeypatch.setattr("fieldpost_server.signing.signer.FRESH_S", 0.0)
     device = office.device("anna", download=False)
     refused = device.envelope(visit(nurse="bert"))
     (first,) = device.push(refused)

@@ -10,11 +10,11 @@ from apps.clinic import Order, Patient, Visit
 from apps.fakes import ADA
 from apps.sender import ANNA, NewVisit, Sender, codes, count, edit
 from client_forms import FormReader
-from fieldpost.envelope import Envelope, Operation
-from fieldpost.receipts import Outcome
 from fieldpost.users import SUPERVISOR
-from fieldpost_server.people import add_user
-from fieldpost_server.supervision import Wanted, listed
+from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost.wire.receipts import Outcome
+from fieldpost_server.accounts.users import add_user
+from fieldpost_server.office.supervision import Wanted, listed
 
 PASSWORD = "correct horse"
 

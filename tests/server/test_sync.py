@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from apps.clinic import Visit
 from apps.offices import office_like
-from fieldpost.envelope import Operation
-from fieldpost_server import tables
+from fieldpost.wire.envelope import Operation
+from fieldpost_server.storage import tables
 
 NewVisit = Callable[..., Operation]
 

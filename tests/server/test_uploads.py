@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Visit
-from fieldpost_server import tables
-from fieldpost_server.housekeeping import tidy
-from fieldpost_server.tables import utc_now
+from fieldpost_server.operations.housekeeping import tidy
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.tables import utc_now
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 

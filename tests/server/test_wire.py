@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from apps.clinic import Kind, Visit
 from apps.sender import edit
 from described import check_answer, fits
-from fieldpost import protocol
-from fieldpost.envelope import Envelope, Operation, Void
-from fieldpost.receipts import Outcome
-from fieldpost_server.schemas import wire_digest
+from fieldpost.wire import protocol
+from fieldpost.wire.envelope import Envelope, Operation, Void
+from fieldpost.wire.receipts import Outcome
+from fieldpost_server.sync.schemas import wire_digest
 
 NewVisit = Callable[..., Operation]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import garbage
 from described import fits
 from fieldpost.errors import InputError
-from fieldpost.formats import upcast
-from fieldpost.shapes import _is_moment, shape_faults
+from fieldpost.wire.shapes import _is_moment, shape_faults
+from fieldpost.wire.upcasting import upcast
 
 OFTEN = settings(
     max_examples=200,

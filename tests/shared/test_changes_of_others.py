@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from apps.clinic import Base, Order, Visit, own_visits
 from apps.fakes import ANNA, FakeHome, rows
 from fieldpost.app import App
-from fieldpost.envelope import Operation
 from fieldpost.errors import Code, DefinitionError
-from fieldpost.odp.links import Links
-from fieldpost.odp.processor import Processed, delete_records, process
-from fieldpost.odp.rows import Row, opened_from, row_from_opened
+from fieldpost.odp.form.processor import Processed, delete_records, process
+from fieldpost.odp.form.rows import Row, opened_from, row_from_opened
+from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Changes, ChildList, Page
-from fieldpost.receipts import Outcome
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Outcome
 
 ORDERS = ChildList("orders", ["group", "share"])
 FORM = ("patient", "visited_on", "weight", "score", "summary", ORDERS)

@@ -11,11 +11,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from apps.clinic import Dose, Kind, Order, Patient, Reading, Visit, Ward, app
 from fieldpost.app import App
-from fieldpost.columns import AwareDateTime, ExactDecimal
 from fieldpost.errors import DefinitionError
-from fieldpost.fields import Choice
-from fieldpost.fields import Kind as FieldKind
 from fieldpost.pages import Page
+from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
+from fieldpost.schema.fields import Choice
+from fieldpost.schema.fields import Kind as FieldKind
 from fieldpost.types import PRIVATE
 
 

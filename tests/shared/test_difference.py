@@ -9,8 +9,8 @@ import pytest
 from apps.clinic import Dose, Reading, Visit, app
 from apps.fakes import ADA, FakeHome, rows
 from fieldpost.errors import Code, InputError
-from fieldpost.odp.difference import Differ, Difference
-from fieldpost.odp.rows import Row, opened_from, row_from_opened, row_from_post
+from fieldpost.odp.form.difference import Differ, Difference
+from fieldpost.odp.form.rows import Row, opened_from, row_from_opened, row_from_post
 from fieldpost.pages import Form
 
 FORM: Form = app.pages["visit"].layout

@@ -7,11 +7,11 @@ import pytest
 from apps.clinic import Base, Visit, app, own_visits
 from apps.fakes import ADA, FakeHome, envelope, rows
 from fieldpost.app import App
-from fieldpost.envelope import Operation
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.odp.drift import explained
+from fieldpost.odp.lineage.drift import explained
 from fieldpost.pages import Page
-from fieldpost.receipts import Outcome
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Outcome
 
 RENAMED = {
     "exam": "visit",

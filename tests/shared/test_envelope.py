@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from apps.fakes import envelope
-from fieldpost.canonical import canonical, digest
-from fieldpost.envelope import Operation, Void, read_envelope
 from fieldpost.errors import Code, InputError
-from fieldpost.protocol import FORMAT, MAX_ENVELOPE_BYTES, MAX_OPERATIONS
+from fieldpost.text.canonical import canonical, digest
+from fieldpost.wire.envelope import Operation, Void, read_envelope
+from fieldpost.wire.protocol import FORMAT, MAX_ENVELOPE_BYTES, MAX_OPERATIONS
 
 SEALED = envelope(
     Operation("insert", "visit", (-7,), {"score": 50, "summary": 'Ä"\n\u2028𝄞'}),

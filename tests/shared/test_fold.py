@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from apps.clinic import Order, Visit, app
 from apps.fakes import ANNA, Book, FakeHome, rows
-from fieldpost.envelope import Operation
-from fieldpost.odp.difference import Differ
-from fieldpost.odp.fold import folded, places_of_rows
-from fieldpost.odp.links import Links
-from fieldpost.odp.rows import Row, new_row, opened_from, row_from_opened
-from fieldpost.receipts import Outcome
+from fieldpost.odp.form.difference import Differ
+from fieldpost.odp.form.rows import Row, new_row, opened_from, row_from_opened
+from fieldpost.odp.repair.fold import folded, places_of_rows
+from fieldpost.odp.replay.links import Links
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Outcome
 
 
 class KeptKeys(Book):

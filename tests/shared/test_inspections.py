@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.rules import broken_rules
+from fieldpost.schema.validation import value_problems
 from fieldpost.types import Attachment
 from fieldpost.users import ADMIN, OFFLINE, User
-from fieldpost.validation import value_problems
 from inspections.app import app
 from inspections.models import (
     Base,

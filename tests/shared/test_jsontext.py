@@ -2,8 +2,8 @@
 
 import pytest
 
-from fieldpost.jsontext import TooDeepError, parse
-from fieldpost.protocol import MAX_DEPTH
+from fieldpost.text.jsontext import TooDeepError, parse
+from fieldpost.wire.protocol import MAX_DEPTH
 
 
 def nested(levels: int) -> str:

@@ -6,11 +6,11 @@ import pytest
 
 from apps.depot import SORTS, Order, Slot, Sort, app, rows
 from apps.fakes import FakeBrowser, FakeHome
-from fieldpost.envelope import Operation
 from fieldpost.errors import Code
-from fieldpost.fields import Kind
-from fieldpost.odp.result import Result
-from fieldpost.receipts import NewKey, Outcome
+from fieldpost.odp.replay.result import Result
+from fieldpost.schema.fields import Kind
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import NewKey, Outcome
 
 
 @pytest.fixture

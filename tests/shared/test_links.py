@@ -16,14 +16,14 @@ from apps.depot import BERTS, PLANE, SAW, Gadget, Order, Slot, Town
 from apps.fakes import ANNA, BERT, FakeBrowser, FakeHome
 from apps.fakes import rows as clinic_rows
 from fieldpost.app import App
-from fieldpost.envelope import Operation
 from fieldpost.errors import Code, DefinitionError
-from fieldpost.fields import Kind
-from fieldpost.odp.links import Links
-from fieldpost.odp.result import Result
+from fieldpost.odp.replay.links import Links
+from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
-from fieldpost.receipts import Outcome
+from fieldpost.schema.fields import Kind
 from fieldpost.users import User
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Outcome
 
 NEW = str(uuid.UUID(int=50))
 P, S, B = [str(PLANE)], [str(SAW)], [str(BERTS)]

@@ -7,8 +7,7 @@ import pytest
 from apps import clinic, depot
 from apps.fakes import envelope
 from fieldpost.app import App
-from fieldpost.envelope import Operation
-from fieldpost.odp.lost import (
+from fieldpost.odp.repair.remapped_keys import (
     Named,
     history_of,
     named_keys,
@@ -16,6 +15,7 @@ from fieldpost.odp.lost import (
     renumbered,
     reopened,
 )
+from fieldpost.wire.envelope import Operation
 
 LOST = {("order", 7): -7, ("visit", 3): -3}
 HISTORY = "0" * 32

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from apps.clinic import Order, Visit, Ward, app, visited_wards
 from apps.fakes import ADA, FakeBrowser, FakeHome, envelope, rows
 from client_forms import FormReader
-from fieldpost.envelope import Envelope, Operation
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.home import SyncEntry
-from fieldpost.odp.rows import opened_from
+from fieldpost.odp.form.rows import opened_from
 from fieldpost.pages import Changes
 from fieldpost.users import SUPERVISOR, User
+from fieldpost.wire.envelope import Envelope, Operation
 
 SHOWN = {"score": 50, "summary": None, "kind": "first", "urgent": False}
 BOSS = User("boss", "Boss", frozenset({SUPERVISOR}))

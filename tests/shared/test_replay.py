@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from apps.clinic import Dose, Drug, Order, Patient, Reading, Visit, Ward
 from apps.fakes import ADA, BERT, DOCTOR, FakeHome, rows
 from fieldpost import rules
-from fieldpost.envelope import Operation
 from fieldpost.errors import Code
-from fieldpost.odp.result import Result
-from fieldpost.receipts import NewKey, Outcome
+from fieldpost.odp.replay.result import Result
 from fieldpost.rules import broken_rules, rule, rules_of
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import NewKey, Outcome
 
 TODAY = {"patient_id": str(ADA), "visited_on": "2026-11-23"}
 

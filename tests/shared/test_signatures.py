@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from fieldpost.canonical import canonical
 from fieldpost.errors import Code, problem
-from fieldpost.receipts import NewKey, Outcome, Receipt, receipt_from_json
-from fieldpost.signatures import endorsed_bytes, key_id, signed_bytes, with_signature
+from fieldpost.text.canonical import canonical
+from fieldpost.wire.receipts import NewKey, Outcome, Receipt, receipt_from_json
+from fieldpost.wire.signatures import endorsed_bytes, key_id, signed_bytes, with_signature
 
 RECEIPT = Receipt(
     "e1",

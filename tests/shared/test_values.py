@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from apps.clinic import Kind, app
 from fieldpost.errors import Code
-from fieldpost.fields import Field
+from fieldpost.schema.fields import Field
+from fieldpost.schema.validation import read_json, read_text, value_problems
 from fieldpost.types import Attachment
-from fieldpost.validation import read_json, read_text, value_problems
 
 PICTURE = Attachment("ab" * 32, 8123, "image/png", "signature.png")
 

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from fieldpost.models import models_of
-from fieldpost.odp.integrity import is_written_first
+from fieldpost.odp.replay.integrity import is_written_first
+from fieldpost.schema.models import models_of
 
 
 class Base(DeclarativeBase):

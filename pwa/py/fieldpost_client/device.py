@@ -13,25 +13,25 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
-from fieldpost.odp.keys import is_temporary
-from fieldpost.odp.result import Result
+from fieldpost.odp.lineage.temporary_keys import is_temporary
+from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
-from fieldpost.receipts import Receipt
 from fieldpost.types import Attachment
 from fieldpost.users import User
-from fieldpost_client.lost import all_read_now, as_read_now
-from fieldpost_client.outbox import (
+from fieldpost.wire.receipts import Receipt
+from fieldpost_client.outbox.dependencies import effective, open_entries
+from fieldpost_client.outbox.outbox import (
     Entry,
     Outbox,
 )
-from fieldpost_client.overview import make_overview, make_status, story_of
 from fieldpost_client.platform.base import Operation, Platform, StoreError
-from fieldpost_client.replica import Replica, Unreadable
-from fieldpost_client.saving import saved_here
-from fieldpost_client.standing import effective, open_entries
-from fieldpost_client.state import DeviceState, load_state
-from fieldpost_client.troubles import trouble_of, void_of
-from fieldpost_client.working import WorkingCopy, make_working_copy
+from fieldpost_client.replica.device_state import DeviceState, load_state
+from fieldpost_client.replica.replica import Replica, Unreadable
+from fieldpost_client.replica.working_copy import WorkingCopy, make_working_copy
+from fieldpost_client.saving.failed_envelopes import trouble_of, void_of
+from fieldpost_client.saving.next_envelope import saved_here
+from fieldpost_client.saving.remapped_keys import all_read_now, as_read_now
+from fieldpost_client.sync_status import make_overview, make_status, story_of
 
 T = TypeVar("T")
 _repaired: ContextVar[str] = ContextVar("fieldpost_repaired", default="")

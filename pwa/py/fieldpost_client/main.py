@@ -13,16 +13,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.protocol import ELSEWHERE_HEADER, UNREACHABLE_HEADER
 from fieldpost.users import User
 from fieldpost.web.application import web_app
-from fieldpost.web.requests import USER
-from fieldpost.web.templates import render
+from fieldpost.web.framework.requests import USER
+from fieldpost.web.framework.templates import render
+from fieldpost.wire.protocol import ELSEWHERE_HEADER, UNREACHABLE_HEADER
 from fieldpost_client.asgi import handle
 from fieldpost_client.device import DeviceHome, NotReady, repairing
 from fieldpost_client.platform.base import Platform
-from fieldpost_client.sync import Synchroniser
-from fieldpost_client.warming import warm_up
+from fieldpost_client.sync.synchroniser import Synchroniser
+from fieldpost_client.warmup.warming import warm_up
 
 _log = logging.getLogger("fieldpost")
 

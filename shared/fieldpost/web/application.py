@@ -6,18 +6,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fieldpost.home import Home
-from fieldpost.web.entries import entry_page
-from fieldpost.web.listing import list_page, menu
-from fieldpost.web.records import (
+from fieldpost.web.forms.record_pages import (
     delete_record,
     edit_record,
     new_record,
     show_again,
     view_record,
 )
-from fieldpost.web.repairing import discard, repair
-from fieldpost.web.repairing import show_again as show_repair_again
-from fieldpost.web.requests import PageRequest, endpoint, http_error
+from fieldpost.web.framework.requests import PageRequest, endpoint, http_error
+from fieldpost.web.lists.list_pages import list_page, menu
+from fieldpost.web.repair.envelope_page import entry_page
+from fieldpost.web.repair.repair_pages import discard, repair
+from fieldpost.web.repair.repair_pages import show_again as show_repair_again
 
 BOTH = ["GET", "POST"]
 

@@ -1,0 +1,1 @@
+"""The outbox: envelopes that the server has not confirmed, and how they depend on each other."""

@@ -1,0 +1,286 @@
+"""The outbox: envelopes that the server has not confirmed, and those that it has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from fieldpost.errors import InputError
+from fieldpost.home import Submission
+from fieldpost.odp.lineage.dependencies import Footprint, footprint
+from fieldpost.odp.lineage.temporary_keys import DeviceKeys
+from fieldpost.users import User
+from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost.wire.receipts import NEEDS_ATTENTION, Receipt, receipt_from_json
+from fieldpost_client.platform.base import Operation, Store
+
+PENDING = "pending"
+"""To be sent with the next sync."""
+
+CONFIRMED = "confirmed"
+"""The server has applied it; the replica may not hold it yet."""
+
+ATTENTION = "attention"
+"""The server could not apply it; somebody must decide."""
+
+SETTLED = "settled"
+"""It was not applied, and that has found its end: repaired or discarded, here or at the office."""
+
+HISTORY_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One envelope with what became of it.
+
+    Attributes:
+        envelope: the envelope.
+        text: its canonical text, as it is sent.
+        state: `PENDING`, `CONFIRMED`, `ATTENTION` or `SETTLED`.
+        receipt: the server's last answer.
+        page: the page's title, for people.
+        title: words for the record.
+        record: the top record's key as JSON data when it was saved; empty where it was deleted.
+        opened: what its form was opened on; None for a new record, and where it is not known.
+        discarded: of a void, the entry that it discards, as plain data.
+        signed: the canonical text of the receipt as the server signed it, verified on arrival.
+        recalled: each time that the server had forgotten it, the ``signed`` receipt of before,
+            and the ``base`` of the data that fitted that.
+    """
+
+    envelope: Envelope
+    text: str
+    state: str = PENDING
+    receipt: Receipt | None = None
+    page: str = ""
+    title: str = ""
+    record: tuple[Any, ...] = ()
+    opened: Mapping[str, Any] | None = None
+    discarded: Mapping[str, Any] | None = None
+    signed: str = ""
+    recalled: tuple[Mapping[str, str], ...] = ()
+    _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def footprint(self) -> Footprint:
+        """Return what the envelope has to do with; computed once."""
+        if not self._footprints:
+            self._footprints.append(footprint(self.envelope.operations))
+        return self._footprints[0]
+
+    @property
+    def number(self) -> int:
+        """Return the envelope's number on this device."""
+        return self.envelope.number
+
+    def with_receipt(self, receipt: Receipt, signed: str = "") -> "Entry":
+        """Return the entry as the server's answer leaves it; `signed` is the answer as it came."""
+        state = self.state
+        if receipt.settled is not None:
+            state = SETTLED
+        elif receipt.is_applied:
+            state = CONFIRMED
+        elif receipt.outcome in NEEDS_ATTENTION:
+            state = ATTENTION
+        return replace(self, state=state, receipt=receipt, signed=signed)
+
+    @property
+    def is_void(self) -> bool:
+        """Say whether it discards another, and so has no effect of its own."""
+        return self.envelope.voids is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether nobody knows its end yet."""
+        return self.state in (PENDING, ATTENTION)
+
+    def put(self) -> Operation:
+        """Return the operation that stores the entry in the outbox."""
+        return ("put", "outbox", self.number, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as plain data."""
+        return {
+            "envelope": self.text,
+            "state": self.state,
+            "receipt": self.receipt and self.receipt.to_json(),
+            "page": self.page,
+            "title": self.title,
+            "saved_at": self.envelope.saved_at,
+            "record": list(self.record),
+            "opened": self.opened,
+            "discarded": self.discarded,
+            # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
+            "signed": self.signed,
+            "recalled": list(self.recalled),
+        }
+
+
+def entry_from_json(data: Mapping[str, Any]) -> Entry:
+    """Read back what `Entry.to_json` wrote.
+
+    Raises:
+        InputError, KeyError, ValueError: it is none, or was changed.
+    """
+    receipt = data["receipt"]
+    return Entry(
+        read_envelope(data["envelope"]),
+        data["envelope"],
+        data["state"],
+        receipt and receipt_from_json(receipt),
+        data["page"],
+        data["title"],
+        tuple(data["record"]),
+        data.get("opened"),
+        data.get("discarded"),
+        data.get("signed") or "",
+        tuple(data.get("recalled") or ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Where the device's sequence stands; stored together with every envelope.
+
+    Attributes:
+        next_number: of the next envelope.
+        last_digest: of the envelope before; empty before the first.
+        next_temporary: the next temporary key, counting down from -1, never used twice.
+    """
+
+    next_number: int = 1
+    last_digest: str = ""
+    next_temporary: int = -1
+
+    def operations(self) -> list[Operation]:
+        """Return the operations that store the counters."""
+        names = ("next_number", "last_digest", "next_temporary")
+        return [("put", "session", name, getattr(self, name)) for name in names]
+
+    def after(self, envelope: Envelope) -> "Counters":
+        """Return the counters after this envelope."""
+        return replace(self, next_number=envelope.number + 1, last_digest=envelope.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What all envelopes of a device have in common."""
+
+    device: str
+    app: str
+    app_version: str
+
+
+def make_envelope(
+    submission: Submission,
+    user: User,
+    origin: Origin,
+    counters: Counters,
+    identity: str,
+    moment: datetime,
+    after: tuple[int, ...] = (),
+) -> Envelope:
+    """Make the next envelope of the device's chain; `moment` carries the local offset."""
+    return Envelope(
+        id=identity,
+        device=origin.device,
+        number=counters.next_number,
+        previous=counters.last_digest,
+        app=origin.app,
+        app_version=origin.app_version,
+        page=submission.page,
+        user=user.name,
+        saved_at=moment.isoformat(timespec="milliseconds"),
+        base=submission.base,
+        operations=submission.operations,
+        attachments=submission.attachments,
+        after=after,
+        supersedes=submission.supersedes,
+    ).sealed()
+
+
+class OutboxKeys(DeviceKeys):
+    """The working copy's keys: rows get their real key as soon as a receipt has told it."""
+
+    def chosen(self, model: str, temporary: int) -> int | None:
+        """Return the real key where it is known, else let the row have its temporary one."""
+        return self.known.get((model, temporary), temporary)
+
+
+class Outbox:
+    """The entries in memory, as they are in the store.
+
+    Attributes:
+        entries: by number.
+        history: confirmed entries that the replica holds, by envelope id, oldest first.
+        broken: numbers of stored entries that could not be read; they stay stored.
+    """
+
+    def __init__(self) -> None:
+        self.entries: dict[int, Entry] = {}
+        self.history: dict[str, Entry] = {}
+        self.broken: list[int] = []
+
+    async def load(self, store: Store) -> None:
+        """Read everything from the store."""
+        for key, data in await store.read_all("outbox"):
+            try:
+                self.entries[int(key)] = entry_from_json(data)
+            except (InputError, KeyError, ValueError, TypeError):
+                self.broken.append(int(key))
+        found = []
+        for _, data in await store.read_all("history"):
+            try:
+                found.append(entry_from_json(data))
+            except (InputError, KeyError, ValueError, TypeError):
+                continue  # recent history is for reading only
+        for entry in sorted(found, key=lambda entry: entry.envelope.saved_at):
+            self.history[entry.envelope.id] = entry
+
+    def of_state(self, state: str) -> list[Entry]:
+        """Return the entries in a state, in the order of their numbers."""
+        return [e for _, e in sorted(self.entries.items()) if e.state == state]
+
+    def by_id(self, identity: str) -> Entry | None:
+        """Return the entry of an envelope."""
+        return next((e for e in self.entries.values() if e.envelope.id == identity), None)
+
+    def leaving(self, confirmed: list[Entry]) -> list[Operation]:
+        """Return the operations that move entries from the outbox to the history."""
+        operations: list[Operation] = []
+        for entry in confirmed:
+            operations.append(("delete", "outbox", entry.number))
+            operations.append(("put", "history", entry.envelope.id, entry.to_json()))
+        too_many = len(self.history) + len(confirmed) - HISTORY_LENGTH
+        oldest = list(self.history)[: max(too_many, 0)]
+        return operations + [("delete", "history", identity) for identity in oldest]
+
+    def leave(self, confirmed: list[Entry]) -> None:
+        """Do in memory what `leaving` does in the store."""
+        for entry in confirmed:
+            self.entries.pop(entry.number, None)
+            self.history[entry.envelope.id] = entry
+        for identity in list(self.history)[:-HISTORY_LENGTH]:
+            del self.history[identity]
+
+
+def receipt_of(data: Any) -> Receipt:
+    """Read a receipt as the server sends it, in which some parts may be left out.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is none.
+    """
+    parts = {
+        "device": "",
+        "number": 0,
+        "digest": "",
+        "problems": (),
+        "keys": (),
+        "received_at": "",
+        "record": (),
+        **data,
+    }
+    receipt = receipt_from_json({k: parts[k] if parts[k] is not None else "" for k in parts})
+    if not receipt.envelope:
+        raise ValueError("a receipt names its envelope")
+    return receipt

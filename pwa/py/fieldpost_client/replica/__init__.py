@@ -1,0 +1,1 @@
+"""The rows on this device: replica and working copy, and what it knows of itself."""

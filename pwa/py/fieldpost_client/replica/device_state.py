@@ -1,0 +1,133 @@
+"""What the device knows of itself: who works on it, its counters, and where its replica stands."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldpost.users import User
+from fieldpost_client.outbox.outbox import Counters
+from fieldpost_client.platform.base import Operation, Store
+from fieldpost_client.sync.server_keys import Trust, trust_from_json
+
+KeyMap = dict[tuple[str, int], int]
+"""(model, temporary key) to real key."""
+
+Lost = dict[str, dict[tuple[str, int], int]]
+"""History to (model, lost real key) to temporary key."""
+
+
+@dataclass
+class DeviceState:
+    """The store's `session` and `replica`, in memory.
+
+    Attributes:
+        device: its id; empty before it was registered.
+        user: who works on it; None before.
+        settings: what the server says: names of its ``offline`` pages and of all ``pages``.
+        counters: of its envelopes.
+        is_new: its id is not known to the server yet.
+        sent_to: number of the newest envelope that may have been sent; durable before it is.
+        keys: real keys, from receipts.
+        lost: real keys that the server has given out and forgotten, by the history in which they
+            counted, with the temporary ones that they came from.
+        trust: the server's keys that its receipts are verified with.
+        cursor: of the replica; empty where there is none.
+        pieces: hashes of the replica's pieces.
+        proven: digests by table that the last pull has proven for these very pieces.
+        last_sync: ISO 8601 moment of the last sync that went through.
+        report: what that sync did, as plain data.
+    """
+
+    device: str = ""
+    user: User | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    is_new: bool = False
+    sent_to: int = 0
+    keys: KeyMap = field(default_factory=dict)
+    lost: Lost = field(default_factory=dict)
+    trust: Trust = field(default_factory=Trust)
+    cursor: str = ""
+    pieces: list[str] = field(default_factory=list)
+    proven: Mapping[str, Any] = field(default_factory=dict)
+    last_sync: str | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_replica(self) -> bool:
+        """Say whether the first download is done."""
+        return self.user is not None and bool(self.pieces)
+
+    def adopt_about(self, about: Mapping[str, Any]) -> None:
+        """Take over what the server says of user and settings."""
+        self.user = user_from_json(about["user"])
+        self.settings = dict(about["settings"])
+
+
+def user_from_json(data: Mapping[str, Any]) -> User:
+    """Read a user as the server describes her; raises KeyError or TypeError."""
+    return User(data["name"], data.get("display_name") or "", frozenset(data.get("roles", ())))
+
+
+def about_operations(about: Mapping[str, Any]) -> list[Operation]:
+    """Return the operations that store what the server says of user and settings."""
+    return [("put", "session", name, about[name]) for name in ("user", "settings")]
+
+
+def keys_operation(keys: KeyMap) -> Operation:
+    """Return the operation that stores all real keys."""
+    entries = [[model, temporary, real] for (model, temporary), real in keys.items()]
+    return ("put", "session", "keys", entries)
+
+
+def lost_operation(lost: Lost) -> Operation:
+    """Return the operation that stores all lost keys."""
+    entries = [
+        [history, model, real, temporary]
+        for history, keys in lost.items()
+        for (model, real), temporary in keys.items()
+    ]
+    return ("put", "session", "lost", entries)
+
+
+def lost_from_json(data: Iterable[Sequence[Any]]) -> Lost:
+    """Read back what `lost_operation` wrote."""
+    lost: Lost = {}
+    for history, model, real, temporary in data:
+        lost.setdefault(history, {})[model, real] = temporary
+    return lost
+
+
+def seal_of(pieces: list[str]) -> str:
+    """Return one digest of a list of pieces, so that a proof belongs to these and no others."""
+    return hashlib.sha256(" ".join(pieces).encode()).hexdigest()
+
+
+async def load_state(store: Store) -> DeviceState:
+    """Read the state from the store; raises KeyError or ValueError where it is damaged."""
+    session = dict(await store.read_all("session"))
+    replica = await store.read("replica", "current") or {}
+    user = session.get("user")
+    pieces = list(replica.get("pieces") or ())
+    proven = replica.get("proven") or {}
+    return DeviceState(
+        device=session.get("device") or "",
+        user=user_from_json(user) if user else None,
+        settings=session.get("settings") or {},
+        counters=Counters(
+            session.get("next_number") or 1,
+            session.get("last_digest") or "",
+            session.get("next_temporary") or -1,
+        ),
+        is_new=bool(session.get("is_new")),
+        sent_to=session.get("sent_to") or 0,
+        keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
+        lost=lost_from_json(session.get("lost") or ()),
+        trust=trust_from_json(session.get("trust")),
+        cursor=replica.get("cursor") or "",
+        pieces=pieces,
+        proven=proven.get("digests", {}) if proven.get("of") == seal_of(pieces) else {},
+        last_sync=session.get("last_sync"),
+        report=session.get("report") or {},
+    )

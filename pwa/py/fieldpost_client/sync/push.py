@@ -1,0 +1,220 @@
+"""Push: envelopes to the server, receipts back, each made durable as it arrives."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fieldpost.errors import Code
+from fieldpost.text.canonical import canonical
+from fieldpost.wire.protocol import ARRIVED_HEADER, MAX_ASKED
+from fieldpost.wire.receipts import NEEDS_ATTENTION, Outcome, Receipt, Settled
+from fieldpost_client.device import DeviceHome
+from fieldpost_client.outbox.dependencies import in_order_again, numbers_kept
+from fieldpost_client.outbox.outbox import (
+    ATTENTION,
+    CONFIRMED,
+    PENDING,
+    SETTLED,
+    Entry,
+    entry_from_json,
+    receipt_of,
+)
+from fieldpost_client.platform.base import Operation, PlatformError, StoreError
+from fieldpost_client.replica.device_state import keys_operation
+from fieldpost_client.sync.contact import headers_for, stopped_by
+from fieldpost_client.sync.server_keys import Examiner
+
+BATCH_BYTES = 4 << 20
+BATCH_ENVELOPES = 200
+
+
+@dataclass
+class PushReport:
+    """What a push came to.
+
+    Attributes:
+        sent: envelopes sent.
+        accepted, attention, waiting: receipts by what they mean.
+        settled: envelopes that somebody else has repaired or discarded.
+        unknown: receipts of envelopes that are not in this outbox, or not as they are there.
+        unreadable: lines that were no receipts.
+        unverified: receipts that the server has not signed, or not so.
+    """
+
+    sent: int = 0
+    accepted: int = 0
+    attention: int = 0
+    waiting: int = 0
+    unknown: list[str] = field(default_factory=list)
+    unreadable: int = 0
+    settled: int = 0
+    unverified: int = 0
+
+
+class Push:
+    """One push of everything that waits."""
+
+    def __init__(self, home: DeviceHome) -> None:
+        self.home = home
+        self.platform = home.platform
+        self.report = PushReport()
+        self.examiner = Examiner(home)
+
+    async def gather(self) -> list[Entry]:
+        """Return what is to be sent, in order; nothing is folded into it from now on.
+
+        That is noted before it is sent: what may have arrived is never changed any more, and a
+        later save makes an envelope of its own.
+
+        Raises:
+            Stopped: it could not be noted.
+        """
+        async with self.home.turn:
+            entries = in_order_again(self.home.outbox.of_state(PENDING))
+            newest = max((e.number for e in entries), default=0)
+            if newest > self.home.state.sent_to:
+                try:
+                    await self.platform.store.write([("put", "session", "sent_to", newest)])
+                except StoreError as error:
+                    raise stopped_by(error) from error
+                self.home.state.sent_to = newest
+            return entries
+
+    async def send(self, entries: list[Entry]) -> None:
+        """Send envelopes in the order of their numbers.
+
+        Raises:
+            Stopped: the server cannot be reached, refuses the call, or a receipt cannot be stored.
+                Receipts that came before count.
+        """
+        for batch in _batches(entries):
+            self.report.sent += len(batch)
+            await self._send_batch(batch)
+
+    async def _send_batch(self, batch: list[Entry]) -> None:
+        text = "".join(f"{entry.text}\n" for entry in batch)
+        body = await self.platform.gzip(text.encode())
+        headers = headers_for(self.home.state.device) | {
+            "content-type": "application/x-ndjson",
+            "content-encoding": "gzip",
+            ARRIVED_HEADER: str(
+                max(numbers_kept(self.home.outbox, self.home.state.device), default=0)
+            ),
+        }
+        await self._receive("/sync/push", headers, body)
+
+    async def ask_again(self, entries: list[Entry]) -> None:
+        """Ask how envelopes stand that needed attention: somebody may have settled them."""
+        headers = headers_for(self.home.state.device) | {"content-type": "application/json"}
+        for start in range(0, len(entries), MAX_ASKED):
+            ids = [e.envelope.id for e in entries[start : start + MAX_ASKED]]
+            await self._receive("/sync/receipts", headers, json.dumps({"envelopes": ids}))
+
+    async def _receive(self, path: str, headers: Mapping[str, str], body: bytes | str) -> None:
+        try:
+            async for line in self.platform.fetch_lines("POST", path, headers, body):
+                await self._take(line)
+        except PlatformError as error:
+            raise stopped_by(error) from error
+
+    async def _take(self, line: str) -> None:
+        try:
+            data = json.loads(line)
+            receipt = receipt_of(data)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.report.unreadable += 1
+            return
+        if not await self.examiner.is_genuine(data):
+            self.report.unverified += 1
+            return
+        entry = self.home.outbox.by_id(receipt.envelope)
+        if entry is None or not _fits(entry, receipt):
+            self.report.unknown.append(receipt.envelope)
+            return
+        if not entry.is_open or (entry.state == ATTENTION and not _is_news(receipt)):
+            return
+        await self._keep(answered(entry, receipt, canonical(data)), receipt)
+        total = self.report.accepted + self.report.attention + self.report.waiting
+        self.platform.notify(
+            {"event": "progress", "step": "push", "done": total, "total": self.report.sent}
+        )
+
+    async def _keep(self, entry: Entry, receipt: Receipt) -> None:
+        keys = {(k.model, k.temporary): k.real for k in receipt.keys}
+        known = {**self.home.state.keys, **keys}
+        operations: list[Operation] = [entry.put()]
+        if keys and entry.state in (CONFIRMED, SETTLED):
+            operations.append(keys_operation(known))
+        await self.platform.store.write(operations)
+        self.home.outbox.entries[entry.number] = entry
+        if entry.state in (CONFIRMED, SETTLED):
+            self.home.state.keys = known
+            self.report.accepted += entry.state == CONFIRMED
+            self.report.settled += entry.state == SETTLED
+        elif receipt.outcome in NEEDS_ATTENTION:
+            self.report.attention += 1
+        else:
+            self.report.waiting += 1
+
+
+def _is_news(receipt: Receipt) -> bool:
+    """Say whether a receipt tells something new of an envelope that needs attention."""
+    return receipt.settled is not None or receipt.is_applied
+
+
+def answered(entry: Entry, receipt: Receipt, signed: str) -> Entry:
+    """Return an entry as the server's answer leaves it.
+
+    A void that came too late gives way to what it was to discard, with how that ended.
+    """
+    if entry.discarded is None or receipt.outcome is not Outcome.MISMATCH:
+        return entry.with_receipt(receipt, signed)
+    original = entry_from_json(entry.discarded)
+    for found in receipt.problems:
+        if found.code is Code.ALREADY_APPLIED:
+            return original.with_receipt(receipt_of(found.detail["receipt"]), signed)
+        if found.code is Code.ALREADY_SETTLED:
+            how = Settled(*(str(found.detail[name]) for name in ("how", "by", "user", "at")))
+            return replace(original, state=SETTLED, receipt=_ended(original, receipt, how))
+    return original.with_receipt(replace(receipt, envelope=original.envelope.id), signed)
+
+
+def _ended(original: Entry, receipt: Receipt, how: Settled) -> Receipt:
+    before = original.receipt or replace(receipt, outcome=Outcome.INVALID, problems=())
+    return replace(before, envelope=original.envelope.id, settled=how)
+
+
+def _fits(entry: Entry, receipt: Receipt) -> bool:
+    """Say whether a receipt is about the very envelope that is in the outbox."""
+    if receipt.digest == entry.envelope.digest:
+        return True
+    return receipt.outcome in (Outcome.MISMATCH, Outcome.RETRY) and not receipt.digest
+
+
+def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        length = len(entry.text.encode())
+        if batch and (size + length > BATCH_BYTES or len(batch) >= BATCH_ENVELOPES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += length
+    if batch:
+        yield batch
+
+
+def summary(report: PushReport) -> dict[str, Any]:
+    """Return a report as plain data."""
+    return {
+        "sent": report.sent,
+        "accepted": report.accepted,
+        "attention": report.attention,
+        "waiting": report.waiting,
+        "settled": report.settled,
+        "unknown": report.unknown,
+        "unreadable": report.unreadable,
+        "unverified": report.unverified,
+    }

@@ -1,0 +1,116 @@
+"""Recall: a server was put back to an earlier state, and gets again what it has forgotten.
+
+It is told first, with the receipts that it signed: what it gives the keys of forgotten rows to from
+then on must never be taken for these. Until an envelope is confirmed once more, it keeps its former
+receipt, so that a recall which was cut off goes on with the next sync.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fieldpost.errors import Code
+from fieldpost.odp.repair.remapped_keys import history_of
+from fieldpost.text.canonical import canonical
+from fieldpost.wire.protocol import MAX_REPORT_BYTES, MAX_REPORTED
+from fieldpost.wire.receipts import NewKey, Outcome
+from fieldpost_client.outbox.outbox import PENDING, Entry, receipt_of
+from fieldpost_client.platform.base import Operation, StoreError
+from fieldpost_client.replica.device_state import KeyMap, Lost, lost_operation
+from fieldpost_client.sync.contact import stopped_by
+
+if TYPE_CHECKING:
+    from fieldpost_client.device import DeviceHome
+
+MOST_FORMER = 4
+"""So many former receipts of an envelope are kept, one for each time that it was forgotten."""
+
+
+async def take_back(home: "DeviceHome", entries: Iterable[Entry]) -> None:
+    """Put entries that were forgotten into the outbox again, durably; raises `Stopped`."""
+    async with home.turn:
+        waiting = [_recalled(home, entry) for entry in entries]
+        lost = _lost_with(home.state.lost, waiting)
+        operations: list[Operation] = [entry.put() for entry in waiting]
+        operations += [("delete", "history", entry.envelope.id) for entry in waiting]
+        try:
+            await home.platform.store.write([*operations, lost_operation(lost)])
+        except StoreError as error:
+            raise stopped_by(error) from error
+        home.state.lost = lost
+        for entry in waiting:
+            home.outbox.entries[entry.number] = entry
+            home.outbox.history.pop(entry.envelope.id, None)
+
+
+def reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what the server is to be told, as it may be sent at once: base and receipts."""
+    by_base: dict[str, list[str]] = {}
+    for entry in entries:
+        for former in entry.recalled:
+            by_base.setdefault(former["base"], []).append(former["signed"])
+    for base, texts in by_base.items():
+        some, left = list[str](), MAX_REPORT_BYTES
+        for text in texts:
+            length = len(text.encode())
+            if length > MAX_REPORT_BYTES:
+                # the server would refuse it; what its keys are named for will be asked about
+                continue
+            if length > left or len(some) == MAX_REPORTED:
+                yield base, some
+                some, left = [], MAX_REPORT_BYTES
+            some.append(text)
+            left -= length
+        if some:
+            yield base, some
+
+
+def is_of_before(home: "DeviceHome", entries: Iterable[Entry]) -> bool:
+    """Say whether the replica still is one that the server has forgotten."""
+    now = history_of(home.state.cursor)
+    return any(e.recalled and history_of(e.recalled[-1]["base"]) == now for e in entries)
+
+
+def keys_in_replica(home: "DeviceHome", cursor: str) -> KeyMap:
+    """Return the real keys that a replica has: not those of forgotten rows, after these."""
+    gone = {
+        (key.model, key.temporary)
+        for entry in home.outbox.entries.values()
+        if entry.is_open and entry.recalled
+        if history_of(entry.recalled[-1]["base"]) != history_of(cursor)
+        for key in _keys(entry.recalled[-1])
+    }
+    return {name: real for name, real in home.state.keys.items() if name not in gone}
+
+
+def _recalled(home: "DeviceHome", entry: Entry) -> Entry:
+    signed = _own_receipt(entry)
+    base = home.state.cursor or entry.envelope.base
+    former = ({"base": base, "signed": signed},) if signed else ()
+    recalled = (*entry.recalled, *former)[-MOST_FORMER:]
+    return replace(entry, state=PENDING, receipt=None, signed="", recalled=recalled)
+
+
+def _own_receipt(entry: Entry) -> str:
+    """Return the signed receipt of an entry; that of a void that came too late quotes it."""
+    if not entry.signed:
+        return ""
+    receipt = receipt_of(json.loads(entry.signed))
+    if receipt.outcome is not Outcome.MISMATCH:
+        return entry.signed
+    quoted = (p.detail for p in receipt.problems if p.code is Code.ALREADY_APPLIED)
+    return next((canonical(detail["receipt"]) for detail in quoted), "")
+
+
+def _keys(former: Mapping[str, str]) -> tuple[NewKey, ...]:
+    return receipt_of(json.loads(former["signed"])).keys
+
+
+def _lost_with(lost: Lost, entries: Iterable[Entry]) -> Lost:
+    found = {history: dict(keys) for history, keys in lost.items()}
+    for entry in entries:
+        for former in entry.recalled:
+            keys = found.setdefault(history_of(former["base"]), {})
+            keys |= {(key.model, key.real): key.temporary for key in _keys(former)}
+    return found

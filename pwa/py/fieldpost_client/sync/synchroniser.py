@@ -1,0 +1,246 @@
+"""Sync: push, pull, rebase, prove, and attachments; one at a time."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fieldpost.errors import Code, Problem, problem
+from fieldpost_client.device import DeviceHome
+from fieldpost_client.outbox.dependencies import missing_at_the_office
+from fieldpost_client.outbox.outbox import ATTENTION, CONFIRMED, PENDING
+from fieldpost_client.platform.base import Damaged, PlatformError, Refused, StoreError
+from fieldpost_client.replica.replica import Unreadable
+from fieldpost_client.sync.contact import Stopped, stopped_by
+from fieldpost_client.sync.download import download_image, register
+from fieldpost_client.sync.enrolment import enrol_anew, is_stranded
+from fieldpost_client.sync.pull import Pull, install_image
+from fieldpost_client.sync.push import Push, summary
+from fieldpost_client.sync.resend import is_of_before, reports, take_back
+from fieldpost_client.sync.server_keys import meet_anew
+from fieldpost_client.sync.uploads import Uploads, attachment_path
+from fieldpost_client.sync_status import (
+    IDENTITY_CHANGED,
+    SIGNED_OUT,
+    TROUBLE,
+    UNVERIFIED,
+    WORKING,
+)
+
+_FORGOTTEN = frozenset({Code.WRONG_DEVICE, Code.FORGOTTEN})
+
+RECALLS = 3
+"""How often one sync takes back what the server has forgotten; it names so much at once only."""
+
+_log = logging.getLogger("fieldpost")
+
+
+class Synchroniser:
+    """Keeps a device in step with its server."""
+
+    def __init__(self, home: DeviceHome) -> None:
+        self.home = home
+        self.platform = home.platform
+        self.uploads = Uploads(home)
+        self._running: asyncio.Future[dict[str, Any]] | None = None
+
+    async def sync(self, *, signed_in: bool = False) -> dict[str, Any]:
+        """Do one sync; a call while one is under way waits for that one and returns its report.
+
+        Args:
+            signed_in: the worker has signed in just now, after she was told what was wrong.
+
+        Returns:
+            Plain data: ``outcome`` ('done', 'offline', 'signed_out', 'identity_changed',
+            'unverified' or 'trouble'), counts, ``problems``, and the ``status`` afterwards.
+        """
+        return await self._only_one(lambda: self._sync(signed_in=signed_in))
+
+    async def download(self) -> dict[str, Any]:
+        """Do the first download, or go on with it; returns a report as `sync` does."""
+        return await self._only_one(self._download)
+
+    async def _only_one(self, work: Any) -> dict[str, Any]:
+        if self._running is None:
+            self._running = asyncio.ensure_future(work())
+            self._running.add_done_callback(self._finished)
+        return await asyncio.shield(self._running)
+
+    def _finished(self, _: object) -> None:
+        self._running = None
+
+    async def _sync(self, *, signed_in: bool) -> dict[str, Any]:
+        begin = self.platform.now()
+        self._set(WORKING)
+        push, pull = Push(self.home), Pull(self.home)
+        activity, problems, attachments = "", list[Problem](), 0
+        try:
+            if signed_in and self.home.state.trust.changed:
+                await meet_anew(self.home)
+            attachments = await self._steps(push, pull)
+            activity, problems = self._doubts(push)
+        except Stopped as stopped:
+            activity, problems = stopped.activity, [stopped.problem]
+            await self._settle()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost
+            # nothing is lost: the outbox is in the store, and the next sync begins anew
+            _log.exception("the sync failed")
+            activity, problems = TROUBLE, [problem(Code.UNEXPECTED, cause=type(error).__name__)]
+            await self._settle()
+        seconds = round((self.platform.now() - begin).total_seconds(), 1)
+        report = {
+            **summary(push.report),
+            **asdict(pull.report),
+            "attachments": attachments,
+            "seconds": seconds,
+        }
+        if not activity:
+            await self._note(report)
+        self._set(activity)
+        return {
+            "outcome": activity or "done",
+            **report,
+            "refused": self.uploads.refused,
+            "problems": [p.to_json() for p in problems],
+            "status": self.home.status(),
+        }
+
+    async def _steps(self, push: Push, pull: Pull) -> int:
+        if self.home.state.is_new:
+            await register(self.home)
+        for left in reversed(range(RECALLS + 1)):
+            try:
+                await self._first_steps(push, pull)
+                break
+            except Stopped as stopped:
+                if stopped.problem.code not in _FORGOTTEN or not left:
+                    raise
+                await self._recall()
+        if is_stranded(self.home):
+            await enrol_anew(self.home)
+            await register(self.home)
+            pull.references = await self._once_more(push, pull)
+        return await self._load_attachments(pull.references)
+
+    async def _recall(self) -> None:
+        """Take back what the server has forgotten, which does not know the device any more."""
+        arrived = await register(self.home)
+        lost, _ = missing_at_the_office(self.home.outbox, self.home.state.device, arrived)
+        await take_back(self.home, lost)
+
+    async def _tell(self, pull: Pull) -> None:
+        """Tell the server what it has forgotten, before anything is sent that names such rows."""
+        waiting = self.home.outbox.of_state(PENDING)
+        for base, receipts in reports(waiting):
+            await register(self.home, receipts, base)
+        if is_of_before(self.home, waiting):
+            # new receipts bring keys that do not fit the rows of before
+            first = Pull(self.home)
+            await first.run()
+            pull.report.pulled += first.report.pulled
+            pull.report.full |= first.report.full
+
+    async def _first_steps(self, push: Push, pull: Pull) -> None:
+        # what the server had whole a while ago it may have forgotten
+        self.uploads.begin()
+        await self._tell(pull)
+        if refused := self.home.outbox.of_state(ATTENTION):
+            await push.ask_again(refused)
+        await self._exchange(push, pull)
+
+    async def _once_more(self, push: Push, pull: Pull) -> dict[str, int]:
+        again = Pull(self.home)
+        await self._exchange(push, again)
+        pull.report.pulled += again.report.pulled
+        return again.references
+
+    def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
+        """Say what is wrong although everything went through."""
+        if self.home.state.trust.changed:
+            return IDENTITY_CHANGED, [problem(Code.IDENTITY_CHANGED)]
+        if count := push.report.unverified:
+            return UNVERIFIED, [problem(Code.RECEIPT_UNVERIFIED, count=count)]
+        return "", []
+
+    async def _exchange(self, push: Push, pull: Pull) -> None:
+        entries = await push.gather()
+        await self.uploads.send_all(entries)
+        await push.send(entries)
+        await pull.run()
+
+    async def _settle(self) -> None:
+        """Show what the receipts of a sync that stopped have changed."""
+        if self.home.working is None or not self.home.outbox.of_state(CONFIRMED):
+            return
+        try:
+            await self.home.rebuild()
+        except (PlatformError, Unreadable):
+            _log.exception("the stored replica could not be read")
+
+    async def _note(self, report: Mapping[str, Any]) -> None:
+        moment = self.platform.now().isoformat(timespec="seconds")
+        try:
+            await self.platform.store.write(
+                [
+                    ("put", "session", "last_sync", moment),
+                    ("put", "session", "report", dict(report)),
+                ]
+            )
+        except StoreError:
+            _log.warning("the report of the sync could not be stored")
+        self.home.state.last_sync, self.home.state.report = moment, dict(report)
+
+    async def _download(self) -> dict[str, Any]:
+        self._set(WORKING)
+        activity, problems, rows = "", list[Problem](), dict[str, int]()
+        try:
+            await register(self.home)
+            image = await download_image(self.home)
+            await install_image(self.home, image, None, [])
+            rows = image.rows
+            await self._note({"sent": 0, "pulled": sum(rows.values()), "full": True})
+        except Stopped as stopped:
+            activity, problems = stopped.activity, [stopped.problem]
+        except StoreError as error:
+            activity, problems = TROUBLE, [stopped_by(error).problem]
+        self._set(activity)
+        return {
+            "outcome": activity or "done",
+            "rows": rows,
+            "problems": [p.to_json() for p in problems],
+            "status": self.home.status(),
+        }
+
+    async def load_attachments(self) -> int:
+        """Download what the rows on the device refer to; returns how many arrived."""
+        async with self.home.turn:
+            replica = self.home.copy.replica
+            references = dict(replica.attachments(self.home.app.models.values()))
+        return await self._load_attachments(references)
+
+    async def _load_attachments(self, references: Mapping[str, int]) -> int:
+        known = set(await self.platform.store.keys("attachments"))
+        wanted = [sha for sha in references if sha not in known]
+        loaded = 0
+        for number, sha256 in enumerate(wanted):
+            self.platform.notify(
+                {"event": "progress", "step": "attachments", "done": number, "total": len(wanted)}
+            )
+            try:
+                await self.platform.download_attachment(attachment_path(sha256), sha256)
+            except Refused as refused:
+                if refused.status == 401:
+                    raise Stopped(SIGNED_OUT, problem(Code.SIGNED_OUT)) from refused
+                continue  # this one is not to be had; the others are
+            except Damaged:
+                continue
+            except PlatformError:
+                # the rows are here and proven; pictures come with the next sync
+                return loaded
+            loaded += 1
+        return loaded
+
+    def _set(self, activity: str) -> None:
+        self.home.activity = activity
+        self.home.notify()

@@ -1,0 +1,1 @@
+"""What is imported and run once before a memory snapshot is made."""

@@ -1,0 +1,1 @@
+"""Who may sign in: users, seats, passwords, sessions, and the throttle at the door."""

@@ -1,0 +1,127 @@
+"""Sessions: kept on the server, carried by a cookie, ended by either."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from fieldpost.users import User
+from fieldpost_server.settings import HOUR_S, Settings
+from fieldpost_server.storage import tables
+
+COOKIE = "fieldpost_session"
+TOUCH_EVERY = timedelta(minutes=5)
+"""The time of last use is written no more often than this: reading stays reading."""
+
+_TOKEN_BYTES = 32
+
+# every request asks for it: one statement, made once
+_FIND = (
+    sa.select(
+        tables.user.c.name,
+        tables.user.c.display_name,
+        tables.user_role.c.role,
+        tables.session.c.last_seen_at,
+    )
+    .select_from(tables.session)
+    .join(tables.user, tables.user.c.name == tables.session.c.user)
+    .outerjoin(tables.user_role, tables.user_role.c.user == tables.user.c.name)
+    .where(
+        tables.user.c.active,
+        tables.session.c.token_sha256 == sa.bindparam("token"),
+        tables.session.c.created_at > sa.bindparam("oldest"),
+        tables.session.c.last_seen_at > sa.bindparam("idle_since"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A valid session: its user, and whether its time of last use should be written."""
+
+    user: User
+    stale: bool
+
+
+def start_session(session: Session, user: User) -> str:
+    """Start a session and return its token, which is nowhere but in the cookie."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    now = tables.utc_now()
+    session.execute(
+        sa.insert(tables.session).values(
+            token_sha256=_digest(token), user=user.name, created_at=now, last_seen_at=now
+        )
+    )
+    return token
+
+
+def find_session(
+    session: Session, token: str, settings: Settings, now: datetime | None = None
+) -> Found | None:
+    """Return what the token stands for, or None if it is unknown, ended or expired."""
+    now = now or tables.utc_now()
+    values = {
+        "token": _digest(token),
+        "oldest": now - timedelta(hours=settings.session_hours),
+        "idle_since": now - timedelta(hours=settings.session_idle_hours),
+    }
+    rows = session.connection().execute(_FIND, values).all()
+    if not rows:
+        return None
+    first = rows[0]
+    roles = frozenset(row.role for row in rows if row.role is not None)
+    user = User(first.name, first.display_name, roles)
+    return Found(user, stale=now - first.last_seen_at > TOUCH_EVERY)
+
+
+def touch_session(session: Session, token: str, now: datetime | None = None) -> None:
+    """Write that the session was used now."""
+    session.execute(
+        sa.update(tables.session)
+        .where(tables.session.c.token_sha256 == _digest(token))
+        .values(last_seen_at=now or tables.utc_now())
+    )
+
+
+def end_session(session: Session, token: str) -> None:
+    """End the session on the server; the cookie is worthless from now on."""
+    session.execute(
+        sa.delete(tables.session).where(tables.session.c.token_sha256 == _digest(token))
+    )
+
+
+def delete_expired(session: Session, settings: Settings, now: datetime | None = None) -> int:
+    """Delete sessions that ended by time; returns how many."""
+    now = now or tables.utc_now()
+    table = tables.session
+    expired = sa.or_(
+        table.c.created_at <= now - timedelta(hours=settings.session_hours),
+        table.c.last_seen_at <= now - timedelta(hours=settings.session_idle_hours),
+    )
+    return session.connection().execute(sa.delete(table).where(expired)).rowcount
+
+
+def set_cookie(response: Response, token: str, settings: Settings, *, secure: bool) -> None:
+    """Give the browser the session's cookie; scripts cannot read it."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=settings.session_hours * HOUR_S,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def delete_cookie(response: Response, *, secure: bool) -> None:
+    """Take the cookie back."""
+    response.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

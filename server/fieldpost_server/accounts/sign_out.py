@@ -1,0 +1,46 @@
+"""A device that signed out without a connection: its session ends at the next contact."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fieldpost_server.accounts.sessions import COOKIE, end_session
+from fieldpost_server.storage.database import Database
+
+LEFT = "fieldpost_signed_out"
+"""Cookie that the shell sets when it signs out and the server cannot be reached: the session's own
+cookie is out of a script's reach, and would sign in whoever opens the app next."""
+
+
+class EndLeftSessions:
+    """ASGI middleware: a request with the mark `LEFT` ends its session and counts as nobody's."""
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self.app = app
+        self.database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, without its cookies where the device was left."""
+        cookies = cookie_parser(Headers(scope=scope).get("cookie", "")) if _is_http(scope) else {}
+        if LEFT not in cookies:
+            await self.app(scope, receive, send)
+            return
+        if token := cookies.get(COOKIE):
+            await run_in_threadpool(self._end, token)
+        kept = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+
+        async def send_without_mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.append("Set-Cookie", f"{LEFT}=; Path=/; Max-Age=0; SameSite=Strict")
+            await send(message)
+
+        await self.app({**scope, "headers": kept}, receive, send_without_mark)
+
+    def _end(self, token: str) -> None:
+        self.database.write(lambda session: end_session(session, token))
+
+
+def _is_http(scope: Scope) -> bool:
+    return bool(scope["type"] == "http")

@@ -1,0 +1,80 @@
+"""Throttle sign-in: guessing a password becomes slow, in all processes and after restarts.
+
+Failures are counted in the database for a user from one address, for a user from anywhere and for
+an address with any user. The wait doubles with each failure beyond what is allowed. The count for
+a user from anywhere waits a minute at most, so that nobody can be locked out by strangers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost_server.accounts.users import folded
+from fieldpost_server.storage import tables
+
+FORGET_AFTER = timedelta(hours=1)
+"""Without a failure for so long the count starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    subject: str
+    free: int
+    longest_s: int
+
+    def wait(self, failures: int) -> timedelta:
+        beyond = failures - self.free
+        return timedelta(seconds=min(2 ** min(beyond, 20), self.longest_s) if beyond >= 0 else 0)
+
+
+def seconds_to_wait(session: Session, name: str, address: str, now: datetime | None = None) -> int:
+    """Return how many seconds this user at this address has to wait; 0 means: go on."""
+    now = now or tables.utc_now()
+    table = tables.sign_in_failure
+    subjects = [limit.subject for limit in _limits(name, address)]
+    query = sa.select(sa.func.max(table.c.blocked_until)).where(table.c.subject.in_(subjects))
+    until: datetime | None = session.scalar(query)
+    return 0 if until is None or until <= now else ceil((until - now).total_seconds())
+
+
+def record_failure(session: Session, name: str, address: str, now: datetime | None = None) -> None:
+    """Count a failed sign-in."""
+    now = now or tables.utc_now()
+    table = tables.sign_in_failure
+    for limit in _limits(name, address):
+        query = sa.select(table.c.failures, table.c.last_at)
+        known = session.execute(query.where(table.c.subject == limit.subject)).first()
+        recent = known is not None and now - known.last_at < FORGET_AFTER
+        failures = (known.failures if known is not None and recent else 0) + 1
+        values = {"failures": failures, "last_at": now, "blocked_until": now + limit.wait(failures)}
+        if known is None:
+            session.execute(sa.insert(table).values(subject=limit.subject, **values))
+        else:
+            session.execute(
+                sa.update(table).where(table.c.subject == limit.subject).values(**values)
+            )
+
+
+def forget_failures(session: Session, name: str, address: str) -> None:
+    """Forget the failures of this user after she signed in; the address's own count stays."""
+    table = tables.sign_in_failure
+    subjects = [limit.subject for limit in list(_limits(name, address))[:2]]
+    session.execute(sa.delete(table).where(table.c.subject.in_(subjects)))
+
+
+def delete_old(session: Session, now: datetime | None = None) -> None:
+    """Delete counts that do not matter any more."""
+    old = (now or tables.utc_now()) - FORGET_AFTER
+    table = tables.sign_in_failure
+    session.execute(sa.delete(table).where(table.c.last_at < old, table.c.blocked_until < old))
+
+
+def _limits(name: str, address: str) -> Iterable[_Limit]:
+    user = folded(name)[:200]
+    yield _Limit(f"pair:{user}@{address}", free=5, longest_s=900)
+    yield _Limit(f"user:{user}", free=30, longest_s=60)
+    yield _Limit(f"address:{address}", free=60, longest_s=900)

@@ -1,0 +1,198 @@
+"""People: users, their roles, and the seats that field workers take."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.errors import Code, InputError, NotFound, problem
+from fieldpost.users import ADMIN, OFFLINE, User
+from fieldpost_server.accounts.passwords import (
+    MIN_CHARACTERS,
+    hash_password,
+    needs_rehash,
+    verify_password,
+)
+from fieldpost_server.storage import tables
+
+BUILT_IN_ROLES = (ADMIN, OFFLINE)
+"""Roles that every app has; an app may name more."""
+
+_SEATS_LOCK = "seats"
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Field-worker seats: how many are taken, of how many."""
+
+    taken: int
+    total: int
+
+
+def folded(name: str) -> str:
+    """Return the form by which a user name is found, however it is capitalised."""
+    # PostgreSQL takes no NUL; nobody has one in her name
+    return name.strip().casefold().replace("\0", "\ufffd")
+
+
+def add_user(
+    session: Session,
+    name: str,
+    password: str,
+    *,
+    display_name: str = "",
+    roles: Collection[str] = (),
+    known_roles: Collection[str] = BUILT_IN_ROLES,
+    seats: int,
+    password_at_least: int = MIN_CHARACTERS,
+) -> User:
+    """Add a user.
+
+    Raises:
+        InputError: the name is taken or empty, the password too short, a role unknown, no seat
+            left.
+    """
+    name = name.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise InputError([problem(Code.NOT_ALLOWED, "name", label="User name")])
+    exists = sa.select(tables.user.c.name).where(tables.user.c.folded_name == folded(name))
+    if session.scalar(exists) is not None:
+        raise InputError([problem(Code.USER_EXISTS, "name", user=name)])
+    session.execute(
+        sa.insert(tables.user).values(
+            name=name,
+            folded_name=folded(name),
+            display_name=display_name.strip(),
+            password_hash=hash_password(password, at_least=password_at_least),
+        )
+    )
+    for role in roles:
+        give_role(session, name, role, known_roles=known_roles, seats=seats)
+    return User(name, display_name.strip(), frozenset(roles))
+
+
+def find_user(session: Session, name: str) -> User | None:
+    """Return the active user with that name, in any capitalisation, or None."""
+    query = sa.select(tables.user.c.name, tables.user.c.display_name).where(
+        tables.user.c.folded_name == folded(name), tables.user.c.active
+    )
+    row = session.execute(query).first()
+    return None if row is None else User(row.name, row.display_name, _roles(session, row.name))
+
+
+def list_users(session: Session) -> list[User]:
+    """Return all active users by name."""
+    roles: dict[str, set[str]] = {}
+    for user, role in session.execute(sa.select(tables.user_role.c.user, tables.user_role.c.role)):
+        roles.setdefault(user, set()).add(role)
+    query = sa.select(tables.user).where(tables.user.c.active).order_by(tables.user.c.folded_name)
+    return [
+        User(row.name, row.display_name, frozenset(roles.get(row.name, ())))
+        for row in session.execute(query)
+    ]
+
+
+def give_role(
+    session: Session, name: str, role: str, *, known_roles: Collection[str], seats: int
+) -> None:
+    """Give the user a role that she may already have.
+
+    Raises:
+        NotFound: no such user.
+        InputError: no such role, or all seats are taken. Nobody who has a seat is affected.
+    """
+    user = _existing(session, name)
+    if role not in known_roles:
+        known = ", ".join(sorted(known_roles))
+        raise InputError([problem(Code.NO_SUCH_ROLE, "role", role=role, known=known)])
+    if role == OFFLINE:
+        _lock_seats(session)
+    if role in _roles(session, user.name):
+        return
+    if role == OFFLINE and seats_taken(session) >= seats:
+        raise InputError([problem(Code.NO_SEAT_LEFT, "role", seats=seats)])
+    session.execute(sa.insert(tables.user_role).values(user=user.name, role=role))
+
+
+def take_role(session: Session, name: str, role: str) -> None:
+    """Take a role from the user; nothing happens if she does not have it.
+
+    Raises:
+        NotFound: no such user.
+    """
+    user = _existing(session, name)
+    session.execute(
+        sa.delete(tables.user_role).where(
+            tables.user_role.c.user == user.name, tables.user_role.c.role == role
+        )
+    )
+
+
+def set_password(session: Session, name: str, password: str) -> None:
+    """Give the user a new password and end all her sessions.
+
+    Raises:
+        NotFound: no such user.
+        InputError: the password is too short.
+    """
+    user = _existing(session, name)
+    _store_hash(session, user.name, hash_password(password))
+    session.execute(sa.delete(tables.session).where(tables.session.c.user == user.name))
+
+
+def check_password(session: Session, name: str, password: str) -> User | None:
+    """Return the user if the password is hers; takes equally long for unknown users.
+
+    Needs a write session: a hash with outdated parameters is renewed.
+    """
+    user = find_user(session, name)
+    stored = None
+    if user is not None:
+        query = sa.select(tables.user.c.password_hash).where(tables.user.c.name == user.name)
+        stored = session.scalar(query)
+    if not verify_password(stored, password) or user is None:
+        return None
+    if stored is not None and needs_rehash(stored):
+        _store_hash(session, user.name, hash_password(password, at_least=0))
+    return user
+
+
+def seats_taken(session: Session) -> int:
+    """Return how many active users have the role ``Offline``."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(tables.user_role.join(tables.user))
+        .where(tables.user_role.c.role == OFFLINE, tables.user.c.active)
+    )
+    return session.scalar(query) or 0
+
+
+def _existing(session: Session, name: str) -> User:
+    user = find_user(session, name)
+    if user is None:
+        raise NotFound([problem(Code.NO_SUCH_USER, "user", user=name)])
+    return user
+
+
+def _roles(session: Session, name: str) -> frozenset[str]:
+    query = sa.select(tables.user_role.c.role).where(tables.user_role.c.user == name)
+    return frozenset(session.scalars(query))
+
+
+def _store_hash(session: Session, name: str, hashed: str) -> None:
+    session.execute(
+        sa.update(tables.user).where(tables.user.c.name == name).values(password_hash=hashed)
+    )
+
+
+def _lock_seats(session: Session) -> None:
+    """Make two administrators who give the last seat at once take turns.
+
+    Both write one row: on PostgreSQL the later transaction fails as not serialisable and is run
+    again by `Database.write`; SQLite has one writer anyway.
+    """
+    where = tables.meta.c.name == _SEATS_LOCK
+    touched = sa.update(tables.meta).where(where).values(value=tables.meta.c.value)
+    if session.connection().execute(touched).rowcount == 0:
+        session.execute(sa.insert(tables.meta).values(name=_SEATS_LOCK, value=""))

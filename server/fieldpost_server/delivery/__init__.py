@@ -1,0 +1,1 @@
+"""What a browser loads, made from what is installed here."""

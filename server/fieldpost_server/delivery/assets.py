@@ -1,0 +1,259 @@
+"""What the browser loads: the runtime, the wheels, the shell; each under its content's hash."""
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from fieldpost_server.delivery import wheels
+from fieldpost_server.http.security import HEADERS
+
+TYPES: Mapping[str, str] = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".wasm": "application/wasm",  # or the browser does not compile while it loads
+    ".whl": "application/zip",
+    ".zip": "application/zip",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+VENDOR_FILES = {
+    "vendor/ed25519.js": "@noble/ed25519/index.js",
+    "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
+    "vendor/signature_pad.js": "signature_pad/dist/signature_pad.js",
+}
+
+_UNCOMPRESSED = {".png", ".zip"}
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file that is served under a URL which changes with its content."""
+
+    url: str
+    content: bytes = field(repr=False)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """Return what the manifest says of it: URL and size in bytes."""
+        return {"url": self.url, "size": len(self.content)}
+
+    @property
+    def type(self) -> str:
+        """Return the media type."""
+        return TYPES.get(Path(self.url).suffix, "application/octet-stream")
+
+    @cached_property
+    def zipped(self) -> bytes | None:
+        """Return the content compressed by gzip, or None where that gains nothing."""
+        if Path(self.url).suffix in _UNCOMPRESSED or len(self.content) < 1000:
+            return None
+        return gzip.compress(self.content, 6, mtime=0)
+
+
+class Assets:
+    """Everything static of one server.
+
+    Args:
+        app: the author's app as ``package`` or ``package.module:attribute``.
+        pwa_dir: the folder with the shell.
+        node_modules: the folder with the npm packages that `package.json` names.
+        name: what the installed app is called.
+        extra: names of further distributions that the app imports; pure Python only.
+
+    Raises:
+        FileNotFoundError: a file is missing; the message says which.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        pwa_dir: Path,
+        node_modules: Path,
+        *,
+        name: str = "Fieldpost",
+        extra: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self._page = (pwa_dir / "index.html").read_text("utf-8")
+        self._service_worker = (pwa_dir / "sw.js").read_text("utf-8")
+        package = app.partition(":")[0].partition(".")[0]
+        self.app_version = wheels.app_version(package)
+        self._shell = _under_one_hash(_shell_files(pwa_dir, node_modules))
+        self._pyodide = _under_one_hash(_pyodide_files(node_modules / "pyodide"))
+        self._wheels = {
+            wheel.file_name: Asset(f"/assets/{wheel.sha256[:16]}/{wheel.file_name}", wheel.content)
+            for wheel in [
+                _micropip(pwa_dir / "vendor", node_modules / "pyodide"),
+                *wheels.device_wheels(package, extra),
+            ]
+        }
+        every = [*self._shell.values(), *self._pyodide.values(), *self._wheels.values()]
+        self._by_url = {asset.url: asset for asset in every}
+        self.manifest = self._make_manifest(app)
+        self.version: str = self.manifest["version"]
+
+    def url(self, name: str) -> str:
+        """Return the URL of a file of the shell, such as ``style.css`` or ``icons/icon.svg``.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return self._shell[name].url
+
+    def shell_html(self) -> str:
+        """Return the static page that starts a device."""
+        page = self._page.replace("{{name}}", self.name.replace("&", "&amp;").replace("<", "&lt;"))
+        return re.sub(r'(href|src)="\./([^"]+)"', lambda m: f'{m[1]}="{self.url(m[2])}"', page)
+
+    def service_worker(self) -> str:
+        """Return the service worker's script, its imports pointed at the shell's files."""
+        return re.sub(
+            r'from "\./([^"]+)"', lambda m: f'from "{self.url(m[1])}"', self._service_worker
+        )
+
+    def routes(self) -> list[Route]:
+        """Return the routes of everything static; all of it is public."""
+        return [
+            Route("/assets/manifest.json", self._send_manifest),
+            Route("/assets/{path:path}", self._send_asset),
+            Route("/sw.js", self._send_service_worker),
+            Route("/manifest.webmanifest", self._send_web_manifest),
+            Route("/shell", self._send_shell),
+            Route("/favicon.ico", self._send_favicon),
+        ]
+
+    def _make_manifest(self, app: str) -> dict[str, Any]:
+        runtime = [asset.entry for asset in self._pyodide.values()]
+        wheel_list = [asset.entry for asset in self._wheels.values()]
+        shell = [asset.entry for asset in self._shell.values()]
+        html = self.shell_html()
+        python = {
+            "app": app,
+            "app_version": self.app_version,
+            "pyodide": {
+                "base": self._pyodide["pyodide.mjs"].url.rpartition("/")[0] + "/",
+                "files": runtime,
+            },
+            "wheels": wheel_list,
+        }
+        return {
+            "version": _hash(json.dumps([python, shell, html]).encode()),
+            # the key of memory snapshots: they hold Python and the app, not the shell
+            "python_version": _hash(json.dumps(python).encode()),
+            **python,
+            "shell": shell,
+            "urls": {name: asset.url for name, asset in self._shell.items()},
+            # the page itself, so that page and files are of one version whatever happens between
+            "html": html,
+            "headers": {**HEADERS, "Content-Type": TYPES[".html"]},
+            "total_bytes": sum(e["size"] for e in (*runtime, *wheel_list, *shell)),
+        }
+
+    def _web_manifest(self) -> dict[str, Any]:
+        icon = {"type": "image/png", "purpose": "any"}
+        return {
+            "id": "/",
+            "name": self.name,
+            "short_name": self.name if len(self.name) <= 12 else self.name.split()[0],
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": "#f4f6f5",
+            "theme_color": "#0b6b5c",
+            "icons": [
+                {"src": self.url("icons/icon.svg"), "sizes": "any", "type": "image/svg+xml"},
+                {"src": self.url("icons/icon-192.png"), "sizes": "192x192", **icon},
+                {"src": self.url("icons/icon-512.png"), "sizes": "512x512", **icon},
+                {
+                    "src": self.url("icons/maskable-512.png"),
+                    "sizes": "512x512",
+                    "type": "image/png",
+                    "purpose": "maskable",
+                },
+            ],
+        }
+
+    def _send_asset(self, request: Request) -> Response:
+        asset = self._by_url.get(request.url.path)
+        if asset is None:
+            return PlainTextResponse("There is no such file.", 404)
+        headers = {"Cache-Control": _IMMUTABLE, "Vary": "Accept-Encoding"}
+        content: bytes | None = None
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content = asset.zipped
+        if content is not None:
+            headers["Content-Encoding"] = "gzip"
+        return Response(content or asset.content, headers=headers, media_type=asset.type)
+
+    def _send_manifest(self, _: Request) -> Response:
+        return _fresh(json.dumps(self.manifest), ".json")
+
+    def _send_web_manifest(self, _: Request) -> Response:
+        return _fresh(json.dumps(self._web_manifest()), ".webmanifest")
+
+    def _send_service_worker(self, _: Request) -> Response:
+        answer = _fresh(self.service_worker(), ".js")
+        answer.headers["Service-Worker-Allowed"] = "/"
+        return answer
+
+    def _send_shell(self, _: Request) -> Response:
+        return _fresh(self.shell_html(), ".html")
+
+    def _send_favicon(self, _: Request) -> Response:
+        icon = self._shell["icons/icon-192.png"]
+        return Response(icon.content, media_type=icon.type)
+
+
+def _fresh(text: str, suffix: str) -> Response:
+    return Response(text, headers={"Cache-Control": "no-cache"}, media_type=TYPES[suffix])
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
+    # modules import each other by relative paths, so they share one folder and one hash
+    whole = _hash("\n".join(f"{n} {_hash(c)}" for n, c in sorted(files.items())).encode())
+    return {name: Asset(f"/assets/{whole}/{name}", content) for name, content in files.items()}
+
+
+def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
+    names = [path.name for path in sorted(pwa_dir.glob("*.js")) if path.name != "sw.js"]
+    icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
+    files = {name: (pwa_dir / name).read_bytes() for name in [*names, "style.css", *icons]}
+    return files | {name: (node_modules / path).read_bytes() for name, path in VENDOR_FILES.items()}
+
+
+def _pyodide_files(folder: Path) -> dict[str, bytes]:
+    files = {name: (folder / name).read_bytes() for name in PYODIDE_FILES}
+    lock = json.loads((folder / "pyodide-lock.json").read_bytes())
+    # none of the distribution's other packages is served, so none may be looked for
+    files["pyodide-lock.json"] = json.dumps({**lock, "packages": {}}).encode()
+    return files
+
+
+def _micropip(vendor: Path, pyodide: Path) -> wheels.Wheel:
+    # micropip belongs to a version of Pyodide and of Python, not to the server's, and new ones do
+    # not install on older Pythons: the version that the runtime's own lock names is kept here
+    file_name = json.loads((pyodide / "pyodide-lock.json").read_bytes())["packages"]["micropip"][
+        "file_name"
+    ]
+    return wheels.Wheel(file_name, (vendor / file_name).read_bytes())

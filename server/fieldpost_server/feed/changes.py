@@ -1,0 +1,262 @@
+"""The change feed: what changed since a cursor, with nothing ever skipped (R45).
+
+On PostgreSQL transactions commit in another order than they begin, so a counter alone skips the
+late ones. A cursor's position is the oldest transaction that was still running in its snapshot:
+all below it was finished and seen. The next reading takes everything from there on that its own
+snapshot sees, which may be something for a second time and is never something too little. On
+SQLite there is one writer, and a counter is the order of commits.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.errors import Code, InputError, problem
+from fieldpost_server.storage import tables as own
+from fieldpost_server.storage.tables import HISTORY, PRUNED
+
+Key = tuple[Any, ...]
+"""A primary key: one value for each of its columns, as the column's type gives it."""
+
+MAX_CURSOR_CHARACTERS = 8_000
+
+_META = "(SELECT value FROM fieldpost_meta WHERE name = '{}')"
+_MOMENTS = {
+    name: sa.text(f"SELECT {_META.format(HISTORY)}, {_META.format(PRUNED)}, {now}")
+    for name, now in {
+        "postgresql": "pg_current_snapshot()::text",
+        # the table of changes itself may have been pruned to nothing
+        "sqlite": "(SELECT seq FROM sqlite_sequence WHERE name = 'fieldpost_change')",
+    }.items()
+}
+# one statement: on a database across a network each one costs a journey
+
+_CURSOR = re.compile(r"f1\.([0-9a-f]{32})\.([0-9]{1,19})(?:\.([A-Za-z0-9_-]*))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A point in the order of commits of one database; opaque to everybody else.
+
+    Attributes:
+        history: id of the database's history.
+        position: PostgreSQL: the first transaction not known to be finished; SQLite: the number
+            of the last change seen.
+        plan: what the reader selected when it had the cursor made; see `replication.py`.
+    """
+
+    history: str
+    position: int
+    plan: str = ""
+
+    def __str__(self) -> str:
+        return f"f1.{self.history}.{self.position}.{self.plan}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read a cursor.
+
+        Raises:
+            InputError: it is none.
+        """
+        match = _CURSOR.fullmatch(text) if len(text) <= MAX_CURSOR_CHARACTERS else None
+        if match is None or int(match[2]) >= 2**63:
+            raise InputError([problem(Code.BAD_CURSOR, "cursor")])
+        return cls(match[1], int(match[2]), match[3] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What one snapshot sees of the feed.
+
+    Attributes:
+        history: id of the database's history.
+        position: where a reader who has read this snapshot goes on.
+        oldest: changes below this position were forgotten.
+        newest: PostgreSQL: the first transaction that had not begun; SQLite: the position.
+        running: transactions below `newest` that had not ended.
+    """
+
+    history: str
+    position: int
+    oldest: int
+    newest: int
+    running: frozenset[int] = frozenset()
+
+    def cursor(self, plan: str = "") -> Cursor:
+        """Return the cursor that continues after this snapshot."""
+        return Cursor(self.history, self.position, plan)
+
+    def keeps(self, cursor: "Cursor | Moment") -> bool:
+        """Say whether all changes since are still here, and the position is not of the future.
+
+        The latter is a server that was put back to an older backup.
+        """
+        return cursor.history == self.history and self.oldest <= cursor.position <= self.newest
+
+    def sees(self, other: "Moment") -> bool:
+        """Say whether this snapshot sees all that another one saw.
+
+        Positions do not tell: between two readers a transaction may end that began before both.
+        """
+        return other.newest <= self.newest and all(
+            each in other.running for each in self.running if each < other.newest
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What changed between a cursor and a snapshot.
+
+    Attributes:
+        cursor: continues after this change set.
+        changed: keys by table that were inserted, changed or deleted; the rows tell which.
+        whole: tables of which anything may have changed, or too much to name it.
+        reset: the cursor says nothing here (another history, or too old): read everything.
+    """
+
+    cursor: Cursor
+    changed: dict[str, set[Key]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    reset: bool = False
+
+
+def current_moment(session: Session) -> Moment:
+    """Return what the session's snapshot sees of the feed."""
+    history, pruned, now = session.connection().execute(_MOMENTS[_dialect(session)]).one()
+    if not _is_postgresql(session):
+        return Moment(history or "", now or 0, int(pruned or 1) - 1, now or 0)
+    oldest_running, newest, running = now.split(":")
+    return Moment(
+        history or "",
+        int(oldest_running),
+        int(pruned or 0),
+        int(newest),
+        frozenset(int(each) for each in running.split(",") if each),
+    )
+
+
+def read_changes(
+    session: Session, cursor: Cursor, tables: Iterable[sa.Table], *, max_keys: int = 5_000
+) -> ChangeSet:
+    """Return the changes that the session's snapshot sees since `cursor`.
+
+    Rows read in the same snapshot and put in the place of the old ones make the reader equal to
+    the snapshot. Tables that are not among `tables` are left out. However much has changed, no
+    more than one key above `max_keys` is read of each table.
+    """
+    now = current_moment(session)
+    if not now.keeps(cursor):
+        return ChangeSet(now.cursor(), reset=True)
+    by_name = {table.name: table for table in tables}
+    changes = ChangeSet(now.cursor(cursor.plan))
+    keys = _changed_keys(session, cursor.position, max_keys + 1)
+    for name, key in session.connection().execute(keys):
+        table = by_name.get(name)
+        if table is None:
+            continue
+        if key is None:
+            changes.whole.add(name)
+        else:
+            changes.changed.setdefault(name, set()).add(decode_key(session, table, key))
+    many = {name for name, keys in changes.changed.items() if len(keys) > max_keys}
+    for name in many:
+        del changes.changed[name]
+    changes.whole.update(many)
+    return changes
+
+
+def changed_tables(session: Session, position: int) -> set[str]:
+    """Return the tables in which something has changed since a position that is kept."""
+    query = sa.select(own.change.c.table_name).distinct().where(_since(session, position))
+    return set(session.connection().scalars(query))
+
+
+def _changed_keys(session: Session, position: int, most: int) -> sa.Select[Any]:
+    """Return the query for at most so many keys of each table, each once."""
+    table = own.change.c.table_name
+    query = sa.select(table, own.change.c.key).distinct().where(_since(session, position))
+    keys = query.subquery()
+    number = sa.func.row_number().over(partition_by=keys.c.table_name).label("number")
+    numbered = sa.select(keys, number).subquery()
+    return sa.select(numbered.c.table_name, numbered.c.key).where(numbered.c.number <= most)
+
+
+def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_000) -> int:
+    """Forget changes older than a moment, but keep the newest `at_least`; returns how many went.
+
+    A cursor from before that gets a reset.
+    """
+    postgresql = _is_postgresql(session)
+    column = own.change.c.transaction if postgresql else own.change.c.seq
+    newest = sa.select(sa.func.max(own.change.c.seq)).scalar_subquery()
+    kept = sa.or_(
+        own.change.c.at >= int(older_than.timestamp()), own.change.c.seq > newest - at_least
+    )
+    first = session.scalar(sa.select(sa.func.min(column)).where(kept))
+    position = current_moment(session).position + (not postgresql)
+    # never beyond the horizon: a transaction still running may write below
+    border = position if first is None else min(first, position)
+    deleted = session.connection().execute(sa.delete(own.change).where(column < border)).rowcount
+    if deleted:
+        _set_meta(session, PRUNED, str(border))
+    return deleted
+
+
+def decode_key(session: Session, table: sa.Table, text: str) -> Key:
+    """Return the key that a trigger wrote as a JSON list, as values of the columns' types."""
+    dialect = session.connection().dialect
+    values: Sequence[Any] = json.loads(text, parse_float=Decimal)
+    columns = table.primary_key.columns
+    return tuple(_decode(dialect, c.type, v) for c, v in zip(columns, values, strict=True))
+
+
+def _decode(dialect: sa.Dialect, kind: sa.types.TypeEngine[Any], value: Any) -> Any:
+    if dialect.name == "postgresql" and isinstance(value, str):
+        value = _driver_value(kind, value)
+    elif dialect.name == "sqlite" and isinstance(value, Decimal):
+        value = float(value)
+    process = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return value if process is None else process(value)
+
+
+def _driver_value(kind: sa.types.TypeEngine[Any], value: str) -> Any:
+    """Return what psycopg gives for a value that PostgreSQL wrote into JSON as text."""
+    while isinstance(kind, sa.types.TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, sa.Uuid):
+        return UUID(value)
+    if isinstance(kind, sa.DateTime):
+        return datetime.fromisoformat(value)
+    if isinstance(kind, sa.Date):
+        return date.fromisoformat(value)
+    return time.fromisoformat(value) if isinstance(kind, sa.Time) else value
+
+
+def _since(session: Session, position: int) -> sa.ColumnElement[bool]:
+    if _is_postgresql(session):
+        return own.change.c.transaction >= position
+    return own.change.c.seq > position
+
+
+def _is_postgresql(session: Session) -> bool:
+    return _dialect(session) == "postgresql"
+
+
+def _dialect(session: Session) -> str:
+    return session.connection().dialect.name
+
+
+def _set_meta(session: Session, name: str, value: str) -> None:
+    where = own.meta.c.name == name
+    changed = session.connection().execute(sa.update(own.meta).where(where).values(value=value))
+    if changed.rowcount == 0:
+        session.execute(sa.insert(own.meta).values(name=name, value=value))

@@ -1,0 +1,122 @@
+"""Proof of a pull: what every table of a device must come to, and what need not be counted again.
+
+Counting reads every row that a device has. A table in which nothing has changed since it was
+counted is not counted again: the change feed says so, with the same care for transactions that
+commit late. After `KEEP_S` it is counted all the same, so that a fault of the feed itself shows.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.replication.checksum import table_digest
+from fieldpost_server.feed.changes import Moment, changed_tables, current_moment
+from fieldpost_server.scope.replication_plan import (
+    Plan,
+    TablePlan,
+    captured_tables,
+    deciding_tables,
+)
+
+KEEP_S = 3600
+MOST = 2_000
+"""Tables, each for one user, of which a process remembers the digest."""
+
+CHUNK_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    moment: Moment
+    counted_at: float
+    digest: Mapping[str, Any]
+
+
+class _Snapshot:
+    """What a session sees of the feed, each question asked once."""
+
+    def __init__(self, session: Session, moment: Moment) -> None:
+        self.session = session
+        self.moment = moment
+        self._changed: dict[int, set[str]] = {}
+
+    def knows(self, earlier: Moment) -> bool:
+        """Say whether nothing that happened since is forgotten, or was not seen here."""
+        return self.moment.keeps(earlier) and self.moment.sees(earlier)
+
+    def changed_since(self, earlier: Moment) -> set[str]:
+        """Return the tables in which something has changed since."""
+        position = earlier.position
+        if position not in self._changed:
+            self._changed[position] = changed_tables(self.session, position)
+        return self._changed[position]
+
+
+class Proofs:
+    """Digests that this process has counted.
+
+    Args:
+        app: whose tables they are of.
+        keep_s: for how long one is believed, in seconds.
+    """
+
+    def __init__(self, app: App, keep_s: float = KEEP_S) -> None:
+        self.keep_s = keep_s
+        self._captured = {table.name for table in captured_tables(app)}
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, _Proof] = OrderedDict()
+
+    def digests(self, session: Session, plan: Plan) -> dict[str, Mapping[str, Any]]:
+        """Return count and sum of every table in the session's snapshot."""
+        snapshot = _Snapshot(session, current_moment(session))
+        found: dict[str, Mapping[str, Any]] = {}
+        for name, entry in plan.items():
+            query = _text(session, entry)
+            proof = self._believed(query, snapshot, deciding_tables(plan, name))
+            if proof is None:
+                proof = _Proof(snapshot.moment, time.monotonic(), count(session, entry))
+            # what was believed is true of this snapshot, too: the next reader has less to look at
+            self._remember(query, replace(proof, moment=snapshot.moment))
+            found[name] = proof.digest
+        return found
+
+    def _believed(self, query: str, snapshot: "_Snapshot", deciding: set[str]) -> _Proof | None:
+        """Return what was counted before, if it holds in this snapshot."""
+        proof = self._recall(query)
+        if proof is None or time.monotonic() - proof.counted_at > self.keep_s:
+            return None
+        if deciding - self._captured or not snapshot.knows(proof.moment):
+            return None
+        return None if deciding & snapshot.changed_since(proof.moment) else proof
+
+    def _recall(self, query: str) -> _Proof | None:
+        with self._lock:
+            proof = self._known.get(query)
+            if proof is not None:
+                self._known.move_to_end(query)
+            return proof
+
+    def _remember(self, query: str, proof: _Proof) -> None:
+        with self._lock:
+            self._known[query] = proof
+            self._known.move_to_end(query)
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)
+
+
+def count(session: Session, entry: TablePlan) -> dict[str, Any]:
+    """Count one table's rows in the session's snapshot."""
+    found = session.execute(entry.select(), execution_options={"yield_per": CHUNK_ROWS})
+    return table_digest(map(entry.to_wire, found))
+
+
+def _text(session: Session, entry: TablePlan) -> str:
+    """Return what tells one query from another: its table, and its condition with all values."""
+    compiled = entry.condition.compile(dialect=session.connection().dialect)
+    return f"{entry.model.name} {compiled} {sorted(compiled.params.items())!r}"

@@ -1,0 +1,43 @@
+"""The first download: a user's rows as a SQLite database."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.replication.replica_tables import (
+    empty_image,
+    load_image,
+    read_image,
+    replica_engine,
+    replica_metadata,
+)
+from fieldpost.replication.rows import public_columns
+from fieldpost_server.scope.replication_plan import Plan
+
+CHUNK_ROWS = 2_000
+
+
+def make_image(session: Session, app: App, plan: Plan) -> tuple[bytes, dict[str, int]]:
+    """Return the image of the session's snapshot, and the number of rows of each table."""
+    counts: dict[str, int] = {}
+    with replica_engine().connect() as image:
+        load_image(image, empty_image(app))
+        for entry in plan.values():
+            counts[entry.model.name] = _copy(session, image, app, entry)
+        image.exec_driver_sql("ANALYZE")
+        image.commit()
+        return read_image(image), counts
+
+
+def _copy(session: Session, image: sa.Connection, app: App, entry: Any) -> int:
+    target = replica_metadata(app).tables[entry.model.name]
+    names = [c.name for c in public_columns(entry.model)]
+    insert = sa.insert(target)
+    count = 0
+    found = session.execute(entry.select(), execution_options={"yield_per": CHUNK_ROWS})
+    for rows in found.partitions():
+        image.execute(insert, [dict(zip(names, row, strict=True)) for row in rows])
+        count += len(rows)
+    return count

@@ -1,0 +1,290 @@
+"""Change capture: triggers that write a row for every change, whoever makes it (R45).
+
+`install` puts them on the author's tables. They see other programs' plain SQL, too, and ask
+nothing of those programs: on PostgreSQL the trigger functions run with their owner's rights.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from fieldpost.errors import Code, DefinitionError, problem
+from fieldpost_server.restore.timelines import start
+from fieldpost_server.storage import tables as own
+from fieldpost_server.storage.tables import HISTORY, PRUNED
+
+_PREFIX = "fieldpost_"
+_INSTALL_LOCK = 0x_F1E1_D905  # an arbitrary number, for PostgreSQL's advisory locks
+_COUNTED_AT = "CAST(strftime('%s', 'now') AS INTEGER)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    """A trigger, and what shows in the database that it is this one and no other.
+
+    Attributes:
+        definition: SQLite: the SQL; PostgreSQL: the function's name, which holds a digest.
+    """
+
+    table: sa.Table
+    name: str
+    definition: str
+    sql: str
+
+
+def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
+    """Create Fieldpost's own tables and the triggers on `tables`, which must exist.
+
+    May be run again at any time, also after a model changed: what is right stays untouched. A
+    table that gets new triggers is recorded as changed whole, because nobody knows what happened
+    to it before.
+
+    Returns:
+        The names of the tables that got new triggers.
+
+    Raises:
+        DefinitionError: a table has no primary key, or a binary one.
+    """
+    wanted = list(tables)
+    _check(wanted)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INSTALL_LOCK)))
+        own.metadata.create_all(connection)
+        _start_history(connection, wanted)
+        stale = uninstalled(connection, wanted)
+        right = _triggers(connection, [t for t in wanted if t not in stale])
+        _drop_all_but(connection, right)
+        for trigger in _triggers(connection, stale):
+            _run(connection, trigger.sql)
+        for table in stale:
+            _record_whole(connection, table)
+    return [table.name for table in stale]
+
+
+def uninstalled(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Table]:
+    """Return those of `tables` that lack a trigger or have one that was changed or disabled."""
+    tables = list(tables)
+    present = _present(connection)
+    wrong = {
+        trigger.table.name
+        for trigger in _triggers(connection, tables)
+        if (trigger.table.name, trigger.name, trigger.definition) not in present
+    }
+    return [table for table in tables if table.name in wrong]
+
+
+def _check(tables: Sequence[sa.Table]) -> None:
+    problems = []
+    for table in tables:
+        columns = list(table.primary_key.columns)
+        if not columns:
+            words = f"The table '{table.name}' has no primary key; give it one."
+            problems.append(problem(Code.DEFINITION, table.name, text=words))
+        elif any(isinstance(c.type, sa.LargeBinary) for c in columns):
+            words = f"The primary key of '{table.name}' is binary; use text or UUID."
+            problems.append(problem(Code.DEFINITION, table.name, text=words))
+    if problems:
+        raise DefinitionError(problems)
+
+
+def _start_history(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+    """Give the database its history id; a new one when it was restored into another server."""
+    value = connection.scalar(sa.select(own.meta.c.value).where(own.meta.c.name == HISTORY))
+    former = value or ""
+    if connection.dialect.name == "postgresql" and value is not None:
+        # transaction ids of a restored dump mean nothing to the server that it was restored into
+        newest = connection.scalar(sa.select(sa.func.max(own.change.c.transaction))) or 0
+        following = connection.scalar(
+            sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        )
+        if newest > (following or 0):
+            connection.execute(sa.delete(own.change))
+            connection.execute(sa.delete(own.meta).where(own.meta.c.name.in_([HISTORY, PRUNED])))
+            value = None
+    if value is None:
+        start(connection, tables, former)
+
+
+def _record_whole(connection: sa.Connection, table: sa.Table) -> None:
+    transaction: sa.ColumnElement[int] = sa.literal(0)
+    if connection.dialect.name == "postgresql":
+        transaction = sa.literal_column("pg_current_xact_id()::text::bigint")
+    connection.execute(
+        sa.insert(own.change).values(
+            transaction=transaction,
+            table_name=table.name,
+            key=None,
+            at=int(own.utc_now().timestamp()),
+        )
+    )
+
+
+def _triggers(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[_Trigger]:
+    if connection.dialect.name == "sqlite":
+        return [t for table in tables for t in _sqlite_triggers(connection.dialect, table)]
+    current = connection.scalar(sa.text("SELECT current_schema()"))
+    schema = _quoted(connection.dialect, current or "public")
+    return [t for table in tables for t in _postgresql_triggers(connection.dialect, table, schema)]
+
+
+def _present(connection: sa.Connection) -> set[tuple[str, str, str]]:
+    """Return table, name and definition of all triggers that are enabled."""
+    if connection.dialect.name == "sqlite":
+        sql = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        sql = """
+            SELECT c.relname, t.tgname, p.proname FROM pg_trigger t
+            JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+            WHERE t.tgenabled = 'A' AND NOT t.tgisinternal
+        """
+    return {(row[0], row[1], row[2]) for row in connection.execute(sa.text(sql))}
+
+
+def _drop_all_but(connection: sa.Connection, right: Sequence[_Trigger]) -> None:
+    """Drop our triggers that are outdated, or on tables that are no longer in the app."""
+    if connection.dialect.name == "sqlite":
+        kept = {trigger.name for trigger in right}
+        for _, name, _ in _present(connection):
+            if name.startswith(_PREFIX) and name not in kept:
+                _run(connection, f"DROP TRIGGER {_quoted(connection.dialect, name)}")
+        return
+    kept = {trigger.definition for trigger in right}
+    functions = connection.execute(
+        sa.text(
+            "SELECT n.nspname, p.proname FROM pg_proc p JOIN pg_namespace n "
+            "ON n.oid = p.pronamespace WHERE p.proname LIKE 'fieldpost_changes_%' "
+            "AND n.nspname = current_schema()"
+        )
+    ).all()
+    for schema, name in functions:
+        if name not in kept:
+            place = _quoted(connection.dialect, schema)
+            _run(connection, f"DROP FUNCTION {place}.{name}() CASCADE")
+
+
+def _run(connection: sa.Connection, sql: str) -> None:
+    """Run SQL as it stands: names may hold what drivers and `text()` take for parameters."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql)
+    finally:
+        cursor.close()
+
+
+def _quoted(dialect: sa.Dialect, name: str) -> str:
+    """Quote a name for `_run`: SQLAlchemy doubles percent signs for psycopg's parameters."""
+    quoted = dialect.identifier_preparer.quote(name)
+    return quoted.replace("%%", "%") if dialect.name == "postgresql" else quoted
+
+
+def _quoted_table(dialect: sa.Dialect, table: sa.Table) -> str:
+    names = (table.schema, table.name) if table.schema else (table.name,)
+    return ".".join(_quoted(dialect, name) for name in names)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _postgresql_triggers(dialect: sa.Dialect, table: sa.Table, schema: str) -> Iterator[_Trigger]:
+    """Yield triggers for each statement: one insert of all its keys, however many rows.
+
+    ENABLE ALWAYS makes them work for rows that logical replication brings, too.
+    """
+    columns = ", ".join(f"r.{_quoted(dialect, c.name)}" for c in table.primary_key.columns)
+    keys = f"SELECT json_build_array({columns})::text FROM"
+    on = _quoted_table(dialect, table)
+    for event, (rows, referencing) in _POSTGRESQL_EVENTS.items():
+        body = _POSTGRESQL_BODY.format(
+            schema=schema, table=_literal(table.name), rows=rows.format(keys=keys)
+        )
+        name = f"{_PREFIX}{event.lower()}"
+        function = f"{_PREFIX}changes_{_digest(on + event + body)}"
+        sql = _POSTGRESQL_SQL.format(
+            function=f"{schema}.{function}",
+            body=_literal(body),
+            name=name,
+            event=event,
+            on=on,
+            referencing=referencing,
+        )
+        yield _Trigger(table, name, function, sql)
+
+
+_POSTGRESQL_EVENTS = {
+    "INSERT": ("{keys} new_rows r", "REFERENCING NEW TABLE AS new_rows"),
+    "DELETE": ("{keys} old_rows r", "REFERENCING OLD TABLE AS old_rows"),
+    "UPDATE": (
+        "{keys} old_rows r UNION {keys} new_rows r",
+        "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+    ),
+    "TRUNCATE": ("SELECT NULL::text", ""),
+}
+_POSTGRESQL_BODY = """
+BEGIN
+  INSERT INTO {schema}.fieldpost_change (transaction, table_name, key, at)
+  SELECT pg_current_xact_id()::text::bigint, {table}, changed.key,
+    extract(epoch FROM clock_timestamp())::bigint
+  FROM ({rows}) AS changed (key);
+  RETURN NULL;
+END
+"""
+_POSTGRESQL_SQL = """
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS {body};
+CREATE TRIGGER {name} AFTER {event} ON {on} {referencing} FOR EACH STATEMENT
+  EXECUTE FUNCTION {function}();
+ALTER TABLE {on} ENABLE ALWAYS TRIGGER {name};
+"""
+
+
+def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[_Trigger]:
+    on = _quoted_table(dialect, table)
+    columns = [_quoted(dialect, c.name) for c in table.primary_key.columns]
+
+    def record(row: str, where: str = "") -> str:
+        key = ", ".join(f"{row}.{c}" for c in columns)
+        return (
+            "INSERT INTO fieldpost_change (table_name, key, at) "
+            f"SELECT {_literal(table.name)}, json_array({key}), {_COUNTED_AT}{where};"
+        )
+
+    moved = " OR ".join(f"OLD.{c} IS NOT NEW.{c}" for c in columns)
+    bodies = {
+        "AFTER INSERT": record("NEW"),
+        "AFTER UPDATE": record("NEW") + " " + record("OLD", f" WHERE {moved}"),
+        "AFTER DELETE": record("OLD"),
+    }
+    # INSERT OR REPLACE deletes the rows in its way without any DELETE trigger: note them before
+    for number, unique in enumerate(_unique_columns(dialect, table)):
+        same = " AND ".join(f"r.{c} = NEW.{c}" for c in unique)
+        replaced = record("r", f" FROM {on} AS r WHERE {same}")
+        bodies[f"BEFORE INSERT {number}"] = replaced
+        bodies[f"BEFORE UPDATE {number}"] = replaced
+    for event, body in bodies.items():
+        when = " ".join(event.split()[:2])
+        name = f"{_PREFIX}{_digest(table.name + event)}"
+        sql = f"CREATE TRIGGER {name} {when} ON {on} BEGIN {body} END"
+        yield _Trigger(table, name, sql, sql)
+
+
+def _unique_columns(dialect: sa.Dialect, table: sa.Table) -> list[list[str]]:
+    """Return the quoted columns of each unique constraint and index beside the primary key."""
+    found = [
+        [_quoted(dialect, c.name) for c in constraint.columns]
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
+    ]
+    found += [
+        [_quoted(dialect, c.name) for c in index.columns]
+        for index in table.indexes
+        if index.unique and len(index.columns) == len(index.expressions)
+    ]
+    return sorted(found)

@@ -1,0 +1,1 @@
+"""Around every request: who asks, what is refused, what every answer carries."""

@@ -1,0 +1,116 @@
+"""ASGI middleware that knows who asks, and gives field workers the shell."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fieldpost.app import App
+from fieldpost.users import User
+from fieldpost.web.framework.requests import USER
+from fieldpost.wire.protocol import SHELL_HEADER
+from fieldpost_server.accounts.sessions import COOKIE, find_session, touch_session
+from fieldpost_server.http.answers import signed_out
+from fieldpost_server.scope.page_settings import offline_pages_for
+from fieldpost_server.settings import Settings
+from fieldpost_server.storage.database import Database
+
+TOKEN = "fieldpost.token"  # noqa: S105 - the name of a key, not a secret
+"""Key of the session's token in an ASGI scope."""
+
+_PUBLIC = (
+    "/assets/",
+    "/sign-in",
+    "/sign-out",
+    "/sw.js",
+    "/manifest.webmanifest",
+    "/health",
+    "/shell",
+    "/favicon.ico",
+)
+_API = ("/sync/", "/attachments/")
+
+
+class Authentication:
+    """Puts the user into the scope; sends everybody else to the sign-in page.
+
+    Field workers get the shell for every navigation: it takes the page from Python on the device.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        application: App,
+        database: Database,
+        settings: Settings,
+        shell: Callable[[], str],
+    ) -> None:
+        self.app = app
+        self.application = application
+        self.database = database
+        self.settings = settings
+        self.shell = shell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on with its user, or answer it here."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        scope[TOKEN] = token
+        if scope["path"].startswith(_PUBLIC):
+            await self.app(scope, receive, send)
+            return
+        user, offline = await run_in_threadpool(
+            self._look_up, token, navigates=_is_navigation(scope, headers)
+        )
+        if user is not None:
+            scope[USER] = user
+        if user is None:
+            await self._send_away(scope, receive, send)
+        elif offline:
+            await HTMLResponse(self.shell())(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _look_up(self, token: str, *, navigates: bool) -> tuple[User | None, bool]:
+        """Return who asks, and whether a navigation of hers gets the shell."""
+        if not token:
+            return None, False
+        with self.database.read_session() as session:
+            found = find_session(session, token, self.settings)
+            if found is None:
+                return None, False
+            offline = (
+                navigates
+                and found.user.is_field_worker
+                and bool(offline_pages_for(session, self.application, found.user))
+            )
+        if found.stale:
+            self.database.write(lambda writing: _touch(writing, token))
+        return found.user, offline
+
+    async def _send_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if scope["path"].startswith(_API) or headers.get(SHELL_HEADER):
+            await signed_out()(scope, receive, send)
+            return
+        wanted = scope["path"] if scope["method"] == "GET" else "/"
+        where = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted)}"
+        await RedirectResponse(where, 303)(scope, receive, send)
+
+
+def _touch(session: Session, token: str) -> None:
+    touch_session(session, token)
+
+
+def _is_navigation(scope: Scope, headers: Headers) -> bool:
+    if scope["method"] != "GET" or headers.get(SHELL_HEADER) or scope["path"].startswith(_API):
+        return False
+    return "text/html" in headers.get("accept", "")

@@ -1,0 +1,1 @@
+"""The inbox: every envelope is applied exactly once, or kept with what is wrong."""

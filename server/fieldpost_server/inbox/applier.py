@@ -1,0 +1,195 @@
+"""The judge: what an envelope comes to within a transaction, and what is written of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.errors import Code, problem
+from fieldpost.odp.lineage.drift import explained
+from fieldpost.odp.replay.replay import replay
+from fieldpost.odp.replay.result import Result
+from fieldpost.users import User
+from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
+from fieldpost_server.accounts.users import find_user
+from fieldpost_server.inbox.dependencies import (
+    in_the_way,
+    is_hopeless,
+    owner_of_keys,
+    refused_repair,
+    refused_void,
+    rows_of,
+    settle,
+)
+from fieldpost_server.inbox.ledger import ServerKeys, TemporaryTaken, keep_envelope
+from fieldpost_server.restore.rebase import Reading, reading_of
+from fieldpost_server.restore.timelines import present_history
+from fieldpost_server.signing.signer import Signer
+from fieldpost_server.storage import tables
+
+
+class Refused(Exception):
+    """An envelope cannot be applied; the transaction is to be rolled back."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        self.receipt = receipt
+
+
+class Judge:
+    """Applies envelopes to a session, whose transaction belongs to the caller.
+
+    Args:
+        app: the app that they belong to.
+        has_attachment: says whether an attachment has arrived whole.
+        app_version: of the app's code as it is shipped.
+        signer: signs what is kept.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        has_attachment: Callable[[Session, str], bool],
+        app_version: str,
+        signer: Signer,
+    ) -> None:
+        self.app = app
+        self.has_attachment = has_attachment
+        self.app_version = app_version
+        self.signer = signer
+
+    def rehearse(self, session: Session, text: str, user: User) -> Receipt:
+        """Say what an envelope would come to now; the caller takes everything back.
+
+        That it was decided before is left out of account.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        envelope = read_envelope(text)
+        if envelope.voids is not None:
+            refused = refused_void(session, envelope, user)
+            return receipt_of(envelope, refused or Result(Outcome.ACCEPTED))
+        if waits := in_the_way(session, envelope) or self.missing(session, envelope):
+            return receipt_of(envelope, waits)
+        try:
+            superseded = self._superseded(session, envelope, user)
+        except Refused as refusal:
+            return refusal.receipt
+        keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
+        read = reading_of(session, self.app, envelope, present_history(session))
+        result = read.judged(_replayed(read.envelope, session, self.app, user, keys))
+        return self._judged(session, envelope, result)
+
+    def apply(
+        self,
+        session: Session,
+        envelope: Envelope,
+        user: User,
+        read: Reading,
+        *,
+        gap: bool = False,
+        is_new: bool = True,
+    ) -> Receipt:
+        """Replay an envelope and keep it with its receipt.
+
+        Args:
+            session, envelope, user: where, what, and whose rights count.
+            read: how it is to be read now.
+            gap: its predecessor has not arrived.
+            is_new: it is not kept as waiting.
+
+        Raises:
+            Refused: it cannot be applied.
+        """
+        superseded = self._superseded(session, envelope, user)
+        keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
+        author = _author(session, superseded, user)
+        result = read.judged(_replayed(read.envelope, session, self.app, user, keys, author))
+        receipt = self._judged(session, envelope, result)
+        if not receipt.is_applied:
+            if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
+                # it was made on top of work that has not arrived: judge it when that is there
+                waits = problem(Code.PREDECESSOR_MISSING)
+                receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
+            raise Refused(receipt)
+        if envelope.supersedes:
+            digests = {i: row.digest for i, row in superseded.items()}
+            settle(
+                session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
+            )
+        signed = self.signer.signed(receipt)
+        try:
+            return keep_envelope(session, envelope, signed, is_new=is_new, owner=keys.device)
+        except TemporaryTaken:
+            taken = Result(Outcome.INVALID, (problem(Code.TEMPORARY_TAKEN),))
+            raise Refused(receipt_of(envelope, taken)) from None
+
+    def void(self, session: Session, envelope: Envelope, user: User) -> Receipt:
+        """Discard what an envelope voids; raises `Refused`."""
+        assert envelope.voids is not None
+        if refused := refused_void(session, envelope, user):
+            raise Refused(receipt_of(envelope, refused))
+        settle(session, {envelope.voids.id: envelope.voids.digest}, DISCARDED, envelope)
+        receipt = self.signer.signed(receipt_of(envelope, Result(Outcome.ACCEPTED)))
+        return keep_envelope(session, envelope, receipt, is_new=True)
+
+    def missing(self, session: Session, envelope: Envelope) -> Result | None:
+        """Return that it waits, where attachments have not arrived."""
+        missing = [a for a in envelope.attachments if not self.has_attachment(session, a)]
+        if not missing:
+            return None
+        waits = problem(Code.ATTACHMENT_MISSING, count=len(missing), detail={"missing": missing})
+        return Result(Outcome.WAITING, (waits,))
+
+    def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
+        if not envelope.supersedes:
+            return {}
+        rows = rows_of(session, envelope.supersedes, lock=True)
+        if refused := refused_repair(envelope, rows, user):
+            raise Refused(receipt_of(envelope, refused))
+        return rows
+
+    def _judged(self, session: Session, envelope: Envelope, result: Result) -> Receipt:
+        """Return the receipt, in which words say so where it is not the envelope's fault alone."""
+        if result.outcome is Outcome.WAITING and is_hopeless(session, envelope):
+            result = Result(Outcome.INVALID, (problem(Code.DEPENDS_ON_DISCARDED),))
+        outcome, problems = explained(result.outcome, result.problems, envelope, self.app_version)
+        return receipt_of(envelope, replace(result, outcome=outcome, problems=problems))
+
+
+def _author(session: Session, superseded: Mapping[str, Any], user: User) -> User | None:
+    """Return whose work a repair brings, where somebody else does it."""
+    names = {row.user for row in superseded.values()} - {user.name}
+    return find_user(session, names.pop()) if len(names) == 1 else None
+
+
+def _replayed(
+    envelope: Envelope,
+    session: Session,
+    app: App,
+    user: User,
+    keys: ServerKeys,
+    author: User | None = None,
+) -> Result:
+    """Replay; what no database can take is the envelope's fault, not the server's trouble."""
+    try:
+        return replay(envelope, session, app, user, keys, author)
+    except (StatementError, OverflowError) as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+            raise
+        cause = str(error).splitlines()[0][:200]
+        return Result(Outcome.INVALID, (problem(Code.REPLAY_FAILED, cause=cause),))
+
+
+def now() -> str:
+    """Return this moment as receipts and envelopes tell it."""
+    return tables.utc_now().isoformat(timespec="milliseconds")
+
+
+def receipt_of(envelope: Envelope, result: Result) -> Receipt:
+    """Return the receipt that tells a result now."""
+    return result.receipt(envelope, now())

@@ -1,0 +1,1 @@
+"""Pages that only the server has: signing in, the designer, supervision, errors."""

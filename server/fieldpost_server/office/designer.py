@@ -1,0 +1,106 @@
+"""The Project Designer: which pages are offline, and who has which role."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from fieldpost.errors import Code, FieldpostError, Forbidden, Problem, problem
+from fieldpost.users import User
+from fieldpost.web.framework.requests import USER
+from fieldpost_server.accounts.users import give_role, list_users, seats_taken, take_role
+from fieldpost_server.home import ServerHome
+from fieldpost_server.http.answers import status_of
+from fieldpost_server.log import log
+from fieldpost_server.office.pages import server_page
+from fieldpost_server.scope.page_settings import offline_pages, set_offline
+from fieldpost_server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Designer:
+    """The routes below ``/designer``, for the role `Admin`."""
+
+    home: ServerHome
+    settings: Settings
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/designer", self.show),
+            Route("/designer/pages/{page}", self.change_page, methods=["POST"]),
+            Route("/designer/users/{user}", self.change_role, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Show pages, users and seats."""
+        admin = _admin(request)
+        done = "Saved" if request.query_params.get("done") == "saved" else ""
+        return await run_in_threadpool(self._page, admin, None, 200, done)
+
+    async def change_page(self, request: Request) -> Response:
+        """Mark a page offline, or take the mark away."""
+        admin, name = _admin(request), request.path_params["page"]
+        async with request.form(max_files=0, max_fields=10) as form:
+            offline = form.get("offline") == "true"
+        app = self.home.app
+        return await self._change(
+            admin,
+            lambda session: set_offline(session, app, name, offline=offline),
+            f"page {name} offline={offline}",
+        )
+
+    async def change_role(self, request: Request) -> Response:
+        """Give a user a role, or take it."""
+        admin, name = _admin(request), request.path_params["user"]
+        async with request.form(max_files=0, max_fields=10) as form:
+            role, give = str(form.get("role", "")), form.get("give") == "true"
+        known, seats = self.home.app.roles, self.settings.seats
+
+        def work(session: Session) -> None:
+            if give:
+                give_role(session, name, role, known_roles=known, seats=seats)
+            else:
+                take_role(session, name, role)
+
+        return await self._change(admin, work, f"user {name} {role}={give}")
+
+    async def _change(self, admin: User, work: Callable[[Session], None], what: str) -> Response:
+        try:
+            await run_in_threadpool(self.home.database.write, work)
+        except FieldpostError as error:
+            status = status_of(error)
+            return await run_in_threadpool(self._page, admin, error.problems[0], status, "")
+        log("designer", by=admin.name, change=what)
+        return RedirectResponse("/designer?done=saved", 303)
+
+    def _page(self, admin: User, fault: Problem | None, status: int, done: str) -> Response:
+        app = self.home.app
+        with self.home.session() as session:
+            marked = offline_pages(session, app)
+            users = list_users(session)
+            taken = seats_taken(session)
+        pages = [(page, page.name in marked) for page in app.pages.values()]
+        return server_page(
+            self.home,
+            admin,
+            "designer.html",
+            status,
+            pages=pages,
+            users=users,
+            seats=self.settings.seats,
+            seats_taken=taken,
+            problem=fault,
+            done=done,
+        )
+
+
+def _admin(request: Request) -> User:
+    user: User = request.scope[USER]
+    if not user.is_admin:
+        raise Forbidden([problem(Code.FORBIDDEN)])
+    return user

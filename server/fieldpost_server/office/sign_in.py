@@ -1,0 +1,109 @@
+"""Signing in and out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from fieldpost.errors import Code, Problem, problem
+from fieldpost.users import User
+from fieldpost.wire.protocol import SHELL_HEADER
+from fieldpost_server.accounts.sessions import delete_cookie, end_session, set_cookie, start_session
+from fieldpost_server.accounts.throttle import forget_failures, record_failure, seconds_to_wait
+from fieldpost_server.accounts.users import check_password
+from fieldpost_server.home import ServerHome
+from fieldpost_server.http.authentication import TOKEN
+from fieldpost_server.log import log
+from fieldpost_server.office.pages import server_page
+from fieldpost_server.settings import Settings
+
+DEMO_ACCOUNTS = ("worker1", "worker2", "office", "admin")
+MAX_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The routes ``/sign-in`` and ``/sign-out``."""
+
+    home: ServerHome
+    settings: Settings
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/sign-in", self.show, methods=["GET"]),
+            Route("/sign-in", self.sign_in, methods=["POST"]),
+            Route("/sign-out", self.sign_out, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Show the sign-in page."""
+        return self._page(request.query_params.get("next", ""))
+
+    async def sign_in(self, request: Request) -> Response:
+        """Check name and password, and start a session."""
+        async with request.form(max_files=0, max_fields=10) as form:
+            name = str(form.get("name", ""))[:MAX_CHARACTERS].strip()
+            password = str(form.get("password", ""))
+            wanted = str(form.get("next", ""))
+        address = request.client.host if request.client else ""
+        token, fault = await run_in_threadpool(self._checked, name, password, address)
+        if fault is not None:
+            status = 429 if fault.code is Code.SIGN_IN_THROTTLED else 422
+            return self._page(wanted, name, fault, status)
+        answer: Response = RedirectResponse(_own_address(wanted), 303)
+        if request.headers.get(SHELL_HEADER):
+            answer = Response(status_code=204)
+        set_cookie(answer, token, self.settings, secure=self._is_secure(request))
+        return answer
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session on the server."""
+        token = request.scope.get(TOKEN, "")
+        await run_in_threadpool(
+            self.home.database.write, lambda session: end_session(session, token)
+        )
+        answer = RedirectResponse("/sign-in", 303)
+        answer.headers["Clear-Site-Data"] = '"cache"'
+        delete_cookie(answer, secure=self._is_secure(request))
+        return answer
+
+    def _is_secure(self, request: Request) -> bool:
+        # a proxy may take the encryption off: then the public address says it
+        return request.url.scheme == "https" or self.settings.origin.startswith("https:")
+
+    def _checked(self, name: str, password: str, address: str) -> tuple[str, Problem | None]:
+        database = self.home.database
+        with database.read_session() as session:
+            wait = seconds_to_wait(session, name, address)
+        if wait:
+            return "", problem(Code.SIGN_IN_THROTTLED, seconds=wait)
+
+        def work(session: Session) -> str:
+            user = check_password(session, name, password)
+            if user is None:
+                record_failure(session, name, address)
+                return ""
+            forget_failures(session, name, address)
+            return start_session(session, user)
+
+        token = database.write(work)
+        log("signed in" if token else "sign-in refused", user=name, address=address)
+        return token, None if token else problem(Code.SIGN_IN_FAILED)
+
+    def _page(
+        self, wanted: str, name: str = "", fault: Problem | None = None, status: int = 200
+    ) -> Response:
+        values: dict[str, Any] = {"next": wanted, "name": name, "problem": fault}
+        accounts = DEMO_ACCOUNTS if self.settings.demo else ()
+        return server_page(self.home, User(""), "sign_in.html", status, accounts=accounts, **values)
+
+
+def _own_address(wanted: str) -> str:
+    """Return where to go after signing in: an address of this server, whatever was asked for."""
+    is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_own and wanted.isprintable() else "/"

@@ -1,0 +1,146 @@
+"""The pages of supervisors: all envelopes, with what became of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fieldpost.errors import Code, Forbidden, problem
+from fieldpost.web.framework.requests import PageRequest, endpoint
+from fieldpost.web.framework.templates import DONE_WORDS
+from fieldpost.web.lists.list_pages import search_words
+from fieldpost.web.repair.envelope_page import OUTCOMES, entry_page
+from fieldpost_server.home import ServerHome
+from fieldpost_server.inbox.audit_trail import is_open, state_of
+from fieldpost_server.inbox.dependencies import envelopes_query, is_done
+from fieldpost_server.office.pages import server_page
+from fieldpost_server.storage import tables
+
+PAGE_ROWS = 50
+_ENVELOPE = tables.envelope
+_SEARCHED = (_ENVELOPE.c.user, _ENVELOPE.c.device, _ENVELOPE.c.id, _ENVELOPE.c.page)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One envelope of the list."""
+
+    row: Any
+    page: str
+    outcome: str
+    state: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the list is asked for.
+
+    Attributes:
+        show: 'attention' or 'all'.
+        search: words that must all occur in user, device, id or page.
+        before: the last line of the page before: moment of arrival and id.
+    """
+
+    show: str = "attention"
+    search: str = ""
+    before: tuple[datetime, str] | None = None
+
+
+def supervision_routes(home: ServerHome) -> list[Route]:
+    """Return the routes below ``/envelopes``."""
+
+    def shown_list(asked: PageRequest) -> Response:
+        return _list(asked, home)
+
+    return [
+        Route("/envelopes", endpoint(home, shown_list)),
+        Route("/envelopes/{envelope}", endpoint(home, _entry)),
+    ]
+
+
+def _entry(asked: PageRequest) -> Response:
+    _check(asked)
+    return entry_page(asked)
+
+
+def _check(asked: PageRequest) -> None:
+    if not asked.user.is_supervisor:
+        raise Forbidden([problem(Code.FORBIDDEN)])
+
+
+def _list(asked: PageRequest, home: ServerHome) -> Response:
+    _check(asked)
+    wanted = _wanted(asked)
+    with home.session() as session:
+        rows = listed(session, wanted, PAGE_ROWS + 1)
+        count = open_count(session)
+    lines = list(_lines(home, rows[:PAGE_ROWS]))
+    return server_page(
+        home,
+        asked.user,
+        "envelopes.html",
+        lines=lines,
+        wanted=wanted,
+        count=count,
+        newest=_address(wanted) if wanted.before else "",
+        older=_address(wanted, lines[-1].row) if len(rows) > PAGE_ROWS else "",
+        done=DONE_WORDS.get(asked.query.get("done", ""), ""),
+    )
+
+
+def listed(session: Session, wanted: Wanted, limit: int) -> list[Any]:
+    """Return envelopes in the order in which they arrived, the newest first."""
+    query = envelopes_query()
+    if wanted.show == "attention":
+        query = query.where(sa.not_(is_done()))
+    for word in wanted.search.split()[:8]:
+        found = (sa.func.lower(c).contains(word.lower(), autoescape=True) for c in _SEARCHED)
+        query = query.where(sa.or_(*found))
+    if wanted.before is not None:
+        moment, identity = wanted.before
+        arrived = _ENVELOPE.c.received_at
+        same = sa.and_(arrived == moment, _ENVELOPE.c.id < identity)
+        query = query.where(sa.or_(arrived < moment, same))
+    query = query.order_by(_ENVELOPE.c.received_at.desc(), _ENVELOPE.c.id.desc())
+    return list(session.execute(query.limit(limit)))
+
+
+def open_count(session: Session) -> int:
+    """Return how many envelopes need somebody."""
+    query = envelopes_query().where(sa.not_(is_done())).with_only_columns(sa.func.count())
+    return session.scalar(query) or 0
+
+
+def _lines(home: ServerHome, rows: list[Any]) -> Iterator[Line]:
+    for row in rows:
+        page = home.app.present_page(row.page)
+        words, state = OUTCOMES[state_of(row)]
+        yield Line(row, page.title if page else row.page, words, state, is_open(row))
+
+
+def _wanted(asked: PageRequest) -> Wanted:
+    show = "all" if asked.query.get("show") == "all" else "attention"
+    return Wanted(show, search_words(asked.query.get("q", "")), _before(asked.query))
+
+
+def _before(query: Any) -> tuple[datetime, str] | None:
+    moment, _, identity = query.get("before", "").partition(" ")
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (found, search_words(identity)) if found.tzinfo and identity else None
+
+
+def _address(wanted: Wanted, last: Any = None) -> str:
+    asked = {"show": wanted.show, "q": wanted.search}
+    if last is not None:
+        asked["before"] = f"{last.received_at.isoformat()} {last.id}"
+    return f"/envelopes?{urlencode({n: v for n, v in asked.items() if v})}"

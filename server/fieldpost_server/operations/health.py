@@ -1,0 +1,53 @@
+"""Whether everything that the server needs is there."""
+
+import tempfile
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from fieldpost import __version__
+from fieldpost.errors import FieldpostError
+from fieldpost_server.feed.horizon import oldest_writer
+from fieldpost_server.feed.triggers import uninstalled
+from fieldpost_server.home import ServerHome
+from fieldpost_server.scope.replication_plan import captured_tables
+from fieldpost_server.settings import Settings
+
+
+def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
+    """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
+    every = ("database", "triggers", "horizon", "signing", "attachments")
+    checks = dict.fromkeys(every, "ok")
+    try:
+        with home.session() as session:
+            holder = oldest_writer(session)
+            missing = uninstalled(session.connection(), captured_tables(home.app))
+    except SQLAlchemyError as error:
+        checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
+        missing, holder = [], None
+    if missing:
+        names = ", ".join(table.name for table in missing)
+        checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
+    if holder is not None and holder.age_s > settings.stalled_after_s:
+        checks["horizon"] = (
+            f"a transaction has been running for {holder.age_s:.0f} s and holds back the change "
+            f"feed: {holder}; pulls grow until it ends"
+        )
+    checks["signing"] = _signing(home)
+    try:
+        with tempfile.TemporaryFile(dir=settings.attachments):
+            pass
+    except OSError as error:
+        checks["attachments"] = f"the folder cannot be written: {error}"
+    ok = all(words == "ok" for words in checks.values())
+    return {"ok": ok, "version": __version__, "checks": checks}
+
+
+def _signing(home: ServerHome) -> str:
+    try:
+        home.inbox.signer.ready()
+    except FieldpostError as error:
+        return str(error)
+    except SQLAlchemyError:
+        return "receipts cannot be signed: run 'fieldpost db install'"
+    return "ok"

@@ -1,0 +1,65 @@
+"""Housekeeping: what has ended or grown old goes, while the server runs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from logging import ERROR
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from fieldpost_server.accounts.sessions import delete_expired
+from fieldpost_server.accounts.throttle import delete_old
+from fieldpost_server.feed.changes import prune_changes
+from fieldpost_server.feed.horizon import HorizonWatch
+from fieldpost_server.home import ServerHome
+from fieldpost_server.log import log
+from fieldpost_server.settings import HOUR_S, Settings
+from fieldpost_server.storage.tables import utc_now
+
+EVERY_S = 6 * HOUR_S
+WATCH_EVERY_S = 60
+
+
+def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
+    """Delete old changes, ended sessions and abandoned uploads; returns how many."""
+    oldest = utc_now() - timedelta(days=settings.keep_changes_days)
+
+    def work(session: Session) -> dict[str, int]:
+        delete_old(session)
+        return {
+            "sessions": delete_expired(session, settings),
+            "changes": prune_changes(session, older_than=oldest),
+        }
+
+    return {**home.database.write(work), "uploads": home.store.delete_abandoned(oldest)}
+
+
+@asynccontextmanager
+async def housekeeping(home: ServerHome, settings: Settings) -> AsyncIterator[None]:
+    """Tidy now and every few hours, and watch the change feed, while the block runs."""
+    watch = HorizonWatch(home.database, settings.stalled_after_s)
+    tasks = [
+        asyncio.create_task(_repeat(EVERY_S, partial(tidy, home, settings))),
+        asyncio.create_task(_repeat(WATCH_EVERY_S, watch.look)),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _repeat(seconds: float, work: Callable[[], object]) -> None:
+    while True:
+        try:
+            await run_in_threadpool(work)
+        except Exception as error:  # noqa: BLE001 - housekeeping tries again, it stops nothing
+            log("housekeeping failed", level=ERROR, error=error)
+        await asyncio.sleep(seconds)

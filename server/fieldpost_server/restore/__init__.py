@@ -1,0 +1,1 @@
+"""A database that was put back: its timelines, what devices lost, how older envelopes are read."""

@@ -1,0 +1,118 @@
+"""What devices say that this database has forgotten, with the receipts that it signed then."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging import WARNING
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.odp.repair.remapped_keys import LostKeys, history_of
+from fieldpost.text.jsontext import parse
+from fieldpost.wire.protocol import MAX_REPORTED
+from fieldpost.wire.receipts import APPLIED, Outcome, Receipt, receipt_from_json
+from fieldpost_server.log import log
+from fieldpost_server.restore.timelines import history_at, put_back
+from fieldpost_server.signing.receipt_audit import ReceiptAudit
+from fieldpost_server.storage import tables
+
+_ENVELOPE, _LOST = tables.envelope, tables.lost_key
+_KEPT = APPLIED | {Outcome.CONFLICT, Outcome.INVALID}
+"""What a receipt says of an envelope that was kept in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a device says.
+
+    Attributes:
+        base: cursor of the data that it had when it found out; may be empty.
+        receipts: texts, as the server signed them.
+    """
+
+    base: str
+    receipts: Sequence[str]
+
+
+def report_of(data: Mapping[str, Any]) -> Report | None:
+    """Read a device's report from its call; None where there is none.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    receipts, base = data.get("forgotten", []), data.get("base", "")
+    if not isinstance(receipts, list) or len(receipts) > MAX_REPORTED:
+        raise ValueError(f"'forgotten' must be a list of at most {MAX_REPORTED} receipts")
+    if not all(isinstance(each, str) for each in receipts):
+        raise ValueError("'forgotten' must hold receipts as texts")
+    if not isinstance(base, str) or len(base) > 100 or not base.isascii():
+        raise ValueError("'base' must be a cursor")
+    return Report(base, receipts) if receipts else None
+
+
+def take_report(session: Session, app: App, device: str, report: Report) -> None:
+    """Keep what a device says; whatever the server has not signed, or does have, counts nothing."""
+    genuine = list(_genuine(session, device, report.receipts))
+    here = set(_here(session, [each.envelope for each in genuine]))
+    lost = [each for each in genuine if each.envelope not in here]
+    if lost:
+        all_tables = [model.table for model in app.models.values()]
+        put_back(session, max(_moment(receipt) for receipt in lost), all_tables)
+        log("database was put back", level=WARNING, device=device, forgotten=len(lost))
+    _keep(session, device, report.base, lost)
+
+
+def lost_keys(session: Session, device: str, history: str) -> tuple[LostKeys, set[tuple[str, int]]]:
+    """Return a device's lost keys of a history, and those that stood for more than one row."""
+    query = sa.select(_LOST.c.model, _LOST.c.real, _LOST.c.temporary)
+    rows = session.execute(query.where(_LOST.c.device == device, _LOST.c.history == history))
+    found: dict[tuple[str, int], int] = {}
+    doubtful = set[tuple[str, int]]()
+    for model, real, temporary in rows:
+        if found.setdefault((model, real), temporary) != temporary:
+            doubtful.add((model, real))
+    return {name: key for name, key in found.items() if name not in doubtful}, doubtful
+
+
+def _genuine(session: Session, device: str, texts: Sequence[str]) -> Iterator[Receipt]:
+    audit = ReceiptAudit(session)
+    for text in texts:
+        try:
+            data = parse(text)
+            receipt = receipt_from_json(data)
+            _moment(receipt)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            log("reported receipt ignored", device=device, why="it cannot be read")
+            continue
+        verdict = audit.judge(data)
+        if verdict.words:
+            log("reported receipt ignored", device=device, why=verdict.words)
+        elif receipt.device != device or receipt.outcome not in _KEPT:
+            log("reported receipt ignored", device=device, why="it proves nothing of this device")
+        else:
+            yield receipt
+
+
+def _here(session: Session, ids: Sequence[str]) -> Iterator[str]:
+    yield from session.scalars(sa.select(_ENVELOPE.c.id).where(_ENVELOPE.c.id.in_(ids)))
+
+
+def _moment(receipt: Receipt) -> datetime:
+    return datetime.fromisoformat(receipt.received_at).astimezone(UTC)
+
+
+def _keep(session: Session, device: str, base: str, lost: Sequence[Receipt]) -> None:
+    rows = set[tuple[Any, ...]]()
+    for receipt in lost:
+        history = history_of(base) or history_at(session, _moment(receipt))
+        rows.update((device, history, k.model, k.real, k.temporary) for k in receipt.keys)
+    if rows:
+        known = session.execute(sa.select(_LOST).where(_LOST.c.device == device))
+        rows -= {tuple(row) for row in known}
+    if rows:
+        names = [column.name for column in _LOST.c]
+        ordered = sorted(rows, key=repr)
+        session.execute(sa.insert(_LOST), [dict(zip(names, r, strict=True)) for r in ordered])

@@ -1,0 +1,95 @@
+"""How an envelope is to be read that was made in another history than the present one.
+
+Keys that its device has reported as lost stand for their rows again. Other counted keys may belong
+to rows that were made since the database was put back: such a one is a conflict, whatever its
+values are, for nobody but the worker knows whether it is the row that she means.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.errors import Code, Problem, problem
+from fieldpost.odp.repair.remapped_keys import history_of, named_keys, renumbered
+from fieldpost.odp.replay.result import Result
+from fieldpost.wire.envelope import Envelope
+from fieldpost.wire.receipts import APPLIED, Outcome
+from fieldpost_server.inbox.ledger import is_web
+from fieldpost_server.restore.high_water_marks import young_keys
+from fieldpost_server.restore.loss_reports import lost_keys
+from fieldpost_server.restore.timelines import borders_since, present_history
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An envelope as it is to be replayed now.
+
+    Attributes:
+        envelope: with temporary keys in the place of lost ones.
+        doubts: conflicts with rows that may be others than the envelope means.
+    """
+
+    envelope: Envelope
+    doubts: tuple[Problem, ...] = ()
+
+    def judged(self, result: Result) -> Result:
+        """Return what a replay has come to, with the doubts; what waits is not judged yet."""
+        if not self.doubts or result.outcome in (Outcome.WAITING, Outcome.FORBIDDEN):
+            return result
+        problems = () if result.outcome in APPLIED else result.problems
+        return Result(Outcome.CONFLICT, (*self.doubts, *problems))
+
+
+def is_current(envelope: Envelope, history: str) -> bool:
+    """Say whether an envelope was made in the present history, or names none."""
+    return not history or not envelope.base or envelope.base.startswith(f"f1.{history}.")
+
+
+def reading_of(session: Session, app: App, envelope: Envelope, history: str) -> Reading:
+    """Return how an envelope is to be read; `history` is the present one."""
+    if is_current(envelope, history) or is_web(envelope.device):
+        return Reading(envelope)
+    former = history_of(envelope.base)
+    if not former:
+        return Reading(envelope)
+    lost, doubtful = lost_keys(session, envelope.device, former)
+    read = renumbered(app, envelope, lost)
+    return Reading(read, tuple(_doubts(session, app, read, former, doubtful)))
+
+
+def in_present_numbers(
+    session: Session, app: App, envelopes: Iterable[Envelope]
+) -> Iterator[Envelope]:
+    """Yield envelopes with temporary keys for lost ones, for people who look at them."""
+    history = present_history(session)
+    for envelope in envelopes:
+        yield _renumbered(session, app, envelope, history)
+
+
+def _renumbered(session: Session, app: App, envelope: Envelope, history: str) -> Envelope:
+    if is_current(envelope, history) or is_web(envelope.device):
+        return envelope
+    lost, _ = lost_keys(session, envelope.device, history_of(envelope.base))
+    return renumbered(app, envelope, lost)
+
+
+def _doubts(
+    session: Session, app: App, envelope: Envelope, history: str, doubtful: set[tuple[str, int]]
+) -> Iterator[Problem]:
+    named = list(named_keys(app, envelope))
+    keys: dict[str, set[int]] = {}
+    for each in named:
+        keys.setdefault(each.model, set()).add(each.key)
+    borders = borders_since(session, history) or {}
+    young = {
+        name: young_keys(session, app.models[name].table, some, borders.get(name, -1))
+        for name, some in keys.items()
+    }
+    told = set[str]()
+    for each in named:
+        is_young = each.key in young[each.model] or (each.model, each.key) in doubtful
+        if is_young and each.path not in told:
+            told.add(each.path)
+            yield problem(Code.MADE_SINCE, each.path, label=app.models[each.model].label)

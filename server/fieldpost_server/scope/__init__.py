@@ -1,0 +1,1 @@
+"""Which pages are offline, and which rows a user's device has."""

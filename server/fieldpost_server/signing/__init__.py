@@ -1,0 +1,1 @@
+"""Receipts are signed: the keys, the signer, and the audit of what was signed."""

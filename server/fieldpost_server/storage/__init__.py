@@ -1,0 +1,1 @@
+"""The database and the attachments store: where everything durable of the server lives."""

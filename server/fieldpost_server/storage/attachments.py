@@ -1,0 +1,247 @@
+"""The attachments store: files by SHA-256, uploaded in pieces, verified before they count."""
+
+import fcntl
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.errors import Code, InputError, NotFound, problem
+from fieldpost.home import Upload
+from fieldpost.types import Attachment
+from fieldpost.users import User
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.database import Database
+
+_PICTURES = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "image/heic": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
+    "image/heif": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
+    "image/avif": re.compile(rb"....ftyp(avi|mif1)", re.DOTALL),
+}
+"""How files of each type begin. SVG is none of them: it may hold scripts."""
+
+_HEX = frozenset("0123456789abcdef")
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,120}/[a-z0-9!#$&^_.+-]{1,120}")
+_READ_BYTES = 1 << 20
+
+
+class AttachmentStore:
+    """Attachments in a folder.
+
+    Whole files lie at ``ab/abcdef…``; a file appears there by one rename, so that it is never seen
+    in part. Uploads under way lie in ``uploads/``.
+    """
+
+    def __init__(self, folder: Path, database: Database, max_bytes: int) -> None:
+        self.folder = folder
+        self.database = database
+        self.max_bytes = max_bytes
+        (folder / "uploads").mkdir(parents=True, exist_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Return where an attachment lies; raises `NotFound` for what is no digest."""
+        if len(sha256) != 64 or set(sha256) - _HEX:
+            raise NotFound([problem(Code.NOT_FOUND, "sha256")])
+        return self.folder / sha256[:2] / sha256
+
+    def find(self, session: Session, sha256: str) -> Attachment | None:
+        """Return what is known of an attachment that has arrived whole."""
+        table = tables.attachment
+        query = sa.select(table).where(table.c.sha256 == sha256, table.c.complete)
+        row = session.execute(query).first()
+        return None if row is None else Attachment(row.sha256, row.size, row.type, row.name)
+
+    def has(self, session: Session, sha256: str) -> bool:
+        """Say whether an attachment has arrived whole."""
+        return self.find(session, sha256) is not None
+
+    def offset(self, sha256: str, user: User) -> int:
+        """Return how many bytes of an upload of this user have arrived."""
+        # in this order: the part may become the whole meanwhile
+        part, whole = _size(self._part(sha256, user)), _size(self.path(sha256))
+        return (part or 0) if whole is None else whole
+
+    def append(
+        self, sha256: str, user: User, offset: int, size: int, type_: str, piece: bytes
+    ) -> int:
+        """Add a piece and return the new offset; the last piece makes the attachment whole.
+
+        Raises:
+            InputError: the piece does not continue the upload, it is too large, the whole does
+                not have its digest, or is no picture of the type that it claims.
+        """
+        whole, part = self.path(sha256), self._part(sha256, user)
+        self.check_size(max(size, offset + len(piece)))
+        type_ = _media_type(type_)
+        with _locked(part) as file:
+            there = self.offset(sha256, user)
+            if whole.exists():
+                self._adopt(sha256, type_, "", user)
+                return there
+            if offset != there or offset + len(piece) > size:
+                detail = {"offset": there}
+                raise InputError([problem(Code.UPLOAD_OFFSET, offset=there, detail=detail)])
+            file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+            if offset + len(piece) == size:
+                self._finish(part, sha256, size, type_, "", user)
+        return offset + len(piece)
+
+    def keep(self, upload: Upload, user: User, expected: str | None = None) -> Attachment:
+        """Keep a whole file; raises `InputError`, also where its digest is not the expected."""
+        self.check_size(len(upload.content))
+        sha256 = hashlib.sha256(upload.content).hexdigest()
+        if expected not in (None, sha256):
+            raise InputError([problem(Code.UPLOAD_HASH)])
+        type_, name = _media_type(upload.type), _file_name(upload.name)
+        if not self.path(sha256).exists():
+            part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
+            part.write_bytes(upload.content)
+            self._finish(part, sha256, len(upload.content), type_, name, user)
+        else:
+            self._adopt(sha256, type_, name, user)
+        return Attachment(sha256, len(upload.content), type_, name)
+
+    def check_size(self, size: int) -> None:
+        """Refuse what is larger than an attachment may be; raises `InputError`."""
+        if size > self.max_bytes:
+            limit = f"{self.max_bytes >> 20} MB"
+            raise InputError([problem(Code.TOO_BIG, what="The file", limit=limit)])
+
+    def _part(self, sha256: str, user: User) -> Path:
+        # one upload for each user: nobody can continue, or spoil, another's
+        owner = hashlib.sha256(user.name.encode()).hexdigest()[:16]
+        return self.folder / "uploads" / f"{sha256}-{owner}"
+
+    def _finish(
+        self, part: Path, sha256: str, size: int, type_: str, name: str, user: User
+    ) -> None:
+        fault = _fault(part, sha256, type_)
+        if fault is not None:
+            part.unlink()
+            raise InputError([problem(fault, type=type_)])
+        whole = self.path(sha256)
+        whole.parent.mkdir(exist_ok=True)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(whole)
+        _sync_folder(whole.parent)
+        self._register(sha256, size, type_, name, user)
+
+    def _adopt(self, sha256: str, type_: str, name: str, user: User) -> None:
+        """Register a file that lies in its place; after a crash it may not be registered yet."""
+        with self.database.read_session() as session:
+            if self.has(session, sha256):
+                return
+        path = self.path(sha256)
+        if fault := _fault(path, sha256, type_):
+            raise InputError([problem(fault, type=type_)])
+        self._register(sha256, path.stat().st_size, type_, name, user)
+
+    def delete_abandoned(self, older_than: datetime) -> int:
+        """Delete uploads that nobody has continued since; returns how many."""
+        count = 0
+        for part in (self.folder / "uploads").iterdir():
+            with suppress(FileNotFoundError):  # finished meanwhile
+                if part.stat().st_mtime < older_than.timestamp():
+                    part.unlink()
+                    count += 1
+        return count
+
+    def _register(self, sha256: str, size: int, type_: str, name: str, user: User) -> None:
+        table = tables.attachment
+
+        def work(session: Session) -> None:
+            if not self.has(session, sha256):
+                session.execute(
+                    sa.insert(table).values(
+                        sha256=sha256,
+                        size=size,
+                        type=type_,
+                        name=name,
+                        complete=True,
+                        created_by=user.name,
+                    )
+                )
+
+        self.database.write(work)
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[BinaryIO]:
+    """Open an upload to append to; the same piece sent twice at once is written once."""
+    # the folder of the parts may be shared by many processes: the lock is the file's
+    while True:
+        with part.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # who had the lock before may have finished the upload, or thrown it away
+            if not _is_at(file, part):
+                continue
+            try:
+                yield file
+            finally:
+                if _is_at(file, part) and not _size(part):
+                    part.unlink()
+            return
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _media_type(text: str) -> str:
+    """Return a media type without parameters; what is none says nothing about the bytes."""
+    type_ = text.partition(";")[0].strip().lower()
+    return type_ if _MEDIA_TYPE.fullmatch(type_) else "application/octet-stream"
+
+
+def _file_name(text: str) -> str:
+    """Return a name that every database takes, without folders."""
+    return "".join(c for c in Path(text).name if c.isprintable())[:255] or "file"
+
+
+def _fault(part: Path, sha256: str, type_: str) -> Code | None:
+    digest = hashlib.sha256()
+    with part.open("rb") as file:
+        head = file.read(16)
+        digest.update(head)
+        while piece := file.read(_READ_BYTES):
+            digest.update(piece)
+    if digest.hexdigest() != sha256:
+        return Code.UPLOAD_HASH
+    known = _PICTURES.get(type_)
+    if known is None:
+        return Code.NOT_A_PICTURE if type_.startswith("image/") else None
+    return None if known.match(head) else Code.NOT_A_PICTURE
+
+
+def _sync_folder(folder: Path) -> None:
+    # a rename is durable only when its folder is
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,309 @@
+"""The calls that a device makes: register, push, image, pull (`docs/protocol.md`)."""
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from fieldpost.errors import Code, Forbidden, InputError, problem
+from fieldpost.pages import Page
+from fieldpost.text.jsontext import parse
+from fieldpost.users import User
+from fieldpost.web.framework.requests import USER
+from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
+from fieldpost_server.feed.changes import Cursor
+from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.image import make_image
+from fieldpost_server.feed.pull import cursor_now, read_delta
+from fieldpost_server.home import ServerHome
+from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
+from fieldpost_server.restore.loss_reports import Report, report_of, take_report
+from fieldpost_server.scope.page_settings import offline_pages_for, plan_id, settings_for
+from fieldpost_server.scope.replication_plan import plan_for
+from fieldpost_server.settings import Settings
+from fieldpost_server.signing.keyring import keys_for_devices
+from fieldpost_server.storage import tables
+from fieldpost_server.sync.openapi import description
+from fieldpost_server.sync.push_lines import lines_of, unzipped
+from fieldpost_server.sync.uploads import Uploads, check_protocol
+
+GZIP_LEVEL = 5
+FLUSH_S = 0.02
+"""Receipts are sent at least so often, in seconds."""
+
+_FIND_DEVICE = sa.select(tables.device).where(tables.device.c.id == sa.bindparam("device"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The routes below ``/sync/`` and ``/attachments/``."""
+
+    home: ServerHome
+    settings: Settings
+    app_version: str
+    proofs: Proofs
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/sync/device", self.register, methods=["POST"]),
+            Route("/sync/keys", self.keys, methods=["GET"]),
+            Route("/sync/push", self.push, methods=["POST"]),
+            Route("/sync/receipts", self.receipts, methods=["POST"]),
+            Route("/sync/image", self.image, methods=["GET"]),
+            Route("/sync/pull", self.pull, methods=["GET"]),
+            Route("/sync/openapi.json", self.description, methods=["GET"]),
+            *Uploads(self.home).routes(),
+        ]
+
+    # devices
+
+    async def register(self, request: Request) -> Response:
+        """Take a device in, or greet one that is known."""
+        check_protocol(request)
+        user = _user(request)
+        try:
+            data = parse(await request.body())
+            device = data["device"]
+        except (ValueError, KeyError, TypeError):
+            data, device = {}, None
+        if not _is_device_id(device):
+            reason = "'device' must be text that begins with 'd-'"
+            raise InputError([problem(Code.MALFORMED, "device", reason=reason)])
+        if data.get("user", user.name) != user.name:
+            raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
+        try:
+            report = report_of(data)
+        except ValueError as error:
+            raise InputError([problem(Code.MALFORMED, "forgotten", reason=str(error))]) from error
+        return JSONResponse(await run_in_threadpool(self._registered, user, device, report))
+
+    def _registered(self, user: User, device: str, report: Report | None) -> dict[str, Any]:
+        table = tables.device
+
+        def work(session: Session) -> Any:
+            if self._find(session, user, device) is None:
+                session.execute(
+                    sa.insert(table).values(
+                        id=device, user=user.name, kind="device", app_version=self.app_version
+                    )
+                )
+            if report is not None:
+                take_report(session, self.home.app, device, report)
+            return self._find(session, user, device)
+
+        row = self.home.database.write(work)
+        self.home.inbox.signer.ready()
+        with self.home.session() as session:
+            offline = offline_pages_for(session, self.home.app, user)
+            about = self._about(session, user, offline)
+            arrived = self._arrived(session, device)
+        return {
+            **about,
+            "device": device,
+            "number": row.number,
+            "last_digest": row.last_digest or "",
+            "arrived": arrived,
+        }
+
+    def _arrived(self, session: Session, device: str) -> dict[str, Any]:
+        """Say how far the device's envelopes have arrived, and which numbers never did."""
+        query = sa.select(tables.device.c.number).where(tables.device.c.id == device)
+        return {
+            "number": session.scalar(query) or 0,
+            "missing": missing_numbers(session, device),
+        }
+
+    def _about(self, session: Session, user: User, offline: list[Page]) -> dict[str, Any]:
+        return {
+            "user": {
+                "name": user.name,
+                "display_name": user.display_name,
+                "roles": sorted(user.roles),
+            },
+            "settings": settings_for(self.home.app, user, offline),
+            "app_version": self.app_version,
+            "signing_keys": keys_for_devices(session),
+        }
+
+    def _find(self, session: Session, user: User, device: str) -> Any:
+        row = session.connection().execute(_FIND_DEVICE, {"device": device}).first()
+        if row is not None and row.user != user.name:
+            raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
+        if row is not None and row.revoked:
+            raise Forbidden([problem(Code.DEVICE_REVOKED)])
+        return row
+
+    def _check_device(self, request: Request, session: Session) -> str:
+        check_protocol(request)
+        device = request.headers.get(DEVICE_HEADER, "")
+        # no database need look for what was never registered; PostgreSQL knows no text with NUL
+        if not _is_device_id(device) or self._find(session, _user(request), device) is None:
+            raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
+        return device
+
+    # envelopes
+
+    async def keys(self, request: Request) -> Response:
+        """Send the keys that receipts are signed with: a receipt may name one that is new."""
+        await run_in_threadpool(self._known_device, request)
+        return JSONResponse(await run_in_threadpool(self._signing_keys))
+
+    def _signing_keys(self) -> dict[str, Any]:
+        with self.home.session() as session:
+            return {"signing_keys": keys_for_devices(session)}
+
+    async def push(self, request: Request) -> Response:
+        """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
+        device = await run_in_threadpool(self._device_in_step, request)
+        # before the answer begins: what cannot be signed is not applied either
+        await run_in_threadpool(self.home.inbox.signer.ready)
+        body = await request.body()
+        if request.headers.get("content-encoding", "").lower() == "gzip":
+            body = await run_in_threadpool(unzipped, body, self.settings.max_push_bytes)
+        answers = self._receipts(lines_of(body), _user(request), device)
+        return StreamingResponse(answers, media_type="application/x-ndjson")
+
+    def _known_device(self, request: Request) -> str:
+        with self.home.session() as session:
+            return self._check_device(request, session)
+
+    def _device_in_step(self, request: Request) -> str:
+        """Return the device; refuse one whose envelopes may build on what is not here any more."""
+        known = request.headers.get(ARRIVED_HEADER, "0")
+        with self.home.session() as session:
+            device = self._check_device(request, session)
+            number = self._find(session, _user(request), device).number
+        if known.isascii() and known.isdecimal() and int(known[:20]) > number:
+            raise InputError([problem(Code.FORGOTTEN, ARRIVED_HEADER, number=number)])
+        return device
+
+    def _receipts(
+        self, received: Iterator[tuple[int, bytes]], user: User, device: str
+    ) -> Iterator[str]:
+        """Yield receipts; several at once where they come quicker than anybody reads them."""
+        lines, sent = "", time.monotonic()
+        for line in self._received(received, user, device):
+            lines += f"{line}\n"
+            # each piece costs a change of threads
+            if time.monotonic() - sent > FLUSH_S:
+                yield lines
+                lines, sent = "", time.monotonic()
+        if lines:
+            yield lines
+
+    def _received(
+        self, lines: Iterator[tuple[int, bytes]], user: User, device: str
+    ) -> Iterator[str]:
+        inbox, signer = self.home.inbox, self.home.inbox.signer
+        applied = False
+        for number, line in lines:
+            receipt = inbox.receive(line, user, device)
+            applied |= receipt.is_applied
+            yield signer.answer(receipt, number)
+        if applied:
+            for receipt in inbox.retry_waiting(user, device):
+                yield signer.answer(receipt)
+
+    async def receipts(self, request: Request) -> Response:
+        """Say how envelopes stand that a device sent before: somebody may have settled them."""
+        device = await run_in_threadpool(self._known_device, request)
+        try:
+            ids = parse(await request.body())["envelopes"]
+        except (ValueError, KeyError, TypeError):
+            ids = None
+        if not _are_ids(ids):
+            reason = f"'envelopes' must be a list of at most {MAX_ASKED} ids"
+            raise InputError([problem(Code.MALFORMED, "envelopes", reason=reason)])
+        found = await run_in_threadpool(self._kept, device, ids)
+        text = "".join(f"{receipt}\n" for receipt in found)
+        return Response(text, media_type="application/x-ndjson")
+
+    def _kept(self, device: str, ids: list[str]) -> list[str]:
+        signer = self.home.inbox.signer
+        signer.ready()
+        with self.home.session() as session:
+            return [signer.answer(each) for each in kept_receipts(session, device, ids)]
+
+    async def description(self, request: Request) -> Response:  # noqa: ARG002 - the router's
+        """Send the description of these calls, for people and programs that make clients."""
+        return JSONResponse(description())
+
+    # data
+
+    async def image(self, request: Request) -> Response:
+        """Send the user's rows as a SQLite database, compressed."""
+        content, headers = await run_in_threadpool(self._image, request)
+        return Response(content, headers=headers, media_type="application/gzip")
+
+    def _image(self, request: Request) -> tuple[bytes, dict[str, str]]:
+        user = _user(request)
+        with self.home.session() as session:
+            self._check_device(request, session)
+            offline = offline_pages_for(session, self.home.app, user)
+            cursor = cursor_now(session, plan_id(user, offline, self.app_version))
+            plan = plan_for(self.home.app, user, offline)
+            content, counts = make_image(session, self.home.app, plan)
+        headers = {
+            "Fieldpost-Cursor": cursor,
+            "Fieldpost-Size": str(len(content)),
+            "Fieldpost-Rows": json.dumps(counts),
+        }
+        return gzip.compress(content, GZIP_LEVEL), headers
+
+    async def pull(self, request: Request) -> Response:
+        """Send what changed since the cursor."""
+        cursor = Cursor.parse(request.query_params.get("cursor", ""))
+        whole = request.query_params.getlist("replace")[:200]
+        return await run_in_threadpool(self._pull, request, cursor, whole)
+
+    def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
+        user, app = _user(request), self.home.app
+        with self.home.session() as session:
+            device = self._check_device(request, session)
+            offline = offline_pages_for(session, app, user)
+            plan = plan_for(app, user, offline)
+            identity = plan_id(user, offline, self.app_version)
+            most = self.settings.max_pull_keys
+            delta = read_delta(session, app, plan, identity, cursor, whole=whole, max_keys=most)
+            sums = {} if delta.reset else self.proofs.digests(session, plan)
+            about = self._about(session, user, offline)
+            arrived = self._arrived(session, device)
+        return JSONResponse(
+            {
+                **about,
+                "arrived": arrived,
+                "cursor": delta.cursor,
+                "reset": delta.reset,
+                "put": delta.put,
+                "remove": delta.remove,
+                "replace": delta.replace,
+                "digests": sums,
+            }
+        )
+
+
+def _user(request: Request) -> User:
+    user: User = request.scope[USER]
+    return user
+
+
+def _is_device_id(device: object) -> bool:
+    if not isinstance(device, str) or len(device) > 100:
+        return False
+    return device.startswith("d-") and device.isascii() and device.isprintable()
+
+
+def _are_ids(ids: object) -> bool:
+    if not isinstance(ids, list) or len(ids) > MAX_ASKED:
+        return False
+    return all(isinstance(i, str) and 0 < len(i) <= 100 and i.isprintable() for i in ids)

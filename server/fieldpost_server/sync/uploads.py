@@ -1,0 +1,132 @@
+"""The calls for attachments: pieces, whole files, and what is shown (`docs/protocol.md`)."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from fieldpost.errors import Code, InputError, NotFound, problem
+from fieldpost.home import Upload
+from fieldpost.types import Attachment
+from fieldpost.users import User
+from fieldpost.web.framework.requests import USER
+from fieldpost.wire.protocol import OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
+from fieldpost_server.home import ServerHome
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{1,15})?|-([0-9]{1,15}))")
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """The routes below ``/sync/attachments/`` and ``/attachments/``.
+
+    What an address or a header makes impossible is refused before the body is read.
+    """
+
+    home: ServerHome
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        upload = "/sync/attachments/{sha256}"
+        return [
+            Route(upload, self.upload, methods=["PATCH"]),
+            Route(upload, self.offset, methods=["HEAD"]),
+            Route(upload, self.download, methods=["GET"]),
+            Route("/attachments/{sha256}", self.download, methods=["GET"]),
+            Route("/attachments/{sha256}", self.stage, methods=["PUT"]),
+        ]
+
+    async def offset(self, request: Request) -> Response:
+        """Say how much of an upload has arrived."""
+        check_protocol(request)
+        sha256 = request.path_params["sha256"]
+        there = await run_in_threadpool(self.home.store.offset, sha256, _user(request))
+        return Response(headers={"Upload-Offset": str(there), "Cache-Control": "no-store"})
+
+    async def upload(self, request: Request) -> Response:
+        """Take the next piece of an upload."""
+        check_protocol(request)
+        sha256 = request.path_params["sha256"]
+        self.home.store.path(sha256)
+        offset, size = _number(request, "upload-offset"), _number(request, "upload-length")
+        self.home.store.check_size(max(offset, size))
+        type_ = request.headers.get("upload-type", "")
+        piece = await request.body()
+        there = await run_in_threadpool(
+            self.home.store.append, sha256, _user(request), offset, size, type_, piece
+        )
+        return Response(status_code=204, headers={"Upload-Offset": str(there)})
+
+    async def stage(self, request: Request) -> Response:
+        """Take a whole file while a form is being filled in online."""
+        sha256 = request.path_params["sha256"]
+        self.home.store.path(sha256)
+        name = request.query_params.get("name", "file")
+        upload = Upload(name, request.headers.get("content-type", ""), await request.body())
+        kept = await run_in_threadpool(self.home.store.keep, upload, _user(request), sha256)
+        return JSONResponse(kept.to_json(), 201)
+
+    async def download(self, request: Request) -> Response:
+        """Send an attachment; only who saw its record knows its digest, and so its address."""
+        check_protocol(request)
+        sha256 = request.path_params["sha256"]
+        path = self.home.store.path(sha256)
+        known = await run_in_threadpool(self._known, sha256)
+        if known is None or not path.exists():
+            raise NotFound([problem(Code.NOT_FOUND)])
+        _forget_odd_range(request, known.size)
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        shown = "inline" if known.type.startswith("image/") else "attachment"
+        return FileResponse(
+            path,
+            media_type=known.type,
+            headers=headers,
+            filename=known.name or sha256,
+            content_disposition_type=shown,
+        )
+
+    def _known(self, sha256: str) -> Attachment | None:
+        with self.home.session() as session:
+            return self.home.store.find(session, sha256)
+
+
+def check_protocol(request: Request) -> None:
+    """Refuse a device that speaks another protocol; raises `InputError`."""
+    protocol = request.headers.get(PROTOCOL_HEADER, str(PROTOCOL))
+    known = _NUMBER.fullmatch(protocol) and OLDEST_PROTOCOL <= int(protocol) <= PROTOCOL
+    if not known:
+        span = f"{OLDEST_PROTOCOL} to {PROTOCOL}"
+        raise InputError([problem(Code.UNKNOWN_PROTOCOL, protocol=protocol[:20], known=span)])
+
+
+def _user(request: Request) -> User:
+    user: User = request.scope[USER]
+    return user
+
+
+def _number(request: Request, header: str) -> int:
+    text = request.headers.get(header, "")
+    if not _NUMBER.fullmatch(text):
+        reason = f"the header {header} must be a number of bytes"
+        raise InputError([problem(Code.MALFORMED, header, reason=reason)])
+    return int(text)
+
+
+def _forget_odd_range(request: Request, size: int) -> None:
+    """Send the whole where a part cannot be: Starlette's own refusals have another shape."""
+    found = _RANGE.fullmatch(request.headers.get("range", ""))
+    if found is not None:
+        first, last, newest = found.groups()
+        begin = int(first) if first else max(size - int(newest), 0)
+        end = int(last) if last else size
+        if begin < size and begin <= end:
+            return
+    headers = request.scope["headers"]
+    request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]

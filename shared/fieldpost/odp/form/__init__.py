@@ -1,0 +1,1 @@
+"""From a filled-in form to operations: rows, what differs, and what is not right yet."""

@@ -1,0 +1,236 @@
+"""Rows of a form as they are filled in: text by field, with their child lists."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import inspect
+
+from fieldpost.errors import Code, InputError, join_path, problem
+from fieldpost.odp.replay.links import Links
+from fieldpost.pages import Form
+from fieldpost.schema.associations import chosen_text
+from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.models import Model
+from fieldpost.text import jsontext
+from fieldpost.wire.protocol import MAX_OPERATIONS
+
+Opened = Mapping[str, Any]
+"""What a form was opened on: ``{"key", "values": {attribute: JSON}, "children": {list: […]}}``."""
+
+MAX_ROW_INDEX = MAX_OPERATIONS
+
+
+@dataclass
+class Row:
+    """One row of a form.
+
+    Attributes:
+        at: its place: empty for the top, ``findings[0]`` for a child row.
+        key: its key as JSON data; None for a new row.
+        texts: field name to what its input holds; a field that was not posted is not in it.
+        lists: child rows by list.
+        deleted: the row is to go.
+        new_key: of a new row, the key that other envelopes know it by already; None where it gets
+            a fresh one.
+    """
+
+    at: str
+    key: list[Any] | None
+    texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list["Row"]] = field(default_factory=dict)
+    deleted: bool = False
+    new_key: list[Any] | None = None
+
+    def every(self) -> Iterator["Row"]:
+        """Yield this row and all below it."""
+        yield self
+        for rows in self.lists.values():
+            for row in rows:
+                yield from row.every()
+
+
+def row_from_post(
+    form: Form, pairs: Iterable[tuple[str, str]], new_keys: Collection[str] = ()
+) -> Row:
+    """Read posted names and values into rows.
+
+    The last value of a name counts, but all those of boxes that link rows.
+
+    Args:
+        form: what was shown.
+        pairs: as they were posted.
+        new_keys: `new_key_name` of each key that a new row may bring along, as in a repair.
+
+    Raises:
+        InputError: a child list is too long, or a key cannot be read.
+    """
+    return _PostedForm(list(pairs), frozenset(new_keys)).row(form, "")
+
+
+def new_key_name(form: Form, key: Sequence[Any]) -> str:
+    """Return one text for a model and a key."""
+    return f"{form.model.name} {list(key)!r}"
+
+
+class _PostedForm:
+    def __init__(self, pairs: Sequence[tuple[str, str]], new_keys: frozenset[str]) -> None:
+        self.new_keys = new_keys
+        self.posted = posted = dict(pairs)
+        self.every: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self.every.setdefault(name, []).append(value)
+        self.indexes: dict[str, set[int]] = {}
+        for name in posted:
+            for match in re.finditer(r"\[(\d{1,6})\]", name):
+                self.indexes.setdefault(name[: match.start()], set()).add(int(match[1]))
+
+    def row(self, form: Form, at: str) -> Row:
+        row = Row(at, self._key(at), deleted=bool(self.posted.get(join_path(at, "_delete"))))
+        if row.key is None:
+            row.new_key = self._new_key(form, at)
+        for name, each in form.fields.items():
+            if not each.read_only and (text := self.posted.get(join_path(at, name))) is not None:
+                linked = each.kind is Kind.LINKS
+                row.texts[name] = chosen_text(self.every[join_path(at, name)]) if linked else text
+        for name, child in form.lists.items():
+            place = join_path(at, name)
+            row.lists[name] = [self.row(child.form, f"{place}[{i}]") for i in self._rows(place)]
+        return row
+
+    def _rows(self, place: str) -> list[int]:
+        indexes = sorted(self.indexes.get(place, ()))
+        if len(indexes) > MAX_OPERATIONS:
+            limit = f"{MAX_OPERATIONS} rows"
+            raise InputError([problem(Code.TOO_BIG, place, what="The list", limit=limit)])
+        return indexes
+
+    def _new_key(self, form: Form, at: str) -> list[Any] | None:
+        """Return the key that a new row brings along; one that nobody has given is none."""
+        key = self._read_key(at, "_new") if self.new_keys else None
+        return key if key is not None and new_key_name(form, key) in self.new_keys else None
+
+    def _key(self, at: str) -> list[Any] | None:
+        return self._read_key(at, "_key") if at else None
+
+    def _read_key(self, at: str, name: str) -> list[Any] | None:
+        if not (text := self.posted.get(join_path(at, name))):
+            return None
+        try:
+            key = jsontext.parse(text)
+        except ValueError:
+            key = None
+        if not isinstance(key, list):
+            raise InputError([problem(Code.MALFORMED, at, reason="a row's key cannot be read")])
+        return key
+
+
+def opened_from(
+    form: Form, record: Any, base: str = "", links: Links | None = None
+) -> dict[str, Any]:
+    """Describe a mapped object as what a form opens on.
+
+    Args:
+        form: what is shown.
+        record: the mapped object, in its session.
+        base: the cursor of the data that it comes from.
+        links: who looks, for many-to-many fields; without it all linked rows are shown.
+    """
+    model = form.model
+    opened: dict[str, Any] = {
+        "key": model.key_to_json(model.key_of(record)),
+        "values": shown_values(form, record, links),
+        "children": {
+            name: [
+                opened_from(child.form, row, links=links)
+                for row in model.children_of(record, name, child.form.model)
+            ]
+            for name, child in form.lists.items()
+        },
+    }
+    return {**opened, "base": base} if base else opened
+
+
+def shown_values(form: Form, record: Any, links: Links | None = None) -> dict[str, Any]:
+    """Return what the form shows of an object, by attribute, as JSON data."""
+    return {
+        f.attribute: f.codec.encode(_shown(f, form, record, links)) for f in form.fields.values()
+    }
+
+
+def _shown(field: Field, form: Form, record: Any, links: Links | None) -> Any:
+    if field.kind is not Kind.LINKS:
+        return getattr(record, field.attribute)
+    if links is not None:
+        return links.keys(field, form.model, record)
+    return [inspect(row).identity for row in getattr(record, field.attribute)]
+
+
+def row_from_opened(form: Form, opened: Opened, at: str = "") -> Row:
+    """Return the row that shows what the form was opened on."""
+    row = Row(at, opened["key"])
+    for name, each in form.fields.items():
+        row.texts[name] = text_of(each, opened["values"].get(each.attribute))
+    for name, child in form.lists.items():
+        entries = opened["children"].get(name, ())
+        row.lists[name] = [
+            row_from_opened(child.form, entry, f"{join_path(at, name)}[{index}]")
+            for index, entry in enumerate(entries)
+        ]
+    return row
+
+
+def text_of(field: Field, data: Any) -> str:
+    """Return JSON data of a field as its input's text."""
+    value = field.codec.decode(data)
+    return "" if value is None else field.codec.to_text(value)
+
+
+def new_row(form: Form, at: str = "") -> Row:
+    """Return an empty row with the columns' defaults filled in."""
+    row = Row(at, None, lists={name: [] for name in form.lists})
+    for name, each in form.fields.items():
+        value = initial_value(each)
+        row.texts[name] = "" if value is None else each.codec.to_text(value)
+    return row
+
+
+def initial_value(field: Field) -> Any:
+    """Return a column's default where Python knows it."""
+    default: Any = field.column.default
+    if default is None or default.is_sequence or default.is_clause_element:
+        return None
+    return default.arg(None) if default.is_callable else default.arg
+
+
+def opened_from_text(form: Form, text: str | None) -> dict[str, Any] | None:
+    """Read the hidden ``_opened``; None for a new record.
+
+    Raises:
+        InputError: it is there but cannot be read.
+    """
+    if not text:
+        return None
+    try:
+        opened = jsontext.parse(text)
+        _check_opened(form, opened)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = "what the form was opened on cannot be read"
+        raise InputError([problem(Code.MALFORMED, reason=reason)]) from error
+    return dict(opened)
+
+
+def _check_opened(form: Form, opened: Any) -> None:
+    _check_key(form.model, opened["key"])
+    known = {f.attribute: f for f in form.fields.values()}
+    for attribute, data in opened["values"].items():
+        if attribute in known:
+            known[attribute].codec.decode(data)
+    for name, child in form.lists.items():
+        for entry in opened["children"].get(name, ()):
+            _check_opened(child.form, entry)
+
+
+def _check_key(model: Model, key: Any) -> None:
+    model.key_from_json(key)

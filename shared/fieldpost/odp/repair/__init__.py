@@ -1,0 +1,1 @@
+"""Envelopes that could not be applied, or are read later than they were made."""

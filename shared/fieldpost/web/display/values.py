@@ -1,0 +1,96 @@
+"""Values in words, for people."""
+
+import re
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, unquote
+
+from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.models import Model
+
+ADDRESS = "/,:@!$&'()*+;="
+"""Characters that stand for themselves in an address's path."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def words_for(field: Field, value: Any) -> str:
+    """Return a value as a person reads it; empty for None."""
+    if value is None:
+        return ""
+    if field.kind is Kind.YES_NO:
+        return "Yes" if value else "No"
+    if field.kind is Kind.CHOICE:
+        text = field.codec.to_text(value)
+        return next((c.label for c in field.choices if c.value == text), text)
+    return _plain_words(value)
+
+
+def _plain_words(value: Any) -> str:
+    match value:
+        case datetime():
+            return f"{_plain_words(value.date())}, {value:%H:%M}"
+        case date():
+            return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+        case time():
+            return f"{value:%H:%M}"
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return str(value)
+
+
+def moment_words(text: str) -> str:
+    """Return an ISO 8601 moment in words; what is none stays as it is."""
+    try:
+        return _plain_words(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+def moment_beside(text: str, other: str) -> str:
+    """Return an ISO 8601 moment with the offset of another one, so that both can be compared."""
+    try:
+        moment, zone = datetime.fromisoformat(text), datetime.fromisoformat(other).tzinfo
+    except ValueError:
+        return text
+    if moment.tzinfo is None or zone is None:
+        return text
+    return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def element_id(path: str) -> str:
+    """Return the id of the control at a path: ``findings[0].note`` is ``f-findings-0-note``."""
+    return "f-" + re.sub(r"[^A-Za-z0-9_]+", "-", path).strip("-")
+
+
+def key_text(model: Model, key: tuple[Any, ...]) -> str:
+    """Return a typed key as it stands in an address."""
+    return key_text_of_json(model.key_to_json(key))
+
+
+def key_text_of_json(parts: Any) -> str:
+    """Return a key given as JSON data as it stands in an address."""
+    return ",".join(quote(str(part), safe="") for part in parts)
+
+
+def key_from_text(model: Model, text: str) -> list[Any] | None:
+    """Read a key from an address as JSON data; None where it is no key of this model."""
+    parts = [unquote(part) for part in text.split(",")]
+    if len(parts) != len(model.key):
+        return None
+    data: list[Any] = []
+    for attribute, part in zip(model.key, parts, strict=True):
+        codec = model.by_attribute[attribute].codec
+        try:
+            data.append(codec.encode(codec.from_text(part)))
+        except ValueError:
+            return None
+    return data
+
+
+def record_url(page: str, key: Any) -> str:
+    """Return the address of a record, its key given as JSON data."""
+    # a server undoes one encoding before it looks at slashes: a second one keeps those of the key
+    return f"/pages/{page}/records/{quote(key_text_of_json(key), safe=ADDRESS)}"

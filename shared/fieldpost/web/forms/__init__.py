@@ -1,0 +1,1 @@
+"""One record: its form, its view, its deletion."""

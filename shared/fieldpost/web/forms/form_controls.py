@@ -1,0 +1,268 @@
+"""What a form shows: controls with their values, problems and choices, and its child lists."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.errors import Problem, join_path
+from fieldpost.odp.form.rows import Row, new_row
+from fieldpost.odp.replay.links import Links, condition_of
+from fieldpost.pages import Form, FormList
+from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
+from fieldpost.schema.values import ValueProblem
+from fieldpost.text.casefolding import folded
+from fieldpost.types import Attachment
+from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
+from fieldpost.web.display.envelope_contents import ValueWords
+from fieldpost.web.display.linked_rows import MOST_BOXES, Box, boxes, titles
+from fieldpost.web.display.values import words_for
+from fieldpost.web.framework.requests import PageRequest
+from fieldpost.web.lists.list_pages import search_words
+
+MOST_CHOICES = 500
+"""Rows of a lookup that are offered at once; beyond that the form has a search for them."""
+
+
+class Control:
+    """One field of a row, ready to be shown."""
+
+    def __init__(self, view: "FormView", field: Field, row: Row) -> None:
+        self.view = view
+        self.field = field
+        self.path = join_path(row.at, field.name)
+        self.text = row.texts.get(field.name, "")
+        self.problems = view.problems_at(self.path)
+        self.is_fixed = field.read_only or (
+            row.key is not None and field.attribute in view.keys_of(row)
+        )
+
+    @property
+    def words(self) -> str:
+        """The value in words, for a field that is not filled in."""
+        if self.field.kind is Kind.LOOKUP:
+            return next((c.label for c in self.choices if c.value == self.text), self.text)
+        if self.field.kind is Kind.LINKS:
+            return titles(self.view.links, self.field, self.text)
+        try:
+            return words_for(self.field, self.field.codec.from_text(self.text))
+        except ValueProblem:
+            return self.text
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """The attachments that the field holds."""
+        try:
+            value = self.field.codec.from_text(self.text) if self.text else []
+        except ValueProblem:
+            return []
+        return value if isinstance(value, list) else [value]
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        """What can be chosen."""
+        if self.field.kind is Kind.LOOKUP:
+            return self.view.lookup_choices(self.field, self.text, self.path)
+        return self.field.choices
+
+    @property
+    def boxes(self) -> list[Box]:
+        """What can be ticked."""
+        searched = self.is_searched
+        return boxes(self.view.links, self.field, self.text, self.search, searched=searched)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether there are more rows to choose from than are offered."""
+        most = {Kind.LOOKUP: MOST_CHOICES, Kind.LINKS: MOST_BOXES}.get(self.field.kind)
+        return most is not None and self.view.count(self.field) > most
+
+    @property
+    def search(self) -> str:
+        """What was searched for."""
+        return self.view.finds.get(self.path, "")
+
+    @property
+    def versions(self) -> Sequence[Version]:
+        """The values that a repair offers; none where nobody has to decide."""
+        return self.view.marks.versions(self.path, self.text)
+
+    @property
+    def before(self) -> ValueWords | None:
+        """In a repair, what it was before the worker alone changed it."""
+        return self.view.marks.before(self.path)
+
+
+class Part:
+    """A control or a child list, in the order of the form."""
+
+    def __init__(self, control: Control | None = None, children: "ListView | None" = None) -> None:
+        self.control = control
+        self.children = children
+
+
+class RowView:
+    """A row with its parts."""
+
+    def __init__(self, view: "FormView", form: Form, row: Row) -> None:
+        self.row = row
+        self.at = row.at
+        self.key = json.dumps(row.key) if row.key is not None else ""
+        self.new_key = json.dumps(row.new_key) if row.new_key is not None else ""
+        self.remark: RowRemark | None = view.marks.remarks.get(row.at)
+        view.note_keys(row, form)
+        self.parts = list(self._parts(view, form, row))
+        self.problems = view.problems_at(row.at) if row.at else []
+
+    def _parts(self, view: "FormView", form: Form, row: Row) -> Iterator[Part]:
+        for name in form.order:
+            if name in form.fields:
+                yield Part(control=Control(view, form.fields[name], row))
+            else:
+                yield Part(children=ListView(view, form.lists[name], row))
+
+
+class ListView:
+    """A child list with its rows."""
+
+    def __init__(self, view: "FormView", child: FormList, row: Row) -> None:
+        self.place = join_path(row.at, child.name)
+        self.label = child.label
+        self.title = child.title
+        self.rows = [RowView(view, child.form, each) for each in row.lists.get(child.name, ())]
+        self.problems = view.problems_at(self.place)
+
+
+class FormView:
+    """A whole form, ready to be shown."""
+
+    def __init__(
+        self,
+        asked: PageRequest,
+        session: Session,
+        form: Form,
+        row: Row,
+        problems: Sequence[Problem],
+        finds: Mapping[str, str],
+        marks: Marks = NONE,
+    ) -> None:
+        self.asked = asked
+        self.marks = marks
+        self.session = session
+        self.finds = finds
+        self.links = Links(session, asked.home.app, asked.user)
+        self.all_problems = list(problems)
+        self._choices: dict[tuple[str, str], list[Choice]] = {}
+        self._counts: dict[str, int] = {}
+        self._keys: dict[int, frozenset[str]] = {}
+        self.top = RowView(self, form, row)
+
+    def problems_at(self, path: str) -> list[Problem]:
+        """Return the problems at one place."""
+        return [p for p in self.all_problems if p.path == path]
+
+    def note_keys(self, row: Row, form: Form) -> None:
+        """Remember which attributes of a row are its key."""
+        self._keys[id(row)] = frozenset(form.model.key)
+
+    def keys_of(self, row: Row) -> frozenset[str]:
+        """Return the attributes of a row's key."""
+        return self._keys[id(row)]
+
+    def count(self, field: Field) -> int:
+        """Return how many rows there are to choose from."""
+        target = self.asked.home.app.models.get(field.target or "")
+        if target is None:
+            return 0
+        if target.name not in self._counts:
+            query = sa.select(sa.func.count()).select_from(target.cls).where(*self._scope(target))
+            self._counts[target.name] = self.session.scalar(query) or 0
+        return self._counts[target.name]
+
+    def lookup_choices(self, field: Field, text: str, path: str) -> list[Choice]:
+        """Return the rows that a lookup may point to, the chosen one always among them."""
+        target = self.asked.home.app.models.get(field.target or "")
+        if target is None or len(target.key) != 1:
+            return []
+        found = list(self._offered(target, self.finds.get(path, "")))
+        if text and text not in {c.value for c in found}:
+            found[:0] = self._chosen(field, target, text)
+        return found
+
+    def _offered(self, target: Any, words: str) -> list[Choice]:
+        if (target.name, words) not in self._choices:
+            title = getattr(target.cls, target.title_attribute)
+            order = folded(title) if isinstance(title.type, sa.String) else title
+            query = sa.select(target.cls).where(*self._scope(target)).order_by(order)
+            for word in words.split()[:8]:
+                text = sa.cast(title, sa.Text)
+                query = query.where(folded(text).contains(word.lower(), autoescape=True))
+            rows = self.session.scalars(query.limit(MOST_CHOICES))
+            codec = target.by_attribute[target.key[0]].codec
+            self._choices[target.name, words] = [
+                Choice(codec.to_text(target.key_of(r)[0]), target.title_of(r)) for r in rows
+            ]
+        return self._choices[target.name, words]
+
+    def _chosen(self, field: Field, target: Any, text: str) -> list[Choice]:
+        try:
+            key = (field.codec.from_text(text),)
+        except ValueProblem:
+            return []
+        row = self.session.get(target.cls, key) if target.can_hold(key) else None
+        return [] if row is None else [Choice(text, target.title_of(row))]
+
+    def _scope(self, target: Any) -> list[Any]:
+        return condition_of(self.asked.home.app, self.asked.user, target)
+
+
+def add_row(form: Form, row: Row, place: str) -> str:
+    """Add an empty row to the child list at a place; returns the new row's place."""
+    match = re.fullmatch(r"(\w+)(?:\[(\d+)\]\.(.+))?", place)
+    if match is None or match[1] not in form.lists:
+        return ""
+    child = form.lists[match[1]]
+    rows = row.lists.setdefault(child.name, [])
+    if match[2] is not None:
+        wanted = f"{join_path(row.at, child.name)}[{match[2]}]"
+        below = next((r for r in rows if r.at == wanted), None)
+        return add_row(child.form, below, match[3]) if below is not None else ""
+    taken = [int(r.at.rsplit("[", 1)[1][:-1]) for r in rows]
+    rows.append(
+        new_row(child.form, f"{join_path(row.at, child.name)}[{max(taken, default=-1) + 1}]")
+    )
+    return rows[-1].at
+
+
+def find_words(posted: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return what rows were searched for, by the path of the field."""
+    return {
+        n.removesuffix(".find"): search_words(v) for n, v in posted if n.endswith(".find") and v
+    }
+
+
+def with_uploads(asked: PageRequest, form: Form) -> list[tuple[str, str]]:
+    """Keep files that came within the form, and put their references in their fields' place."""
+    posted = list(asked.posted)
+    values = dict(posted)
+    for name, files in asked.uploads.items():
+        path = name.removesuffix(".file")
+        kept = [asked.home.keep_upload(upload, asked.user).to_json() for upload in files]
+        if _is_several(form, path):
+            before = json.loads(values.get(path) or "[]")
+            posted.append((path, json.dumps([*before, *kept])))
+        else:
+            posted.append((path, json.dumps(kept[-1])))
+    return posted
+
+
+def _is_several(form: Form, path: str) -> bool:
+    for name in re.sub(r"\[\d+\]", "", path).split("."):
+        if name in form.lists:
+            form = form.lists[name].form
+        elif name in form.fields and form.fields[name].kind in ATTACHMENT_KINDS:
+            return form.fields[name].kind is Kind.PHOTOS
+    return False

@@ -1,0 +1,1 @@
+"""Between Starlette, Jinja and the handlers."""

@@ -1,0 +1,139 @@
+"""Between Starlette and the handlers: handlers are plain functions of a `PageRequest`."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fieldpost.errors import Code, FieldpostError, Forbidden, InputError, NotFound, Problem, problem
+from fieldpost.home import Home, Upload
+from fieldpost.users import User
+from fieldpost.web.display.values import ADDRESS
+from fieldpost.web.framework.templates import render
+from fieldpost.wire.protocol import DRAFT_HEADER, MAX_OPERATIONS
+
+USER = "fieldpost.user"
+"""Key of the acting user in an ASGI scope; the home puts it there."""
+
+MAX_FORM_FIELDS = 20 * MAX_OPERATIONS
+MAX_FORM_FILES = 100
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """What a handler needs to know of a request.
+
+    Attributes:
+        home: where it runs.
+        user: who asks.
+        method: 'GET' or 'POST'.
+        path: the address without its query.
+        at: the parts of the address.
+        query: the query, last value of each name.
+        posted: names and values of the form, in order.
+        uploads: files in the form, by field name.
+        draft: the draft that a save replaces.
+    """
+
+    home: Home
+    user: User
+    method: str
+    path: str
+    at: Mapping[str, str]
+    query: Mapping[str, str]
+    posted: Sequence[tuple[str, str]] = ()
+    uploads: Mapping[str, Sequence[Upload]] = field(default_factory=dict)
+    draft: str = ""
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Return a page made from a template."""
+        return render(self.home, self.user, template, status, path=self.path, **values)
+
+
+Handler = Callable[[PageRequest], Response]
+OnProblem = Callable[[PageRequest, Sequence[Problem]], Response]
+
+STATUS: Mapping[Code, int] = {
+    Code.STORAGE_FULL: 507,
+    Code.STORAGE_FAILED: 507,
+    Code.TOO_BIG: 413,
+    Code.UNREACHABLE: 503,
+    Code.SERVER_TROUBLE: 503,
+}
+
+
+def endpoint(
+    home: Home, handler: Handler, on_problem: OnProblem | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap a handler for Starlette.
+
+    Args:
+        home: where it runs.
+        handler: the plain function.
+        on_problem: shows a posted form again where the home could not keep it.
+    """
+
+    async def respond(request: Request) -> Response:
+        asked = await _read(home, request)
+        try:
+            return await home.run(lambda: handler(asked))
+        except InputError as error:
+            if on_problem is None or asked.method != "POST":
+                return error_page(asked, error)
+            problems = error.problems
+        except FieldpostError as error:
+            return error_page(asked, error)
+        try:
+            return await home.run(lambda: on_problem(asked, problems))
+        except FieldpostError as error:
+            # what was posted cannot be read, so there is no form to show
+            return error_page(asked, error)
+
+    return respond
+
+
+async def _read(home: Home, request: Request) -> PageRequest:
+    posted: list[tuple[str, str]] = []
+    uploads: dict[str, list[Upload]] = {}
+    if request.method == "POST":
+        async with request.form(max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    posted.append((name, value))
+                elif isinstance(value, UploadFile) and value.filename:
+                    kept = Upload(value.filename, value.content_type or "", await value.read())
+                    uploads.setdefault(name, []).append(kept)
+    return PageRequest(
+        home,
+        request.scope[USER],
+        request.method,
+        quote(request.scope["path"], safe=ADDRESS),
+        dict(request.path_params),
+        dict(request.query_params),
+        posted,
+        uploads,
+        request.headers.get(DRAFT_HEADER, ""),
+    )
+
+
+def error_page(asked: PageRequest, error: FieldpostError) -> Response:
+    """Return the page that says what went wrong."""
+    status = STATUS.get(error.problems[0].code, 400)
+    if isinstance(error, NotFound):
+        status = 404
+    elif isinstance(error, Forbidden):
+        status = 403
+    return asked.page("error.html", status, problems=error.problems)
+
+
+async def http_error(home: Home, request: Request, error: HTTPException) -> Response:
+    """Return the page for an address that leads nowhere."""
+    code = Code.METHOD_NOT_ALLOWED if error.status_code == 405 else Code.NOT_FOUND
+    user = request.scope.get(USER) or User("")
+    path = request.url.path
+    return render(home, user, "error.html", error.status_code, path=path, problems=[problem(code)])

@@ -1,0 +1,1 @@
+"""The menu and the lists of records, with their query."""

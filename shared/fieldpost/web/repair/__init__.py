@@ -1,0 +1,1 @@
+"""Repair and discard, and one envelope to read."""

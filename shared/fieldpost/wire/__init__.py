@@ -1,0 +1,1 @@
+"""What travels between device and server: envelopes, receipts, versions, and what is signed."""

@@ -1,0 +1,50 @@
+"""Versions and limits that device and server agree on.
+
+History of the protocol:
+    1: first edition.
+    2: signed receipts, `settled` and `notes` in them; `/sync/receipts`; what the server lacks of a
+       device, and what devices report of that; envelopes of format 2.
+
+History of the envelope's format:
+    1: first edition.
+    2: `after` (what it builds on), `supersedes` (what it repairs), `voids` (what it discards), and
+       the operation `look`.
+"""
+
+PROTOCOL = 2
+OLDEST_PROTOCOL = 1
+
+WIRE_DIGESTS = {
+    2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
+}
+"""By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
+
+Where the schemas have changed, the protocol has: it gets a new number, a line of history above, and
+its digest here. A digest that is here never changes once its protocol was released.
+"""
+
+FORMAT = 2
+"""Version of the envelope's form; `formats.py` knows how to read each older one."""
+
+MAX_ENVELOPE_BYTES = 2 << 20
+MAX_OPERATIONS = 5_000
+MAX_DEPTH = 24
+MAX_TEXT_CHARACTERS = 1_000_000
+MAX_ATTACHMENTS = 500
+MAX_AFTER = 100
+MAX_SUPERSEDED = 100
+MAX_PUSH_LINES = 10_000
+MAX_ASKED = 1_000
+"""Envelopes that a device may ask about at once."""
+MAX_REPORTED = 200
+MAX_REPORT_BYTES = 1 << 20
+"""Receipts that a device reports at once as forgotten; one that is larger is not reported."""
+
+DEVICE_HEADER = "fieldpost-device"
+PROTOCOL_HEADER = "fieldpost-protocol"
+ARRIVED_HEADER = "fieldpost-arrived"
+SHELL_HEADER = "fieldpost-shell"
+ELSEWHERE_HEADER = "fieldpost-elsewhere"
+DRAFT_HEADER = "fieldpost-draft"
+UNREACHABLE_HEADER = "fieldpost-unreachable"
+"""The shell asks the device for the page that says so."""
