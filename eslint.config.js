@@ -1,7 +1,7 @@
 import js from "@eslint/js";
 import globals from "globals";
 
-const workers = ["pwa/worker.js", "pwa/boot.js", "pwa/bridge.js"];
+const workers = ["pwa/worker/**/*.js"];
 
 export default [
   { ignores: ["node_modules/", ".venv/", ".data/", "dist/"] },

@@ -5,7 +5,7 @@
 
 import { open, read, write } from "./store.js";
 
-/** @typedef {import("./boot.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
+/** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;

@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fieldpost.text.canonical import digest
-from fieldpost.wire.protocol import MAX_DEPTH, MAX_OPERATIONS
+from fieldpost.text.jsontext import MAX_DEPTH
+from fieldpost.wire.protocol import MAX_OPERATIONS
 
 NASTY_TEXTS = (
     "",

@@ -1,11 +1,86 @@
-"""Who may import whom: fieldpost_client → fieldpost ← fieldpost_server, never sideways."""
+"""Who may import whom: packages never sideways, and inside each one downwards only.
+
+`FLOORS` is the map of the house. `docs/architecture.md` draws its picture from it.
+"""
 
 import ast
+import graphlib
+import posixpath
+import re
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
+
+FLOORS = {
+    # what authors import lies at the top of the package, on the floors that it needs
+    "shared/fieldpost": """
+        web/application
+        web/repair
+        web/forms
+        web/lists
+        web/framework
+        web/display
+        odp/repair
+        odp/form
+        odp/replay
+        odp/lineage
+        home
+        replication
+        app
+        pages  rules
+        schema
+        wire
+        text
+        errors  types  users
+    """,
+    "server/fieldpost_server": """
+        cli
+        application
+        operations
+        sync  office
+        delivery
+        home
+        http
+        inbox
+        feed
+        restore
+        scope
+        accounts
+        signing
+        storage
+        settings  log
+    """,
+    "pwa/py/fieldpost_client": """
+        main
+        asgi  warmup
+        sync
+        device
+        sync_status
+        saving
+        replica
+        outbox
+        platform
+    """,
+    "pwa": """
+        shell/shell
+        shell/device
+        shell/form
+        shell/page
+        sw  worker
+        store
+        manifest  vendor
+    """,
+}
+"""By package: its rooms from the roof to the ground, folders or modules.
+
+A module imports from its own room and from rooms of the floors below, never from above and never
+from another room of its own floor. Names that only the type checker sees count.
+"""
+
+MOST_IN_A_ROOM = 12
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT / "shared" / "fieldpost"
@@ -117,3 +192,98 @@ def test_what_runs_on_devices_uses_no_threads(module: Path) -> None:
 def test_annotations_are_not_postponed(module: Path) -> None:
     """Models need their annotations at run time, so no module postpones them."""
     assert "__future__.annotations" not in set(imported(module))
+
+
+class House:
+    """One package as `FLOORS` has it."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        lines = FLOORS[root].strip().splitlines()
+        self.floors = [line.split() for line in reversed(lines)]
+        self.level = {room: n for n, rooms in enumerate(self.floors) for room in rooms}
+
+    @cached_property
+    def modules(self) -> dict[str, Path]:
+        """The the files by their path in the package, without the ending."""
+        folder = ROOT / self.root
+        if self.root == "pwa":
+            paths = [*folder.glob("*.js"), *folder.glob("*.d.ts"), *folder.glob("shell/**/*.js")]
+            paths += [*folder.glob("worker/**/*.js"), *folder.glob("vendor/*.d.ts")]
+        else:
+            paths = [path for path in folder.rglob("*.py") if path.name != "__init__.py"]
+        return {path.relative_to(folder).as_posix().split(".")[0]: path for path in paths}
+
+    def room(self, module: str) -> str:
+        """Return the room of a module; raises LookupError where the map has none."""
+        parts = module.split("/")
+        names = ["/".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        return next(name for name in names if name in self.level)
+
+    def imports(self, path: Path) -> set[str]:
+        """Return the modules of the same package that a file imports."""
+        found = set(_named_in_script(path) if self.root == "pwa" else self._named_in_python(path))
+        return {name for name in found if name in self.modules}
+
+    def _named_in_python(self, path: Path) -> Iterator[str]:
+        package = Path(self.root).name
+        for name in imported(path):
+            top, _, rest = name.partition(".")
+            if top == package:
+                yield from (rest.replace(".", "/"), rest.rpartition(".")[0].replace(".", "/"))
+
+
+def _named_in_script(path: Path) -> Iterator[str]:
+    for name in re.findall(r'(?:from|import)\s*\(?"(\.[^"]+)"', path.read_text("utf-8")):
+        yield posixpath.relpath((path.parent / name).resolve(), ROOT / "pwa").split(".")[0]
+
+
+@pytest.mark.parametrize("root", FLOORS)
+def test_every_module_has_a_room(root: str) -> None:
+    """The map is whole: every module lies in one of its rooms, and no room is empty."""
+    house = House(root)
+
+    assert set(house.level) == {house.room(module) for module in house.modules}
+
+
+@pytest.mark.parametrize("root", FLOORS)
+def test_imports_run_downwards(root: str) -> None:
+    """A module imports its own room and rooms of lower floors, nothing else."""
+    house = House(root)
+    wrong = [
+        f"{module} imports {other}"
+        for module, path in house.modules.items()
+        for other in sorted(house.imports(path))
+        if house.room(other) != house.room(module)
+        and house.level[house.room(other)] >= house.level[house.room(module)]
+    ]
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("root", FLOORS)
+def test_no_modules_import_each_other(root: str) -> None:
+    """There is no circle of modules, not even of names that only the type checker sees."""
+    house = House(root)
+    graph = {module: house.imports(path) for module, path in house.modules.items()}
+
+    assert list(graph) != [], "nothing was read"
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("root", FLOORS)
+def test_no_room_is_crowded(root: str) -> None:
+    """A room is seen at a glance: it holds at most a dozen modules, and says what its job is."""
+    house = House(root)
+    rooms: dict[str, list[str]] = {}
+    for module in house.modules:
+        rooms.setdefault(house.room(module), []).append(module)
+
+    assert {} == {room: held for room, held in rooms.items() if len(held) > MOST_IN_A_ROOM}
+    if root != "pwa":
+        folders = [ROOT / root / room for room in rooms if (ROOT / root / room).is_dir()]
+        assert [] == [f for f in folders if not ast.get_docstring(_parsed(f / "__init__.py"))]
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))

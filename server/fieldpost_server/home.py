@@ -16,7 +16,7 @@ from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.receipts import Receipt
-from fieldpost_server.feed.changes import current_moment
+from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.inbox.audit_trail import story_of
 from fieldpost_server.inbox.failed_envelopes import trouble_of
 from fieldpost_server.inbox.inbox import Inbox

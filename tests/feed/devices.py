@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.users import User
-from fieldpost_server.feed.changes import Cursor, current_moment
-from fieldpost_server.feed.pull import Delta, cursor_now, read_delta
+from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.horizon import current_moment
+from fieldpost_server.feed.scope_delta import Delta, cursor_now, read_delta
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id
 from fieldpost_server.scope.replication_plan import Plan, plan_for
 from fieldpost_server.storage.database import Database

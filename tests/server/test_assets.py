@@ -170,7 +170,7 @@ def test_large_files_travel_compressed(assets: Assets, client: Browser) -> None:
 
 def test_an_old_address_is_gone(client: Browser) -> None:
     """Another hash or another name is not served."""
-    assert client.get("/assets/0000000000000000/shell.js").status_code == 404
+    assert client.get("/assets/0000000000000000/shell/shell.js").status_code == 404
     assert client.get("/assets/../pyproject.toml").status_code == 404
 
 
@@ -179,7 +179,7 @@ def test_the_shell_names_only_files_that_are_served(assets: Assets, client: Brow
     page = client.get("/shell").text
     script = client.get("/sw.js")
 
-    assert assets.url("shell.js") in page
+    assert assets.url("shell/shell.js") in page
     assert assets.url("style.css") in page
     assert "./" not in page
     assert "<style" not in page

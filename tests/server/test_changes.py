@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, DefinitionError, InputError
-from fieldpost_server.feed import changes, triggers
-from fieldpost_server.feed.changes import Cursor
+from fieldpost_server.feed import changes, horizon, triggers
+from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.restore import timelines
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
@@ -47,7 +47,7 @@ def feed(database: Database) -> Database:
 
 def cursor_of(database: Database) -> Cursor:
     with database.read_session() as session:
-        return changes.current_moment(session).cursor()
+        return horizon.current_moment(session).cursor()
 
 
 def since(database: Database, cursor: Cursor) -> changes.ChangeSet:
@@ -326,7 +326,7 @@ def test_a_changed_key_gets_new_triggers(feed: Database) -> None:
     assert ["site"] == triggers.install(feed.engine, [wider, visit, odd])
 
     with feed.read_session() as session:
-        before = changes.current_moment(session).cursor()
+        before = horizon.current_moment(session).cursor()
     run(feed, sa.insert(wider).values(id=1, code="a"))
     with feed.read_session() as session:
         found = changes.read_changes(session, before, [wider])

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from feed.story import Stories
-from fieldpost_server.feed import changes, pull, triggers
+from fieldpost_server.feed import changes, horizon, scope_delta, triggers
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.storage import tables
 
@@ -102,9 +102,9 @@ def test_a_feed_that_skips_late_commits_is_caught(
     """The stories find a cursor by number, or by the next transaction: both skip (R45)."""
     if stories.database.dialect != "postgresql":
         pytest.skip("SQLite has one writer: a number is the order of commits")
-    moment_of = changes.current_moment
+    moment_of = horizon.current_moment
 
-    def wrong(session: Session) -> changes.Moment:
+    def wrong(session: Session) -> horizon.Moment:
         return replace(moment_of(session), position=position(session), oldest=0, newest=1 << 62)
 
     monkeypatch.setattr(changes, "current_moment", wrong)
@@ -135,7 +135,7 @@ def test_a_pull_that_forgets_other_rows_is_caught(
     def forgetful(*_: Any, **__: Any) -> set[Any]:
         return set()
 
-    monkeypatch.setattr(pull, what, forgetful)
+    monkeypatch.setattr(scope_delta, what, forgetful)
 
     assert fails_at(stories) < SOON
 

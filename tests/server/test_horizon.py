@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from apps.clinic import Visit
 from apps.fakes import ADA
 from apps.offices import office_like
-from fieldpost_server.feed.horizon import Holder, HorizonWatch, oldest_writer
+from fieldpost_server.feed.stalls import Holder, HorizonWatch, oldest_writer
 from fieldpost_server.operations import housekeeping
 from fieldpost_server.storage import tables
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, FieldpostError, InputError, NotFound
 from fieldpost.users import OFFLINE
-from fieldpost_server.accounts.users import add_user, give_role, list_users, seats_taken, take_role
+from fieldpost_server.accounts.seats import seats_taken
+from fieldpost_server.accounts.users import add_user, give_role, list_users, take_role
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
 

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost_server.cli import main
-from fieldpost_server.feed import changes, triggers
+from fieldpost_server.feed import horizon, triggers
 from fieldpost_server.operations.housekeeping import tidy
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.tables import utc_now
@@ -95,7 +95,7 @@ def test_a_failed_installation_changes_nothing(office: Any) -> None:
     with office.database.read_session() as session:
         models = office.home.app.models.values()
         assert triggers.uninstalled(session.connection(), [m.table for m in models]) == []
-        assert changes.current_moment(session).history
+        assert horizon.current_moment(session).history
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import pytest
 
-from fieldpost.text.jsontext import TooDeepError, parse
-from fieldpost.wire.protocol import MAX_DEPTH
+from fieldpost.text.jsontext import MAX_DEPTH, TooDeepError, parse
 
 
 def nested(levels: int) -> str:

@@ -1,7 +1,6 @@
-"""People: users, their roles, and the seats that field workers take."""
+"""Users and their roles."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,20 +13,11 @@ from fieldpost_server.accounts.passwords import (
     needs_rehash,
     verify_password,
 )
+from fieldpost_server.accounts.seats import lock_seats, need_seat
 from fieldpost_server.storage import tables
 
 BUILT_IN_ROLES = (ADMIN, OFFLINE)
 """Roles that every app has; an app may name more."""
-
-_SEATS_LOCK = "seats"
-
-
-@dataclass(frozen=True, slots=True)
-class Seats:
-    """Field-worker seats: how many are taken, of how many."""
-
-    taken: int
-    total: int
 
 
 def folded(name: str) -> str:
@@ -107,11 +97,11 @@ def give_role(
         known = ", ".join(sorted(known_roles))
         raise InputError([problem(Code.NO_SUCH_ROLE, "role", role=role, known=known)])
     if role == OFFLINE:
-        _lock_seats(session)
+        lock_seats(session)
     if role in _roles(session, user.name):
         return
-    if role == OFFLINE and seats_taken(session) >= seats:
-        raise InputError([problem(Code.NO_SEAT_LEFT, "role", seats=seats)])
+    if role == OFFLINE:
+        need_seat(session, seats)
     session.execute(sa.insert(tables.user_role).values(user=user.name, role=role))
 
 
@@ -158,16 +148,6 @@ def check_password(session: Session, name: str, password: str) -> User | None:
     return user
 
 
-def seats_taken(session: Session) -> int:
-    """Return how many active users have the role ``Offline``."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(tables.user_role.join(tables.user))
-        .where(tables.user_role.c.role == OFFLINE, tables.user.c.active)
-    )
-    return session.scalar(query) or 0
-
-
 def _existing(session: Session, name: str) -> User:
     user = find_user(session, name)
     if user is None:
@@ -184,15 +164,3 @@ def _store_hash(session: Session, name: str, hashed: str) -> None:
     session.execute(
         sa.update(tables.user).where(tables.user.c.name == name).values(password_hash=hashed)
     )
-
-
-def _lock_seats(session: Session) -> None:
-    """Make two administrators who give the last seat at once take turns.
-
-    Both write one row: on PostgreSQL the later transaction fails as not serialisable and is run
-    again by `Database.write`; SQLite has one writer anyway.
-    """
-    where = tables.meta.c.name == _SEATS_LOCK
-    touched = sa.update(tables.meta).where(where).values(value=tables.meta.c.value)
-    if session.connection().execute(touched).rowcount == 0:
-        session.execute(sa.insert(tables.meta).values(name=_SEATS_LOCK, value=""))

@@ -236,7 +236,8 @@ def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
 
 
 def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
-    names = [path.name for path in sorted(pwa_dir.glob("*.js")) if path.name != "sw.js"]
+    scripts = [pwa_dir / "store.js", *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
+    names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
     icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
     files = {name: (pwa_dir / name).read_bytes() for name in [*names, "style.css", *icons]}
     return files | {name: (node_modules / path).read_bytes() for name, path in VENDOR_FILES.items()}

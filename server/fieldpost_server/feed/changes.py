@@ -1,14 +1,11 @@
 """The change feed: what changed since a cursor, with nothing ever skipped (R45).
 
-On PostgreSQL transactions commit in another order than they begin, so a counter alone skips the
-late ones. A cursor's position is the oldest transaction that was still running in its snapshot:
-all below it was finished and seen. The next reading takes everything from there on that its own
-snapshot sees, which may be something for a second time and is never something too little. On
-SQLite there is one writer, and a counter is the order of commits.
+Up to where a snapshot may be read, `horizon.py` decides. The next reading takes everything from
+there on that its own snapshot sees, which may be something for a second time and is never
+something too little.
 """
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -19,97 +16,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from fieldpost.errors import Code, InputError, problem
+from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.storage import tables as own
-from fieldpost_server.storage.tables import HISTORY, PRUNED
+from fieldpost_server.storage.tables import PRUNED
 
 Key = tuple[Any, ...]
 """A primary key: one value for each of its columns, as the column's type gives it."""
-
-MAX_CURSOR_CHARACTERS = 8_000
-
-_META = "(SELECT value FROM fieldpost_meta WHERE name = '{}')"
-_MOMENTS = {
-    name: sa.text(f"SELECT {_META.format(HISTORY)}, {_META.format(PRUNED)}, {now}")
-    for name, now in {
-        "postgresql": "pg_current_snapshot()::text",
-        # the table of changes itself may have been pruned to nothing
-        "sqlite": "(SELECT seq FROM sqlite_sequence WHERE name = 'fieldpost_change')",
-    }.items()
-}
-# one statement: on a database across a network each one costs a journey
-
-_CURSOR = re.compile(r"f1\.([0-9a-f]{32})\.([0-9]{1,19})(?:\.([A-Za-z0-9_-]*))?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A point in the order of commits of one database; opaque to everybody else.
-
-    Attributes:
-        history: id of the database's history.
-        position: PostgreSQL: the first transaction not known to be finished; SQLite: the number
-            of the last change seen.
-        plan: what the reader selected when it had the cursor made; see `replication.py`.
-    """
-
-    history: str
-    position: int
-    plan: str = ""
-
-    def __str__(self) -> str:
-        return f"f1.{self.history}.{self.position}.{self.plan}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Read a cursor.
-
-        Raises:
-            InputError: it is none.
-        """
-        match = _CURSOR.fullmatch(text) if len(text) <= MAX_CURSOR_CHARACTERS else None
-        if match is None or int(match[2]) >= 2**63:
-            raise InputError([problem(Code.BAD_CURSOR, "cursor")])
-        return cls(match[1], int(match[2]), match[3] or "")
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What one snapshot sees of the feed.
-
-    Attributes:
-        history: id of the database's history.
-        position: where a reader who has read this snapshot goes on.
-        oldest: changes below this position were forgotten.
-        newest: PostgreSQL: the first transaction that had not begun; SQLite: the position.
-        running: transactions below `newest` that had not ended.
-    """
-
-    history: str
-    position: int
-    oldest: int
-    newest: int
-    running: frozenset[int] = frozenset()
-
-    def cursor(self, plan: str = "") -> Cursor:
-        """Return the cursor that continues after this snapshot."""
-        return Cursor(self.history, self.position, plan)
-
-    def keeps(self, cursor: "Cursor | Moment") -> bool:
-        """Say whether all changes since are still here, and the position is not of the future.
-
-        The latter is a server that was put back to an older backup.
-        """
-        return cursor.history == self.history and self.oldest <= cursor.position <= self.newest
-
-    def sees(self, other: "Moment") -> bool:
-        """Say whether this snapshot sees all that another one saw.
-
-        Positions do not tell: between two readers a transaction may end that began before both.
-        """
-        return other.newest <= self.newest and all(
-            each in other.running for each in self.running if each < other.newest
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +40,6 @@ class ChangeSet:
     changed: dict[str, set[Key]] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
     reset: bool = False
-
-
-def current_moment(session: Session) -> Moment:
-    """Return what the session's snapshot sees of the feed."""
-    history, pruned, now = session.connection().execute(_MOMENTS[_dialect(session)]).one()
-    if not _is_postgresql(session):
-        return Moment(history or "", now or 0, int(pruned or 1) - 1, now or 0)
-    oldest_running, newest, running = now.split(":")
-    return Moment(
-        history or "",
-        int(oldest_running),
-        int(pruned or 0),
-        int(newest),
-        frozenset(int(each) for each in running.split(",") if each),
-    )
 
 
 def read_changes(

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.replication.checksum import table_digest
-from fieldpost_server.feed.changes import Moment, changed_tables, current_moment
+from fieldpost_server.feed.changes import changed_tables
+from fieldpost_server.feed.horizon import Moment, current_moment
 from fieldpost_server.scope.replication_plan import (
     Plan,
     TablePlan,

@@ -26,7 +26,7 @@ from fieldpost_server.inbox.dependencies import (
     settle,
 )
 from fieldpost_server.inbox.ledger import ServerKeys, TemporaryTaken, keep_envelope
-from fieldpost_server.restore.rebase import Reading, reading_of
+from fieldpost_server.restore.pre_restore_envelopes import Reading, reading_of
 from fieldpost_server.restore.timelines import present_history
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage import tables

@@ -13,7 +13,7 @@ from fieldpost.web.repair.envelope_page import OUTCOMES
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import APPLIED, SUPERSEDED, Receipt
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
-from fieldpost_server.restore.rebase import in_present_numbers
+from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
 
 WORDS = {
     "accepted": "It was applied.",

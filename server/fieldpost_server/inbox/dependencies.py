@@ -23,8 +23,9 @@ from fieldpost.wire.receipts import (
     Settled,
     receipt_from_json,
 )
-from fieldpost_server.inbox.ledger import ServerKeys, is_web, settled_of_row
+from fieldpost_server.inbox.ledger import ServerKeys, settled_of_row
 from fieldpost_server.storage import tables
+from fieldpost_server.storage.web_devices import is_web
 
 _ENVELOPE, _SETTLEMENT = tables.envelope, tables.settlement
 _APPLIED = [str(outcome) for outcome in APPLIED]

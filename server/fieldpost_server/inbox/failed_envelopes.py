@@ -12,7 +12,7 @@ from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import APPLIED, Receipt
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
-from fieldpost_server.restore.rebase import in_present_numbers
+from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
 
 
 def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble:

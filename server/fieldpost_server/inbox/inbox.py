@@ -23,11 +23,12 @@ from fieldpost_server.inbox.dependencies import (
     voided_digest,
     waiting_texts,
 )
-from fieldpost_server.inbox.ledger import WEB, Known, keep_envelope, known_around, locked_device
+from fieldpost_server.inbox.ledger import Known, keep_envelope, known_around, locked_device
 from fieldpost_server.log import log
-from fieldpost_server.restore.rebase import Reading, reading_of
+from fieldpost_server.restore.pre_restore_envelopes import Reading, reading_of
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.web_devices import web_device
 
 _UNDECIDED = frozenset({Outcome.WAITING, Outcome.RETRY, Outcome.MISMATCH})
 
@@ -118,7 +119,7 @@ class Inbox:
         self, user: User, submission: Submission, new_id: str, voids: Void | None
     ) -> Receipt:
         self.signer.ready()
-        device = f"{WEB}-{user.name}"
+        device = web_device(user.name)
 
         def work(session: Session) -> Receipt:
             row = locked_device(session, device, user)

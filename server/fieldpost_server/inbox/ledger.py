@@ -21,9 +21,7 @@ from fieldpost.wire.receipts import NewKey, Outcome, Receipt, Settled
 from fieldpost_server.restore.timelines import present_history_column
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.key_allocation import next_keys
-
-WEB = "web"
-"""Kind of the devices that the server keeps for people who work online."""
+from fieldpost_server.storage.web_devices import WEB, is_web
 
 _DEVICE, _ENVELOPE, _KEY = tables.device, tables.envelope, tables.key
 _SETTLEMENT = tables.settlement
@@ -145,11 +143,6 @@ def settled_of_row(row: Any) -> Settled | None:
     if row.how is None:
         return None
     return Settled(row.how, row.by, row.by_user, row.at.isoformat(timespec="milliseconds"))
-
-
-def is_web(device: str) -> bool:
-    """Say whether a device is one that the server keeps for a person."""
-    return device.startswith(f"{WEB}-")
 
 
 def locked_device(session: Session, device: str, user: User) -> Any:

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from fieldpost.errors import Code, FieldpostError, Forbidden, Problem, problem
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
-from fieldpost_server.accounts.users import give_role, list_users, seats_taken, take_role
+from fieldpost_server.accounts.seats import seats_taken
+from fieldpost_server.accounts.users import give_role, list_users, take_role
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import status_of
 from fieldpost_server.log import log

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpost import __version__
 from fieldpost.errors import FieldpostError
-from fieldpost_server.feed.horizon import oldest_writer
+from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
 from fieldpost_server.scope.replication_plan import captured_tables

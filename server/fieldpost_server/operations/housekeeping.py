@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from fieldpost_server.accounts.sessions import delete_expired
 from fieldpost_server.accounts.throttle import delete_old
 from fieldpost_server.feed.changes import prune_changes
-from fieldpost_server.feed.horizon import HorizonWatch
+from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
 from fieldpost_server.log import log
 from fieldpost_server.settings import HOUR_S, Settings

@@ -20,10 +20,10 @@ from fieldpost.text.jsontext import parse
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
-from fieldpost_server.feed.changes import Cursor
 from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.image import make_image
-from fieldpost_server.feed.pull import cursor_now, read_delta
+from fieldpost_server.feed.scope_delta import cursor_now, read_delta
 from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
 from fieldpost_server.restore.loss_reports import Report, report_of, take_report

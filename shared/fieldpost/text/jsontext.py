@@ -4,7 +4,8 @@ import json
 import re
 from typing import Any
 
-from fieldpost.wire.protocol import MAX_DEPTH
+MAX_DEPTH = 24
+"""Lists and objects inside each other, on both sides of the wire."""
 
 _NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^"\[\]{}]+', re.DOTALL)
 _ONE_KIND = str.maketrans("{}", "[]")

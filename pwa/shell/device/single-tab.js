@@ -1,7 +1,7 @@
 // One tab works with the device's data; a second one waits, or takes over with consent.
 
-import { make } from "./elements.js";
-import { showOwn } from "./page.js";
+import { make } from "../page/elements.js";
+import { showOwn } from "../page/document.js";
 
 const LOCK = "fieldpost";
 const CHANNEL = "fieldpost-tabs";

@@ -1,6 +1,6 @@
 // Puts a page that came as HTML into the document.
 
-import { Idiomorph } from "./vendor/idiomorph.js";
+import { Idiomorph } from "../../vendor/idiomorph.js";
 import { make, openForm } from "./elements.js";
 
 /** @typedef {(main: HTMLElement, how: {fresh: boolean}) => void} Enhancer */

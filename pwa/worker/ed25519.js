@@ -18,7 +18,7 @@ export async function verify(publicKey, message, signature, subtle = crypto.subt
     key = await imported(publicKey, subtle);
   } catch (error) {
     if (!isUnknownAlgorithm(error)) return false;
-    const { verifyAsync } = await import("./vendor/ed25519.js");
+    const { verifyAsync } = await import("../vendor/ed25519.js");
     return verifyAsync(signature, message, publicKey).catch(() => false);
   }
   return subtle.verify("Ed25519", key, signature, message);

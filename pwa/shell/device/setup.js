@@ -1,16 +1,16 @@
 // Starts a device: files, Python, data. The first time with a progress screen that survives a lost
 // connection and a reload.
 
-import { context } from "./context.js";
+import { context } from "../page/context.js";
 import { Device } from "./device.js";
-import { offerWorkIfSlow } from "./exporting.js";
+import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
-import { signIn } from "./sign-in.js";
+import { signIn } from "../page/sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
-import { keptVersion, precache, servedManifest, useVersion } from "./versions.js";
+import { keptVersion, precache, servedManifest, useVersion } from "./app-versions.js";
 
 /**
- * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {import("./device.js").WorkerEvent} WorkerEvent
  */
 

@@ -1,10 +1,10 @@
 // Signatures: drawn with finger, pen or mouse, kept as a PNG when a stroke ends.
 
-import SignaturePad from "./vendor/signature_pad.js";
+import SignaturePad from "../../vendor/signature_pad.js";
 import { attach, hiddenOf } from "./attachments.js";
-import { make } from "./elements.js";
-import { onPage } from "./page.js";
-import { pending } from "./pending.js";
+import { make } from "../page/elements.js";
+import { onPage } from "../page/document.js";
+import { pending } from "../page/pending.js";
 
 /** Give every empty signature field something to draw on. */
 export function startSignatures() {

@@ -1,9 +1,9 @@
 // Saves all work that the office has not confirmed as one file, straight from the store: it needs
 // neither Python nor a connection, and takes what it finds as it is, readable or not.
 
-import { database, userName } from "./context.js";
-import { announce, make } from "./elements.js";
-import { keys, readAll } from "./store.js";
+import { database, userName } from "../page/context.js";
+import { announce, make } from "../page/elements.js";
+import { keys, readAll } from "../../store.js";
 import { zip } from "./zip.js";
 
 /**

@@ -1,15 +1,15 @@
 // Drafts: what is typed into a record form is kept as it is typed, and comes back.
 
-import { database, userName } from "./context.js";
-import { announce, make, openForm } from "./elements.js";
-import { onMoved, visit } from "./navigation.js";
-import { onPage } from "./page.js";
-import { pending } from "./pending.js";
-import { read, readAll, write } from "./store.js";
+import { database, userName } from "../page/context.js";
+import { announce, make, openForm } from "../page/elements.js";
+import { onMoved, visit } from "../page/navigation.js";
+import { onPage } from "../page/document.js";
+import { pending } from "../page/pending.js";
+import { read, readAll, write } from "../../store.js";
 
 /**
  * @typedef {{fields: [string, string][], saved_at: string, user: string}} Draft
- * @typedef {import("./store.js").Operation} Operation
+ * @typedef {import("../../store.js").Operation} Operation
  */
 
 const WAIT_MS = 300;

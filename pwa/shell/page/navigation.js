@@ -2,7 +2,7 @@
 
 import { ask, NoAnswer } from "./transport.js";
 import { announce, openForm } from "./elements.js";
-import { focusPage, onPage, show } from "./page.js";
+import { focusPage, onPage, show } from "./document.js";
 import { settled } from "./pending.js";
 
 /**

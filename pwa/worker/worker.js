@@ -2,10 +2,10 @@
 
 import { makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
-import * as store from "./store.js";
+import * as store from "../store.js";
 
 /**
- * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {import("../manifest.js").Manifest} Manifest
  * @typedef {{id: number, do: string, manifest?: Manifest, name?: string, argument?: unknown}} Message
  */
 

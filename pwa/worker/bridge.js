@@ -1,8 +1,8 @@
 // What Python may use of the browser: the store, the network, compression, the clock.
 // Values cross as JSON text, bytes as Uint8Array; blobs never cross.
 
-import { verify } from "./signatures.js";
-import * as store from "./store.js";
+import { verify } from "./ed25519.js";
+import * as store from "../store.js";
 
 /** An answer that brings no byte for so long counts as broken off. */
 const SILENCE_MS = 45_000;

@@ -1,7 +1,7 @@
 // The worker with Python, as the shell sees it.
 
 /**
- * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {{event: string, [key: string]: any}} WorkerEvent
  */
 
@@ -28,7 +28,7 @@ export class Device {
    */
   constructor(manifest, onEvent = () => {}) {
     this.manifest = manifest;
-    this.#worker = new Worker(manifest.urls["worker.js"], { type: "module", name: "fieldpost" });
+    this.#worker = new Worker(manifest.urls["worker/worker.js"], { type: "module", name: "fieldpost" });
     this.#worker.onmessage = ({ data }) => (data.event ? onEvent(data) : this.#settle(data));
     this.#worker.onerror = (event) => this.#fail(event.message || "The worker could not start.");
   }

@@ -1,9 +1,9 @@
 // Leaving: removes everything from this device, and looks whether anything is left.
 
-import { closeDatabase, context, database } from "./context.js";
-import { ask, make } from "./elements.js";
-import { showOwn } from "./page.js";
-import { readAll } from "./store.js";
+import { closeDatabase, context, database } from "../page/context.js";
+import { ask, make } from "../page/elements.js";
+import { showOwn } from "../page/document.js";
+import { readAll } from "../../store.js";
 import { sync } from "./sync-button.js";
 
 /** @typedef {"sync" | "throw" | "stay"} Choice */

@@ -1,12 +1,8 @@
 // Starts Python. Pyodide's private interface for memory snapshots is used here and nowhere else.
 
 /**
- * @typedef {{url: string, size: number}} File
- * The first of the wheels is micropip, which installs the others.
- * @typedef {{version: string, python_version: string, app: string, app_version: string,
- *   pyodide: {base: string, files: File[]}, wheels: File[], shell: File[],
- *   urls: Record<string, string>, html: string, headers: Record<string, string>,
- *   total_bytes: number}} Manifest
+ * @typedef {import("../manifest.js").Manifest} Manifest
+ * @typedef {import("../manifest.js").Asset} Asset
  * @typedef {import("pyodide").PyodideInterface} Python
  * @typedef {(note: {step: string}) => void} Report
  */
@@ -87,7 +83,7 @@ function warm(python) {
 
 /**
  * @param {Python} python
- * @param {File[]} wheels
+ * @param {Asset[]} wheels
  */
 async function unpack(python, wheels) {
   const archives = wheels.map(async ({ url }) => (await fetch(url)).arrayBuffer());

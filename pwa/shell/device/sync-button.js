@@ -1,11 +1,11 @@
 // The Sync button: its states, its progress, what a tap does.
 
-import { context } from "./context.js";
-import { announce, openForm } from "./elements.js";
-import { onPage } from "./page.js";
-import { refresh } from "./navigation.js";
-import { signIn } from "./sign-in.js";
-import { offerUpdate } from "./versions.js";
+import { context } from "../page/context.js";
+import { announce, openForm } from "../page/elements.js";
+import { onPage } from "../page/document.js";
+import { refresh } from "../page/navigation.js";
+import { signIn } from "../page/sign-in.js";
+import { offerUpdate } from "./app-versions.js";
 
 /** @typedef {{state: string, waiting: number, attention: number, words: string}} Status */
 

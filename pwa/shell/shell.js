@@ -1,22 +1,23 @@
 // The shell: takes over links and forms of every page, and starts Python on a field worker's device.
 
-import { startAttachments } from "./attachments.js";
-import { startChoosing } from "./choosing.js";
-import { context, closeDatabase } from "./context.js";
-import { startDrafts, keepDraft } from "./drafts.js";
-import { make } from "./elements.js";
-import { exportButton, startExporting } from "./exporting.js";
-import { startForms } from "./forms.js";
-import { startNavigation, visit } from "./navigation.js";
-import { enhance, showOwn } from "./page.js";
-import { startDevice } from "./setup.js";
-import { startSignatures } from "./signature.js";
-import { startSyncButton } from "./sync-button.js";
-import { beTheOne } from "./tabs.js";
+import { startAttachments } from "./form/attachments.js";
+import { startChoosing } from "./form/conflict-choice.js";
+import { context, closeDatabase } from "./page/context.js";
+import { startDrafts, keepDraft } from "./form/drafts.js";
+import { make } from "./page/elements.js";
+import { exportButton, startExporting } from "./device/export.js";
+import { startForms } from "./form/forms.js";
+import { startNavigation, visit } from "./page/navigation.js";
+import { enhance, showOwn } from "./page/document.js";
+import { startDevice } from "./device/setup.js";
+import { signOut } from "./device/sign-out.js";
+import { startSignatures } from "./form/signature-pad.js";
+import { startSyncButton } from "./device/sync-button.js";
+import { beTheOne } from "./device/single-tab.js";
 
 async function start() {
   startNavigation();
-  startForms();
+  startForms({ "/sign-out": signOut });
   startAttachments();
   startSignatures();
   startChoosing();

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.replication.rows import row_to_wire
-from fieldpost_server.feed.changes import ChangeSet, Cursor, current_moment, read_changes
+from fieldpost_server.feed.changes import ChangeSet, read_changes
+from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.scope.replication_plan import Plan, TablePlan, captured_tables
 
 CHUNK_KEYS = 400

@@ -1,10 +1,9 @@
 // Forms: sent once, without leaving the page, with everything in them kept until that succeeded.
 
 import { forgetDraft, holdDrafts, keepDraft } from "./drafts.js";
-import { announce } from "./elements.js";
-import { visit } from "./navigation.js";
-import { settled } from "./pending.js";
-import { signOut } from "./sign-out.js";
+import { announce } from "../page/elements.js";
+import { visit } from "../page/navigation.js";
+import { settled } from "../page/pending.js";
 
 /**
  * The values of a form as text pairs; files are referred to by their hidden fields.
@@ -21,8 +20,18 @@ export function pairsOf(form, submitter = null) {
   return pairs;
 }
 
-/** Take over the forms of all pages. */
-export function startForms() {
+/**
+ * Forms that are sent another way, by the path of their action.
+ * @type {Map<string, (form: HTMLFormElement) => unknown>}
+ */
+const others = new Map();
+
+/**
+ * Take over the forms of all pages.
+ * @param {Record<string, (form: HTMLFormElement) => unknown>} sentOtherwise by path
+ */
+export function startForms(sentOtherwise) {
+  for (const [path, sendOther] of Object.entries(sentOtherwise)) others.set(path, sendOther);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onCancel);
 }
@@ -35,7 +44,8 @@ function onSubmit(event) {
   const isNative = form.dataset.native !== undefined || url.pathname === "/sign-in";
   if (form.method === "dialog" || url.origin !== location.origin || isNative) return;
   event.preventDefault();
-  if (url.pathname === "/sign-out") void signOut(form);
+  const other = others.get(url.pathname);
+  if (other) void other(form);
   else if (form.method === "get") void search(form, url);
   else void send(form, url, event.submitter);
 }

@@ -1,6 +1,6 @@
 // The progress screen of the first download: one line per step, with counts and bytes.
 
-import { make } from "./elements.js";
+import { make } from "../page/elements.js";
 
 /**
  * @typedef {{step: string, words: string, done?: number, total?: number, unit?: string,

@@ -1,10 +1,12 @@
 // What all parts of the shell share: where pages come from, and the store.
 
-import { open } from "./store.js";
+import { open } from "../../store.js";
 
 /**
- * @typedef {import("./device.js").Device} Device
- * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {import("../../manifest.js").Manifest} Manifest
+ * Python in its worker: `device/device.js`, which stands above this.
+ * @typedef {{call: (name: string, argument?: object) => Promise<any>, idle: () => Promise<void>,
+ *   end: () => void}} Device
  */
 
 export const context = {

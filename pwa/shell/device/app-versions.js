@@ -1,12 +1,12 @@
 // The app's files on this device: fetched once, replaced only when the person agrees.
 
-import { context, database } from "./context.js";
-import { make, openForm } from "./elements.js";
-import { onPage } from "./page.js";
-import { read } from "./store.js";
+import { context, database } from "../page/context.js";
+import { make, openForm } from "../page/elements.js";
+import { onPage } from "../page/document.js";
+import { read } from "../../store.js";
 
 /**
- * @typedef {import("./boot.js").Manifest} Manifest
+ * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {(done: number, total: number) => void} Report
  */
 

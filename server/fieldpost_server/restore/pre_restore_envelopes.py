@@ -16,10 +16,10 @@ from fieldpost.odp.repair.remapped_keys import history_of, named_keys, renumbere
 from fieldpost.odp.replay.result import Result
 from fieldpost.wire.envelope import Envelope
 from fieldpost.wire.receipts import APPLIED, Outcome
-from fieldpost_server.inbox.ledger import is_web
 from fieldpost_server.restore.high_water_marks import young_keys
 from fieldpost_server.restore.loss_reports import lost_keys
 from fieldpost_server.restore.timelines import borders_since, present_history
+from fieldpost_server.storage.web_devices import is_web
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 // Photos and files in forms: made smaller, kept at once, referred to by their hash.
 
-import { context, database } from "./context.js";
-import { make } from "./elements.js";
-import { onPage } from "./page.js";
-import { pending } from "./pending.js";
-import { write } from "./store.js";
+import { context, database } from "../page/context.js";
+import { make } from "../page/elements.js";
+import { onPage } from "../page/document.js";
+import { pending } from "../page/pending.js";
+import { write } from "../../store.js";
 
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
 
