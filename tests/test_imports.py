@@ -31,7 +31,7 @@ FLOORS = {
         replication
         app
         pages  rules
-        schema
+        schema  scopes
         wire
         text
         errors  types  users

@@ -9,9 +9,11 @@ from sqlalchemy.orm import DeclarativeBase, configure_mappers
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
 from fieldpost.pages import Changes, Form, FormBuilder, Page
 from fieldpost.schema.associations import LinkTable
+from fieldpost.schema.constraint_faults import constraint_faults
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model, models_of
 from fieldpost.schema.validation import has_default
+from fieldpost.scopes import scope_faults
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 
 LIST_FIELDS = 4
@@ -63,6 +65,7 @@ class App:
         for page in pages:
             faults += self._add(page)
         faults += self._misnamed()
+        faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
 
@@ -130,6 +133,8 @@ class App:
             builder.faults.append(
                 f"The page '{page.name}' has changes='{page.changes}'. Choose one of: {known}."
             )
+        if page.scope is not None:
+            builder.faults += scope_faults(page.name, page.scope, page.spec.table, self.roles)
         unknown = set(page.roles or ()) - set(self.roles)
         builder.faults += [
             f"The page '{page.name}' names the role '{role}', which the app does "

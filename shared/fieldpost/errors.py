@@ -107,6 +107,8 @@ class Code(StrEnum):
     UNEXPECTED = "unexpected"
     # an app's definition
     DEFINITION = "definition"
+    SCOPE_FAILED = "scope_failed"
+    CHECK_FAILED = "check_failed"
 
 
 MESSAGES: Mapping[Code, str] = {
@@ -282,6 +284,13 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.UNEXPECTED: "Something unexpected went wrong ({cause}). Nothing was saved; try again.",
     Code.DEFINITION: "{text}",
+    Code.CHECK_FAILED: (
+        "{label} could not be checked ({limit}). Tell your office; the app needs a repair."
+    ),
+    Code.SCOPE_FAILED: (
+        "Nobody can say which records of '{page}' are yours ({cause}), so none is shown. "
+        "Tell your office; the app needs a repair."
+    ),
 }
 
 

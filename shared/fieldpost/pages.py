@@ -10,10 +10,8 @@ from sqlalchemy.orm import DeclarativeBase
 
 from fieldpost.schema.fields import Field, words
 from fieldpost.schema.models import Link, Model
+from fieldpost.scopes import Scope, scope_condition
 from fieldpost.users import User
-
-Scope = Callable[[User], sa.ColumnElement[bool]]
-"""Says for a user which rows of a page's model she may see."""
 
 
 class Changes(StrEnum):
@@ -134,8 +132,12 @@ class Page:
         return self.roles is None or bool(user.roles.intersection(self.roles))
 
     def condition(self, user: User) -> sa.ColumnElement[bool] | None:
-        """Return the user's scope as an SQL condition; None means every row."""
-        return None if self.scope is None else self.scope(user)
+        """Return the user's scope as an SQL condition; None means every row.
+
+        Raises:
+            ScopeFailed: the scope gives none: nothing may be shown then.
+        """
+        return None if self.scope is None else scope_condition(self.name, self.scope, user)
 
     def may(self, do: str) -> bool:
         """Say whether the page allows to 'insert', 'update' or 'delete' its records."""

@@ -4,9 +4,13 @@ import tempfile
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from fieldpost import __version__
+from fieldpost.app import App
 from fieldpost.errors import FieldpostError
+from fieldpost.scopes import scope_failure
+from fieldpost_server.accounts.users import list_users
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
@@ -16,12 +20,14 @@ from fieldpost_server.settings import Settings
 
 def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
-    every = ("database", "triggers", "horizon", "signing", "attachments")
+    every = ("database", "triggers", "horizon", "scopes", "signing", "attachments")
     checks = dict.fromkeys(every, "ok")
     try:
         with home.session() as session:
             holder = oldest_writer(session)
             missing = uninstalled(session.connection(), captured_tables(home.app))
+            if not missing:
+                checks["scopes"] = _scopes(session, home.app)
     except SQLAlchemyError as error:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         missing, holder = [], None
@@ -41,6 +47,18 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         checks["attachments"] = f"the folder cannot be written: {error}"
     ok = all(words == "ok" for words in checks.values())
     return {"ok": ok, "version": __version__, "checks": checks}
+
+
+def _scopes(session: Session, app: App) -> str:
+    """Ask each scope for each user: what fails for somebody shows her nothing."""
+    failing: dict[str, str] = {}
+    for user in list_users(session):
+        for page in app.pages_for(user):
+            if page.name in failing or page.scope is None:
+                continue
+            if words := scope_failure(page.scope, user):
+                failing[page.name] = f"that of '{page.name}' fails for {user.name} ({words})"
+    return f"{'; '.join(failing.values())}: correct the app" if failing else "ok"
 
 
 def _signing(home: ServerHome) -> str:

@@ -14,6 +14,7 @@ from fieldpost.replication.rows import public_columns, row_to_wire
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model
+from fieldpost.scopes import ScopeFailed
 from fieldpost.users import User
 
 Condition = sa.ColumnElement[bool]
@@ -98,7 +99,7 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     plan: Plan = {}
     offline = list(offline)
     for page in offline:
-        scope = page.condition(user)
+        scope = _scope(page, user)
         entry = plan.setdefault(page.spec.name, TablePlan(page.spec))
         entry.conditions.append(sa.true() if scope is None else scope)
         entry.watches |= _tables_in(scope) - {page.spec.name}
@@ -113,6 +114,14 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     for link in links:
         plan[link.name] = _link_plan(app, plan, link)
     return plan
+
+
+def _scope(page: Page, user: User) -> Condition | None:
+    """Return a page's scope; where it fails, no row: the other pages are downloaded."""
+    try:
+        return page.condition(user)
+    except ScopeFailed:
+        return sa.false()
 
 
 def _links_of(page: Page) -> Iterator[LinkTable]:
@@ -166,7 +175,7 @@ def _add_lookups(app: App, plan: Plan, model: Model, user: User, seen: set[str])
 
 def _add_target(app: App, plan: Plan, target: Model, user: User) -> None:
     page = app.page_of(target.name)
-    scope = page.condition(user) if page is not None else None
+    scope = _scope(page, user) if page is not None else None
     entry = plan.setdefault(target.name, TablePlan(target))
     entry.conditions.append(sa.true() if scope is None else scope)
     entry.watches |= _tables_in(scope) - {target.name}
