@@ -109,6 +109,7 @@ class Code(StrEnum):
     DEFINITION = "definition"
     SCOPE_FAILED = "scope_failed"
     CHECK_FAILED = "check_failed"
+    UNREADABLE = "unreadable"
 
 
 MESSAGES: Mapping[Code, str] = {
@@ -284,6 +285,10 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.UNEXPECTED: "Something unexpected went wrong ({cause}). Nothing was saved; try again.",
     Code.DEFINITION: "{text}",
+    Code.UNREADABLE: (
+        "{label} holds a value that cannot be read, so this record cannot be changed here. "
+        "Ask your office to have it corrected in the database."
+    ),
     Code.CHECK_FAILED: (
         "{label} could not be checked ({limit}). Tell your office; the app needs a repair."
     ),

@@ -17,6 +17,7 @@ _STATUS: Mapping[Code, int] = {
     Code.NO_SEAT_LEFT: 409,
     Code.SERVER_TROUBLE: 503,
     Code.SCOPE_FAILED: 503,
+    Code.UNREADABLE: 422,
 }
 
 

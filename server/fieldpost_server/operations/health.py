@@ -17,10 +17,13 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 
+MOST_NAMED = 20
+"""Rows that cannot be read which are named."""
+
 
 def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
-    every = ("database", "triggers", "horizon", "scopes", "signing", "attachments")
+    every = ("database", "triggers", "horizon", "scopes", "rows", "signing", "attachments")
     checks = dict.fromkeys(every, "ok")
     try:
         with home.session() as session:
@@ -28,6 +31,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
             missing = uninstalled(session.connection(), captured_tables(home.app))
             if not missing:
                 checks["scopes"] = _scopes(session, home.app)
+                checks["rows"] = _rows(home)
     except SQLAlchemyError as error:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         missing, holder = [], None
@@ -59,6 +63,15 @@ def _scopes(session: Session, app: App) -> str:
             if words := scope_failure(page.scope, user):
                 failing[page.name] = f"that of '{page.name}' fails for {user.name} ({words})"
     return f"{'; '.join(failing.values())}: correct the app" if failing else "ok"
+
+
+def _rows(home: ServerHome) -> str:
+    """Name the rows that are left out of lists and downloads."""
+    if not (found := home.unreadable.find()):
+        return "ok"
+    named = "; ".join(str(value) for value in found[:MOST_NAMED])
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return f"cannot be read, and are on no device: {named}{more}. Correct them in the database"
 
 
 def _signing(home: ServerHome) -> str:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 
 from fieldpost.app import App
@@ -14,10 +15,15 @@ from fieldpost.replication.rows import public_columns, row_to_wire
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.scopes import ScopeFailed
 from fieldpost.users import User
+from fieldpost_server.storage.unreadable_rows import note_unreadable
 
 Condition = sa.ColumnElement[bool]
+
+CHUNK_ROWS = 2_000
+"""Rows that are in memory at once while a table is read."""
 
 
 @dataclass
@@ -55,8 +61,21 @@ class TablePlan:
         """Return the query for the columns that may leave the server."""
         return sa.select(*self.columns).where(self.condition, *more)
 
+    def read(self, session: Session, *more: Condition) -> Iterator[Sequence[Any]]:
+        """Yield the rows of `select`; one with a value that cannot be read is left out and noted.
+
+        All that a device gets, and what is proven of it, is read here.
+        """
+        query = self.select(*more)
+        with session.execute(query, execution_options={"yield_per": CHUNK_ROWS}) as rows:
+            for row in rows:
+                if is_readable(row):
+                    yield row
+                else:
+                    note_unreadable(self.model.table, self._names, row)
+
     def to_wire(self, row: Sequence[Any]) -> dict[str, Any]:
-        """Return a row of `select` as it travels."""
+        """Return a row of `read` as it travels."""
         return row_to_wire(self.model.table, dict(zip(self._names, row, strict=True)))
 
     @property

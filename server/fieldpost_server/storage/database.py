@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from psycopg import DataError
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from fieldpost.schema.unreadable import Unreadable, keep_reading
 from fieldpost.text.casefolding import add_folding
+from fieldpost.text.jsontext import parse
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite connection waits for the one writer."""
@@ -115,8 +120,9 @@ def make_engine(url: str) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed,
+        json_deserializer=parse,
         pool_size=10,
         max_overflow=20,
         # a database that was restarted costs a reconnect, not an error
@@ -127,15 +133,44 @@ def make_engine(url: str) -> sa.Engine:
             "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=60000",
         },
     )
+    sa.event.listen(engine, "connect", _on_postgresql_connect)
+    keep_reading(engine, strict=True)
+    return engine
+
+
+def _on_postgresql_connect(connection: Any, _: Any) -> None:
+    """Let the driver go on where PostgreSQL holds more than Python: infinity, BC, 24:00."""
+    adapters = connection.adapters
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval"):
+        oid = adapters.types[name].oid
+        adapters.register_loader(oid, _tolerant(adapters.get_loader(oid, Format.TEXT)))
+
+
+def _tolerant(usual: Any) -> type[Loader]:
+    class Tolerant(Loader):
+        def __init__(self, oid: int, context: Any = None) -> None:
+            super().__init__(oid, context)
+            self._inner = usual(oid, context)
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._inner.load(data)
+            except DataError:
+                return Unreadable(bytes(data).decode("utf-8", "replace"))
+
+    return Tolerant
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
     if url.database:
         Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, json_deserializer=parse
+    )
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
     add_folding(engine)
+    keep_reading(engine, strict=True)
     return engine
 
 
@@ -143,10 +178,18 @@ def _on_sqlite_connect(connection: Any, _: Any) -> None:
     # pysqlite's own transaction control begins too late and not at all before SELECT:
     # switch it off, `_on_sqlite_begin` says BEGIN
     connection.isolation_level = None
+    connection.text_factory = _text
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _text(data: bytes) -> Any:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return Unreadable(data)
 
 
 def _on_sqlite_begin(connection: sa.Connection) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
 from fieldpost.replication.rows import public_columns
+from fieldpost.schema.unreadable import keep_reading
 from fieldpost.text.casefolding import add_folding
 
 
@@ -98,6 +99,7 @@ def replica_engine() -> sa.Engine:
     arguments = {"isolation_level": None, "check_same_thread": False}
     engine = sa.create_engine("sqlite+fieldpost://", poolclass=sa.NullPool, connect_args=arguments)
     add_folding(engine)
+    keep_reading(engine, strict=False)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

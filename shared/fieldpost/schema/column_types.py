@@ -66,10 +66,16 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
         return str(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's
-        """Read the shortest decimal and give it the column's scale."""
+        """Read the shortest decimal and give it the column's scale.
+
+        Raises:
+            ValueError: the database holds NaN or an infinity.
+        """
         if value is None:
             return None
         number = value if isinstance(value, Decimal) else Decimal(str(value))
+        if not number.is_finite():
+            raise ValueError(f"{number} is no number that a form could hold")
         if self.scale is None:
             return number
         return number.quantize(Decimal(1).scaleb(-self.scale))

@@ -1,11 +1,12 @@
 """Models as Fieldpost sees them: fields, keys, child lists and lookups of a mapped class."""
 
 import inspect
+import logging
 import sys
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import UnionType
 from typing import Any
 
@@ -16,6 +17,8 @@ from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
 from fieldpost.schema.fields import Field, field_of, link_field, words
+
+_log = logging.getLogger("fieldpost")
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
@@ -156,7 +159,10 @@ class Model:
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
         if "__str__" in {name for cls in type(row).__mro__[:-1] for name in vars(cls)}:
-            return str(row)
+            try:
+                return str(row)
+            except Exception as error:  # noqa: BLE001 - an author's code, and a row may hold anything
+                _warn(self.cls, f"{type(error).__name__}: {error}")
         value = getattr(row, self.title_attribute)
         return "" if value is None else str(value)
 
@@ -173,6 +179,12 @@ class Model:
             and f.target is None
         )
         return named or next(texts, None) or self.key[0]
+
+
+@lru_cache(maxsize=100)
+def _warn(cls: type[Any], cause: str) -> None:
+    """Tell the log once: the row's title stands in for its words."""
+    _log.warning("str() of a %s failed: %s", cls.__name__, cause)
 
 
 def table_of(mapper: Mapper[Any]) -> sa.Table:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from fieldpost.errors import Code
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
+from fieldpost.schema.unreadable import ENCODED, Unreadable
 from fieldpost.text import jsontext
 from fieldpost.types import Attachment, AttachmentType
 
@@ -57,6 +58,8 @@ class Codec:
 
     def encode(self, value: Any) -> Any:
         """Return the value as JSON data, None included."""
+        if type(value) is Unreadable:
+            return ENCODED
         return None if value is None else self.to_json(value)
 
     def decode(self, data: Any) -> Any:

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from fieldpost.errors import Code, InputError, join_path, problem
+from fieldpost.errors import Code, InputError, Problem, join_path, problem
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.associations import chosen_text
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.unreadable import Unreadable
 from fieldpost.text import jsontext
 from fieldpost.wire.protocol import MAX_OPERATIONS
 
@@ -136,8 +137,13 @@ def opened_from(
         record: the mapped object, in its session.
         base: the cursor of the data that it comes from.
         links: who looks, for many-to-many fields; without it all linked rows are shown.
+
+    Raises:
+        InputError: a value cannot be read, and so not be compared with what is saved.
     """
     model = form.model
+    if faults := _unreadable(form, record):
+        raise InputError(faults)
     opened: dict[str, Any] = {
         "key": model.key_to_json(model.key_of(record)),
         "values": shown_values(form, record, links),
@@ -150,6 +156,15 @@ def opened_from(
         },
     }
     return {**opened, "base": base} if base else opened
+
+
+def _unreadable(form: Form, record: Any) -> list[Problem]:
+    shown = (f for f in form.fields.values() if f.kind is not Kind.LINKS)
+    return [
+        problem(Code.UNREADABLE, label=field.label)
+        for field in shown
+        if isinstance(getattr(record, field.attribute), Unreadable)
+    ]
 
 
 def shown_values(form: Form, record: Any, links: Links | None = None) -> dict[str, Any]:

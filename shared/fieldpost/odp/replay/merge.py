@@ -6,6 +6,7 @@ from typing import Any
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.pages import Form
 from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.unreadable import ENCODED, WORDS
 from fieldpost.schema.values import ValueProblem
 
 
@@ -82,6 +83,8 @@ def is_same(field: Field, now: Any, other: Mapping[str, Any]) -> bool:
 def _shown(field: Field, data: Any) -> str:
     if data is None or data == []:
         return "empty"
+    if data == ENCODED:
+        return WORDS
     if isinstance(data, dict | list):
         return "another file"
     label = next((c.label for c in field.choices if c.value == str(data)), str(data))

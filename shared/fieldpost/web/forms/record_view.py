@@ -7,6 +7,7 @@ from typing import Any
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field
+from fieldpost.schema.unreadable import Unreadable
 from fieldpost.types import Attachment
 from fieldpost.web.display.linked_rows import linked_words
 from fieldpost.web.framework.requests import PageRequest
@@ -47,7 +48,7 @@ def record_view(asked: PageRequest, form: Form, record: Any, links: Links) -> Re
     key = form.model.key_of(record)
     fields = tuple(
         _attached(f, record)
-        if f.kind in ATTACHMENT_KINDS
+        if f.kind in ATTACHMENT_KINDS and not isinstance(getattr(record, f.attribute), Unreadable)
         else Shown(f.label, str(f.kind), cell_words(asked, f, record, linked, key))
         for f in shown
     )

@@ -65,6 +65,7 @@ STATUS: Mapping[Code, int] = {
     Code.UNREACHABLE: 503,
     Code.SERVER_TROUBLE: 503,
     Code.SCOPE_FAILED: 503,
+    Code.UNREADABLE: 422,
 }
 
 

@@ -11,6 +11,7 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.models import Key
+from fieldpost.schema.unreadable import WORDS, Unreadable
 from fieldpost.web.display.linked_rows import MOST_TITLES, linked_words
 from fieldpost.web.display.values import record_url, words_for
 from fieldpost.web.framework.requests import PageRequest
@@ -128,6 +129,8 @@ def cell_words(
     if field.kind is Kind.LINKS:
         return linked.get((field.name, key), "")
     value = getattr(row, field.attribute)
+    if isinstance(value, Unreadable):
+        return WORDS
     if field.kind is Kind.LOOKUP:
         return lookup_words(asked, field, row)
     if field.kind in ATTACHMENT_KINDS:

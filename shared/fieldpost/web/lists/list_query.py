@@ -13,6 +13,7 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
 from fieldpost.web.display.linked_rows import is_linked_to
@@ -75,7 +76,9 @@ def run_list(session: Session, app: App, page: Page, user: User, query: ListQuer
         .limit(PAGE_ROWS)
         .offset((number - 1) * PAGE_ROWS)
     ).all()
-    return ListResult(_load(session, page, [tuple(k) for k in found]), total, number, last)
+    # a key that cannot be read leads nowhere
+    keys = [tuple(k) for k in found if is_readable(k)]
+    return ListResult(_load(session, page, keys), total, number, last)
 
 
 def _load(session: Session, page: Page, keys: list[tuple[Any, ...]]) -> list[Any]:
