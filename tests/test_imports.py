@@ -41,6 +41,7 @@ FLOORS = {
         application
         operations
         sync  office
+        authoring
         delivery
         home
         http

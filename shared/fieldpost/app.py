@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
 
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
@@ -11,7 +13,7 @@ from fieldpost.pages import Changes, Form, FormBuilder, Page
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.constraint_faults import constraint_faults
 from fieldpost.schema.fields import Kind
-from fieldpost.schema.models import Model, models_of
+from fieldpost.schema.models import Model, models_of, table_of
 from fieldpost.schema.validation import has_default
 from fieldpost.scopes import scope_faults
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
@@ -51,11 +53,16 @@ class App:
         Raises:
             DefinitionError: something of it cannot work; all faults at once.
         """
-        configure_mappers()
         self.title = title
         self.name = name or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         self.base = base
-        self.models: dict[str, Model] = models_of(base)
+        try:
+            configure_mappers()
+            # also sorts the tables, so that foreign keys which lead nowhere show here
+            self.models: dict[str, Model] = models_of(base)
+        except SQLAlchemyError as error:
+            text = f"The models do not fit together: {str(error).splitlines()[0]}"
+            raise DefinitionError([problem(Code.DEFINITION, title, text=text)]) from error
         links = (f.association for m in self.models.values() for f in m.links.values())
         self.link_tables = {how.link.name: how.link for how in links if how is not None}
         self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
@@ -109,8 +116,10 @@ class App:
                 yield f"'{old}' is said to be renamed to '{new}', which the app does not have."
 
     def _add(self, page: Page) -> list[str]:
-        table = str(page.model.__tablename__)
+        table = table_of(sa.inspect(page.model)).name
         if table not in self.models:
+            return [f"{page.model.__name__} does not belong to the app's declarative base."]
+        if self.models[table].cls is not page.model:
             return [f"{page.model.__name__} does not belong to the app's declarative base."]
         if page.name in self.pages:
             return [f"Two pages have the name '{page.name}'. Give one of them a name of its own."]
@@ -158,6 +167,14 @@ def _unfilled(form: Form) -> list[str]:
             faults.append(
                 f"{model.cls.__name__}.{attribute} must have a value, but the form does not show "
                 "it and it has no default. Add it to the form, give it a default, or set "
+                "create=False."
+            )
+    for attribute, column in model.opaque.items():
+        by_itself = column.default is not None or column.server_default is not None
+        if not (column.nullable or by_itself or attribute in model.key):
+            faults.append(
+                f"{model.cls.__name__}.{attribute} must have a value, and no form holds its type "
+                f"{type(column.type).__name__}. Let it be empty, give it a default, or set "
                 "create=False."
             )
     return faults

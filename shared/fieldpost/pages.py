@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapper
 
+from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.fields import Field, words
-from fieldpost.schema.models import Link, Model
+from fieldpost.schema.models import Link, Model, table_of
 from fieldpost.scopes import Scope, scope_condition
 from fieldpost.users import User
 
@@ -121,7 +123,11 @@ class Page:
 
     def __post_init__(self) -> None:
         """Derive the name and the title, and take the rights from a read-only page."""
-        table = str(self.model.__tablename__)
+        mapper: Any = sa.inspect(self.model, raiseerr=False)
+        if not isinstance(mapper, Mapper):
+            text = f"Page({self.model!r}) needs a mapped class, one of the app's models."
+            raise DefinitionError([problem(Code.DEFINITION, "pages", text=text)])
+        table = table_of(mapper).name
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
         self.title = self.title or _plural(words(self.model.__name__))
         if self.read_only:
@@ -142,6 +148,28 @@ class Page:
     def may(self, do: str) -> bool:
         """Say whether the page allows to 'insert', 'update' or 'delete' its records."""
         return {"insert": self.create, "update": self.edit, "delete": self.delete}[do]
+
+
+def _no_field(model: Model, name: str) -> str:
+    """Say why a name is none of a field, and what to do."""
+    cls, known = model.cls.__name__, ", ".join([*model.fields, *model.children])
+    if name in model.opaque:
+        kind = type(model.opaque[name].type).__name__
+        return (
+            f"{cls}.{name} is a column of the type {kind}, which no form or list holds. "
+            "Leave it out, or give it another type."
+        )
+    if "." in name:
+        return (
+            f"'{name}' leads through a relationship. Name the relationship alone: it shows the "
+            f"title of the row that it leads to. {cls} has: {known}."
+        )
+    if hasattr(model.cls, name):
+        return (
+            f"{cls}.{name} is calculated and not stored, and only what is stored can be shown. "
+            f"{cls} has: {known}."
+        )
+    return f"{cls} has no field '{name}'. It has: {known}."
 
 
 def _plural(word: str) -> str:
@@ -192,8 +220,7 @@ class FormBuilder:
         if found is None and name in model.unlinkable:
             self.faults.append(model.unlinkable[name])
         elif found is None:
-            known = ", ".join([*model.fields, *model.children])
-            self.faults.append(f"{model.cls.__name__} has no field '{name}'. It has: {known}.")
+            self.faults.append(_no_field(model, name))
         elif found.private:
             self.faults.append(f"{model.cls.__name__}.{name} is private and cannot be in a form.")
             return None

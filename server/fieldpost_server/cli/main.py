@@ -6,19 +6,24 @@ import getpass
 import importlib
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.errors import FieldpostError
+from fieldpost.errors import Code, FieldpostError, Problem, problem
 from fieldpost.home import Upload
 from fieldpost.users import User
 from fieldpost_server.accounts.users import add_user, find_user, give_role, list_users, set_password
-from fieldpost_server.application import load_app, make_application, make_assets, make_home
+from fieldpost_server.application import make_application, make_assets, make_home
+from fieldpost_server.authoring.app_loading import load_app
+from fieldpost_server.authoring.device_load import load_as_a_device
+from fieldpost_server.authoring.model_fit import database_problem, fit, unready
 from fieldpost_server.cli.envelopes import EnvelopeCommands
 from fieldpost_server.cli.keys import KeyCommands
 from fieldpost_server.feed.triggers import install
@@ -54,9 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return int(options.run(settings, options) or 0)
     except FieldpostError as error:
-        for each in error.problems:
-            print(each.message, file=sys.stderr)
-        return 1
+        return _failed(error, error.problems, verbose=options.verbose)
+    except SQLAlchemyError as error:
+        return _failed(error, [database_problem(error)], verbose=options.verbose)
+    except OSError as error:
+        fault = problem(Code.FILES_FAILED, cause=str(error))
+        return _failed(error, [fault], verbose=options.verbose)
+
+
+def _failed(error: Exception, problems: Sequence[Problem], *, verbose: bool) -> int:
+    """Say what stopped a command; how it came to that only where somebody wants to know."""
+    if verbose:
+        traceback.print_exception(error)
+    for message in dict.fromkeys(each.message for each in problems):
+        print(message, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", help="folder for data (FIELDPOST_DATA)")
     parser.add_argument("--database", help="database URL (FIELDPOST_DATABASE)")
     parser.add_argument("--port", type=int, help="TCP port to listen on (PORT)")
+    parser.add_argument("--verbose", action="store_true", help="show how a failure came about")
     commands = parser.add_subparsers(required=True, metavar="command")
     commands.add_parser("serve", help="serve the app").set_defaults(run=_serve)
     commands.add_parser("demo", help="serve the demo app").set_defaults(run=_demo)
@@ -117,9 +135,16 @@ def _write(settings: Settings, work: Callable[[Session], object]) -> None:
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> None:
+    app = load_app(settings.app)
+    load_as_a_device(settings.app)
+    with _opened(settings) as database:
+        for words in unready(database, app):
+            _say(f"Mind: {words}")
     start_logging()
     application = make_application(settings)
     _settle_memory()
+    if not settings.demo:
+        _say(f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
     uvicorn.run(
         application,
@@ -142,6 +167,7 @@ def _settle_memory() -> None:
 
 def _install_app(app: App, database: Database, settings: Settings) -> list[str]:
     app.base.metadata.create_all(database.engine)
+    fit(database, app)
     changed = install(database.engine, captured_tables(app))
     Signer(database, settings.signing_secret_file).ready()
     return changed
@@ -151,6 +177,9 @@ def _install(settings: Settings, _: argparse.Namespace) -> None:
     app = load_app(settings.app)
     with _opened(settings) as database:
         changed = _install_app(app, database, settings)
+        found = unready(database, app)
+    for words in found:
+        _say(f"Mind: {words}")
     _say(f"Installed. New triggers on: {', '.join(changed) or 'none; all were there'}.")
 
 
@@ -211,6 +240,7 @@ def _seed(database: Database, settings: Settings) -> None:
 
 def _check(settings: Settings, _: argparse.Namespace) -> int:
     app = load_app(settings.app)
+    load_as_a_device(settings.app)
     home = make_home(settings, app, make_assets(settings, app))
     found = check_health(home, settings)
     home.database.close()

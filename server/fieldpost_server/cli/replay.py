@@ -13,7 +13,7 @@ from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.users import User
 from fieldpost.wire.receipts import APPLIED, Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
-from fieldpost_server.application import load_app
+from fieldpost_server.authoring.app_loading import load_app
 from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer

@@ -3,14 +3,16 @@
 import tempfile
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from fieldpost import __version__
 from fieldpost.app import App
-from fieldpost.errors import FieldpostError
+from fieldpost.errors import Code, FieldpostError, problem
 from fieldpost.scopes import scope_failure
 from fieldpost_server.accounts.users import list_users
+from fieldpost_server.authoring.model_fit import is_installed, misfits
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
@@ -23,13 +25,23 @@ MOST_NAMED = 20
 
 def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
-    every = ("database", "triggers", "horizon", "scopes", "rows", "signing", "attachments")
+    every = (
+        "database",
+        "models",
+        "triggers",
+        "horizon",
+        "scopes",
+        "rows",
+        "signing",
+        "attachments",
+    )
     checks = dict.fromkeys(every, "ok")
     try:
         with home.session() as session:
             holder = oldest_writer(session)
+            checks["models"] = _models(session.connection(), home.app)
             missing = uninstalled(session.connection(), captured_tables(home.app))
-            if not missing:
+            if not missing and is_installed(session.connection()):
                 checks["scopes"] = _scopes(session, home.app)
                 checks["rows"] = _rows(home)
     except SQLAlchemyError as error:
@@ -51,6 +63,14 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         checks["attachments"] = f"the folder cannot be written: {error}"
     ok = all(words == "ok" for words in checks.values())
     return {"ok": ok, "version": __version__, "checks": checks}
+
+
+def _models(connection: sa.Connection, app: App) -> str:
+    """Name what of the database is not as the models say."""
+    if not is_installed(connection):
+        return problem(Code.NOT_INSTALLED).message
+    found = misfits(connection, app.base.metadata.sorted_tables)
+    return " ".join(each.words for each in found[:MOST_NAMED]) or "ok"
 
 
 def _scopes(session: Session, app: App) -> str:

@@ -13,6 +13,7 @@ from psycopg.pq import Format
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.unreadable import Unreadable, keep_reading
 from fieldpost.text.casefolding import add_folding
 from fieldpost.text.jsontext import parse
@@ -116,8 +117,19 @@ def is_taken(error: DBAPIError) -> bool:
 
 
 def make_engine(url: str) -> sa.Engine:
-    """Make an engine with the events and options that `Database` relies on."""
-    parsed = sa.make_url(url)
+    """Make an engine with the events and options that `Database` relies on.
+
+    Raises:
+        DefinitionError: the URL is none, or of another kind of database.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # the text itself may hold a password
+        raise DefinitionError([problem(Code.DATABASE_URL, "database", cause="no URL")]) from None
+    kind = parsed.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise DefinitionError([problem(Code.DATABASE_URL, "database", cause=f"'{kind}'")])
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
     engine = sa.create_engine(
@@ -163,7 +175,11 @@ def _tolerant(usual: Any) -> type[Loader]:
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
     if url.database:
-        Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fault = problem(Code.DATABASE_UNREACHABLE, "database", cause=str(error))
+            raise DefinitionError([fault]) from error
     engine = sa.create_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, json_deserializer=parse
     )

@@ -60,6 +60,7 @@ class Model:
         by_attribute: the same fields by stored attribute.
         links: those of them that are many-to-many.
         unlinkable: many-to-many relationships that cannot be fields, with the reason.
+        opaque: columns by attribute whose type no field holds.
         children: its one-to-many relationships by name.
         references: foreign-key attribute to the name of the table it points to.
         counted: foreign-key attribute to the name of the table whose counted key it holds in the
@@ -74,17 +75,19 @@ class Model:
         self.key = tuple(self.mapper.get_property_by_column(c).key for c in table.primary_key)
         marks = dict(_marks(cls))
         lookups = _lookups(self.mapper)
+        stored = list(_stored(self.mapper))
         self.references = {
             p.key: next(iter(c.foreign_keys)).column.table.name
-            for p in self.mapper.column_attrs
+            for p in stored
             for c in p.columns
             if c.foreign_keys
         }
-        self.counted = {p.key: name for p in self.mapper.column_attrs if (name := _counted(p))}
-        every = (
-            field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key))
-            for p in self.mapper.column_attrs
-        )
+        self.counted = {p.key: name for p in stored if (name := _counted(p))}
+        every = [
+            field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key)) for p in stored
+        ]
+        held = {f.attribute for f in every if f is not None}
+        self.opaque = {p.key: _column(p) for p in stored if p.key not in held}
         self.unlinkable: dict[str, str] = {}
         self.links = {f.name: f for f in self._links()}
         columns = {f.name: f for f in every if f is not None}
@@ -194,6 +197,13 @@ def table_of(mapper: Mapper[Any]) -> sa.Table:
     return table
 
 
+def _stored(mapper: Mapper[Any]) -> Iterator[Any]:
+    """Yield the attributes that are columns; a `column_property` is calculated."""
+    for prop in mapper.column_attrs:
+        if isinstance(prop.columns[0], sa.Column):
+            yield prop
+
+
 def _column(prop: Any) -> sa.Column[Any]:
     column = prop.columns[0]
     assert isinstance(column, sa.Column)
@@ -254,7 +264,7 @@ def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
             column = next(iter(relation.local_columns))
             attribute = mapper.get_property_by_column(column).key
             found[attribute] = (relation.key, table_of(relation.mapper).name)
-    for prop in mapper.column_attrs:
+    for prop in _stored(mapper):
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
             key = next(iter(column.foreign_keys))
@@ -287,7 +297,7 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
     """Describe all mapped classes of `base` by table name.
 
     Raises:
-        DefinitionError: a class has no key, or shares its table with another.
+        DefinitionError: a class has no table of its own, or one outside of the usual schema.
     """
     found: dict[str, Model] = {}
     problems = []
@@ -298,6 +308,14 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
             text = (
                 f"{mapper.class_.__name__} uses mapped inheritance, which cannot be taken "
                 "apart into single operations. Give it a table of its own."
+            )
+            problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
+            continue
+        if mapper.local_table.schema is not None:
+            text = (
+                f"{mapper.class_.__name__} is in the schema '{mapper.local_table.schema}'. Devices "
+                "know no schemas: leave it out of the model, and give the database's user the "
+                "schema with ALTER ROLE … SET search_path."
             )
             problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
             continue
