@@ -54,7 +54,11 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Return a function that writes the module `mistaken`."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield lambda text: (tmp_path / "mistaken.py").write_text(text) and None
+
+    def write_module(text: str) -> None:
+        (tmp_path / "mistaken.py").write_text(text)
+
+    yield write_module
     sys.modules.pop("mistaken", None)
 
 
