@@ -68,7 +68,16 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--no-deps",
+        "--no-index",
+    ]
     done = run(*pip, wheel, cwd=folder)
     assert 0 == done.returncode, done.stderr
     (site,) = folder.glob("lib/python*/site-packages")
@@ -88,7 +97,13 @@ def test_the_wheel_is_what_is_imported(installed: Path) -> None:
 
 def test_an_installed_check_finds_everything(installed: Path, tmp_path: Path) -> None:
     """The browser parts come along: nothing is missing but the installation of a database."""
-    fieldpost = [installed / "fieldpost", "--app", "inspections.app:app", "--data", tmp_path]
+    fieldpost: list[str | Path] = [
+        installed / "fieldpost",
+        "--app",
+        "inspections.app:app",
+        "--data",
+        tmp_path,
+    ]
 
     first = run(*fieldpost, "db", "install", cwd=tmp_path)
     done = run(*fieldpost, "check", cwd=tmp_path)
