@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapper
 
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.schema.fields import Field, words
+from fieldpost.schema.fields import Field, several, words
 from fieldpost.schema.models import Link, Model, table_of
 from fieldpost.scopes import Scope, scope_condition
 from fieldpost.users import User
@@ -129,7 +129,7 @@ class Page:
             raise DefinitionError([problem(Code.DEFINITION, "pages", text=text)])
         table = table_of(mapper).name
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
-        self.title = self.title or _plural(words(self.model.__name__))
+        self.title = self.title or several(words(self.model.__name__))
         if self.read_only:
             self.create = self.edit = self.delete = False
 
@@ -170,12 +170,6 @@ def _no_field(model: Model, name: str) -> str:
             f"{cls} has: {known}."
         )
     return f"{cls} has no field '{name}'. It has: {known}."
-
-
-def _plural(word: str) -> str:
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 class FormBuilder:

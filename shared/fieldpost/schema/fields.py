@@ -90,6 +90,39 @@ def words(name: str) -> str:
     return spaced[:1].upper() + spaced[1:].lower() if not spaced.isupper() else spaced
 
 
+_BOTH = ("series", "species", "news", "means")
+"""Words that are the same for one and for several."""
+
+_ONE = ("ss", "us", "is", "as", "ns")
+"""Ends of words for one that look like several."""
+
+
+def _is_several(word: str) -> bool:
+    lowered = word.lower()
+    return lowered.endswith(_BOTH) or (word.endswith("s") and not word.endswith(_ONE))
+
+
+def several(word: str) -> str:
+    """Return the word for several rows; a class may be named for one or for all of them."""
+    if _is_several(word):
+        return word
+    if word.endswith("is"):
+        return word[:-2] + "es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def one(word: str) -> str:
+    """Return the word for one row, as `several` for several."""
+    if not _is_several(word) or word.lower().endswith(_BOTH):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    ends = ("sses", "uses", "xes", "ches", "shes")
+    return word[:-2] if word.endswith(ends) else word[:-1]
+
+
 def is_private(column: sa.Column[Any], marks: tuple[Any, ...]) -> bool:
     """Say whether a column never leaves the server."""
     return PRIVATE in marks or bool(column.info.get("private"))

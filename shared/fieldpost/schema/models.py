@@ -16,7 +16,7 @@ from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
-from fieldpost.schema.fields import Field, field_of, link_field, words
+from fieldpost.schema.fields import Field, field_of, link_field, one, words
 
 _log = logging.getLogger("fieldpost")
 
@@ -114,7 +114,7 @@ class Model:
     @cached_property
     def label(self) -> str:
         """The word for one row."""
-        return str(self.table.info.get("label") or words(self.cls.__name__))
+        return str(self.table.info.get("label") or one(words(self.cls.__name__)))
 
     @cached_property
     def generated_key(self) -> str | None:
@@ -172,16 +172,23 @@ class Model:
     @cached_property
     def title_attribute(self) -> str:
         """The attribute that names a row best: to search, to sort and to choose by."""
-        named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
-        texts = (
+        named: str | None = next(
+            (a for a in ("name", "title", "label") if a in self.by_attribute), None
+        )
+        texts = [
             f.attribute
             for f in self.fields.values()
             if isinstance(f.column.type, sa.String)
             and not isinstance(f.column.type, sa.Enum)
             and not f.private
             and f.target is None
-        )
-        return named or next(texts, None) or self.key[0]
+        ]
+        # a key of letters names a row worse than a name does, whatever that is called
+        beside = [a for a in texts if a not in self.key]
+        called = (a for a in beside if words(a).lower().endswith(("name", "title")))
+        if texts and texts[0] in self.key:
+            named = named or next(called, None)
+        return named or next(iter(texts), None) or self.key[0]
 
 
 @lru_cache(maxsize=100)
@@ -285,7 +292,7 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
         )
         yield Children(
             name=relation.key,
-            label=str(relation.info.get("label") or words(child.class_.__name__)),
+            label=str(relation.info.get("label") or one(words(child.class_.__name__))),
             model=table_of(child).name,
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,
