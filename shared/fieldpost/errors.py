@@ -110,6 +110,7 @@ class Code(StrEnum):
     SCOPE_FAILED = "scope_failed"
     CHECK_FAILED = "check_failed"
     UNREADABLE = "unreadable"
+    CHECK_BROKEN = "check_broken"
     APP_MISSING = "app_missing"
     APP_NOT_IMPORTABLE = "app_not_importable"
     APP_NOT_FOUND = "app_not_found"
@@ -296,6 +297,9 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.UNEXPECTED: "Something unexpected went wrong ({cause}). Nothing was saved; try again.",
     Code.DEFINITION: "{text}",
+    Code.CHECK_BROKEN: (
+        "The office's database does not allow this value of {label} ({check}). Correct it."
+    ),
     Code.UNREADABLE: (
         "{label} holds a value that cannot be read, so this record cannot be changed here. "
         "Ask your office to have it corrected in the database."

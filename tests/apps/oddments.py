@@ -71,6 +71,22 @@ class Daily(Base):
     note: Mapped[str | None]
 
 
+class Stock(Base):
+    """A row that the database checks more closely than any form."""
+
+    __tablename__ = "stock"
+    __table_args__ = (
+        sa.CheckConstraint("amount > 0", name="some"),
+        sa.CheckConstraint("least <= amount", name="enough"),
+        sa.CheckConstraint("amount <> 13"),
+        sa.CheckConstraint("least + amount <> 100"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+    least: Mapped[int]
+
+
 SHOWN = [
     "name",
     "number",
@@ -93,5 +109,6 @@ app = App(
     pages=[
         Page(Thing, offline=True, list=SHOWN, form=[*SHOWN, "parts"], title="Things"),
         Page(Daily, offline=True),
+        Page(Stock, offline=True, form=["amount", "least"], title="Stock"),
     ],
 )

@@ -17,6 +17,7 @@ from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
 from fieldpost.schema.fields import Field, field_of, link_field, one, words
+from fieldpost.schema.table_checks import limited
 
 _log = logging.getLogger("fieldpost")
 
@@ -90,7 +91,7 @@ class Model:
         self.opaque = {p.key: _column(p) for p in stored if p.key not in held}
         self.unlinkable: dict[str, str] = {}
         self.links = {f.name: f for f in self._links()}
-        columns = {f.name: f for f in every if f is not None}
+        columns = {f.name: limited(f, table) for f in every if f is not None}
         self.fields: Mapping[str, Field] = {**columns, **self.links}
         self.by_attribute = {f.attribute: f for f in self.fields.values()}
         self.children = {c.name: c for c in _children(self.mapper)}
