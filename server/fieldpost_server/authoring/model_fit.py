@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError, Problem, problem
+from fieldpost_server.authoring.rule_names import misnamed_fields
 from fieldpost_server.storage import tables as own
 from fieldpost_server.storage.database import Database
 
@@ -74,7 +75,7 @@ def fit(database: Database, app: App) -> None:
 
 
 def unready(database: Database, app: App) -> list[str]:
-    """Return in words what some saves will meet.
+    """Return in words what some saves will meet: of the database, and of the app's rules.
 
     Raises:
         DefinitionError: nothing is installed, or pages would fail.
@@ -85,7 +86,7 @@ def unready(database: Database, app: App) -> list[str]:
         found = misfits(session.connection(), app.base.metadata.sorted_tables)
     if any(each.stops for each in found):
         raise DefinitionError([each.problem() for each in found])
-    return [each.words for each in found]
+    return [*(each.words for each in found), *misnamed_fields(app)]
 
 
 def database_problem(error: SQLAlchemyError) -> Problem:

@@ -13,6 +13,7 @@ from fieldpost.errors import Code, FieldpostError, problem
 from fieldpost.scopes import scope_failure
 from fieldpost_server.accounts.users import list_users
 from fieldpost_server.authoring.model_fit import is_installed, misfits
+from fieldpost_server.authoring.rule_names import misnamed_fields
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
@@ -31,11 +32,13 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         "triggers",
         "horizon",
         "scopes",
+        "rules",
         "rows",
         "signing",
         "attachments",
     )
     checks = dict.fromkeys(every, "ok")
+    checks["rules"] = " ".join(misnamed_fields(home.app)) or "ok"
     try:
         with home.session() as session:
             holder = oldest_writer(session)
