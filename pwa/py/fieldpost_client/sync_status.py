@@ -60,7 +60,7 @@ def make_status(home: "DeviceHome") -> dict[str, Any]:
     open_now = [e for e in entries.values() if e.envelope.id not in replaced]
     waiting = sum(e.state == PENDING for e in open_now)
     attention = sum(e.state == ATTENTION for e in open_now) + len(home.outbox.broken)
-    activity = home.activity or (IDENTITY_CHANGED if home.state.trust.changed else "")
+    activity = home.activity or (IDENTITY_CHANGED if home.state.server_keys.changed else "")
     state, words = _state(activity, waiting, attention)
     return {
         "state": state,
@@ -215,8 +215,8 @@ def _facts(home: "DeviceHome") -> list[tuple[str, str]]:
             facts.append(("Differs from the office", ", ".join(unproven)))
         if lacking := report.get("lacking"):
             facts.append(("Never arrived at the office", ", ".join(map(_range_words, lacking))))
-    if home.state.trust.keys:
-        facts.append(("Key of the office", list(home.state.trust.keys)[-1]))
+    if home.state.server_keys.believed:
+        facts.append(("Key of the office", list(home.state.server_keys.believed)[-1]))
     if home.outbox.broken:
         facts.append(("Unreadable on this device", str(len(home.outbox.broken))))
     return facts

@@ -8,7 +8,7 @@ from typing import Any
 from fieldpost.users import User
 from fieldpost_client.outbox.outbox import Counters
 from fieldpost_client.platform.base import Operation, Store
-from fieldpost_client.sync.server_keys import Trust, trust_from_json
+from fieldpost_client.replica.server_keys import ServerKeys, server_keys_from_json
 
 KeyMap = dict[tuple[str, int], int]
 """(model, temporary key) to real key."""
@@ -31,7 +31,7 @@ class DeviceState:
         keys: real keys, from receipts.
         lost: real keys that the server has given out and forgotten, by the history in which they
             counted, with the temporary ones that they came from.
-        trust: the server's keys that its receipts are verified with.
+        server_keys: those of the server that its receipts are verified with.
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
         proven: digests by table that the last pull has proven for these very pieces.
@@ -47,7 +47,7 @@ class DeviceState:
     sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
     lost: Lost = field(default_factory=dict)
-    trust: Trust = field(default_factory=Trust)
+    server_keys: ServerKeys = field(default_factory=ServerKeys)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
     proven: Mapping[str, Any] = field(default_factory=dict)
@@ -124,7 +124,7 @@ async def load_state(store: Store) -> DeviceState:
         sent_to=session.get("sent_to") or 0,
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
         lost=lost_from_json(session.get("lost") or ()),
-        trust=trust_from_json(session.get("trust")),
+        server_keys=server_keys_from_json(session.get("trust")),
         cursor=replica.get("cursor") or "",
         pieces=pieces,
         proven=proven.get("digests", {}) if proven.get("of") == seal_of(pieces) else {},

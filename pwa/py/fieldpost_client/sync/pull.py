@@ -17,8 +17,8 @@ from fieldpost_client.replica.device_state import about_operations, keys_operati
 from fieldpost_client.replica.replica import Replica, Unreadable, kept_pieces
 from fieldpost_client.sync.contact import Stopped, ask, data_of, headers_for, stopped_by
 from fieldpost_client.sync.download import Image, download_image, register
+from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn
 from fieldpost_client.sync.resend import keys_in_replica
-from fieldpost_client.sync.server_keys import SIGNING_KEYS, learn
 from fieldpost_client.sync_status import TROUBLE
 
 _log = logging.getLogger("fieldpost")

@@ -17,8 +17,8 @@ from fieldpost_client.sync.download import download_image, register
 from fieldpost_client.sync.enrolment import enrol_anew, is_stranded
 from fieldpost_client.sync.pull import Pull, install_image
 from fieldpost_client.sync.push import Push, summary
+from fieldpost_client.sync.receipt_verification import meet_anew
 from fieldpost_client.sync.resend import is_of_before, reports, take_back
-from fieldpost_client.sync.server_keys import meet_anew
 from fieldpost_client.sync.uploads import Uploads, attachment_path
 from fieldpost_client.sync_status import (
     IDENTITY_CHANGED,
@@ -76,7 +76,7 @@ class Synchroniser:
         push, pull = Push(self.home), Pull(self.home)
         activity, problems, attachments = "", list[Problem](), 0
         try:
-            if signed_in and self.home.state.trust.changed:
+            if signed_in and self.home.state.server_keys.changed:
                 await meet_anew(self.home)
             attachments = await self._steps(push, pull)
             activity, problems = self._doubts(push)
@@ -157,7 +157,7 @@ class Synchroniser:
 
     def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
         """Say what is wrong although everything went through."""
-        if self.home.state.trust.changed:
+        if self.home.state.server_keys.changed:
             return IDENTITY_CHANGED, [problem(Code.IDENTITY_CHANGED)]
         if count := push.report.unverified:
             return UNVERIFIED, [problem(Code.RECEIPT_UNVERIFIED, count=count)]
