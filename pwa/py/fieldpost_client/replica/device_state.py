@@ -5,15 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldpost.pages import Page
 from fieldpost.users import User
-from fieldpost_client.outbox.outbox import Counters
+from fieldpost_client.outbox.chain import Counters
 from fieldpost_client.platform.base import Operation, Store
 from fieldpost_client.replica.server_keys import ServerKeys, server_keys_from_json
 
 KeyMap = dict[tuple[str, int], int]
 """(model, temporary key) to real key."""
 
-Lost = dict[str, dict[tuple[str, int], int]]
+LostByHistory = dict[str, dict[tuple[str, int], int]]
 """History to (model, lost real key) to temporary key."""
 
 
@@ -46,7 +47,7 @@ class DeviceState:
     is_new: bool = False
     sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
-    lost: Lost = field(default_factory=dict)
+    lost: LostByHistory = field(default_factory=dict)
     server_keys: ServerKeys = field(default_factory=ServerKeys)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -58,6 +59,11 @@ class DeviceState:
     def has_replica(self) -> bool:
         """Say whether the first download is done."""
         return self.user is not None and bool(self.pieces)
+
+    def is_offline(self, page: Page) -> bool:
+        """Say whether the server has marked a page offline."""
+        marked = self.settings.get("offline")
+        return page.offline if marked is None else page.name in marked
 
     def adopt_about(self, about: Mapping[str, Any]) -> None:
         """Take over what the server says of user and settings."""
@@ -81,7 +87,7 @@ def keys_operation(keys: KeyMap) -> Operation:
     return ("put", "session", "keys", entries)
 
 
-def lost_operation(lost: Lost) -> Operation:
+def lost_operation(lost: LostByHistory) -> Operation:
     """Return the operation that stores all lost keys."""
     entries = [
         [history, model, real, temporary]
@@ -91,9 +97,9 @@ def lost_operation(lost: Lost) -> Operation:
     return ("put", "session", "lost", entries)
 
 
-def lost_from_json(data: Iterable[Sequence[Any]]) -> Lost:
+def lost_from_json(data: Iterable[Sequence[Any]]) -> LostByHistory:
     """Read back what `lost_operation` wrote."""
-    lost: Lost = {}
+    lost: LostByHistory = {}
     for history, model, real, temporary in data:
         lost.setdefault(history, {})[model, real] = temporary
     return lost

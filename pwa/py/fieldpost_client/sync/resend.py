@@ -1,33 +1,30 @@
-"""Recall: a server was put back to an earlier state, and gets again what it has forgotten.
+"""Resending: a server was put back to an earlier state, and gets again what it has forgotten.
 
 It is told first, with the receipts that it signed: what it gives the keys of forgotten rows to from
 then on must never be taken for these. Until an envelope is confirmed once more, it keeps its former
-receipt, so that a recall which was cut off goes on with the next sync.
+receipt, so that what was cut off goes on with the next sync.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fieldpost.errors import Code
 from fieldpost.odp.repair.remapped_keys import history_of
 from fieldpost.text.canonical import canonical
 from fieldpost.wire.protocol import MAX_REPORT_BYTES, MAX_REPORTED
 from fieldpost.wire.receipts import NewKey, Outcome
+from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.outbox import PENDING, Entry, receipt_of
 from fieldpost_client.platform.base import Operation, StoreError
-from fieldpost_client.replica.device_state import KeyMap, Lost, lost_operation
+from fieldpost_client.replica.device_state import KeyMap, LostByHistory, lost_operation
 from fieldpost_client.sync.contact import stopped_by
-
-if TYPE_CHECKING:
-    from fieldpost_client.device import DeviceHome
 
 MOST_FORMER = 4
 """So many former receipts of an envelope are kept, one for each time that it was forgotten."""
 
 
-async def take_back(home: "DeviceHome", entries: Iterable[Entry]) -> None:
+async def take_back(home: DeviceHome, entries: Iterable[Entry]) -> None:
     """Put entries that were forgotten into the outbox again, durably; raises `Stopped`."""
     async with home.turn:
         waiting = [_recalled(home, entry) for entry in entries]
@@ -66,13 +63,13 @@ def reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
             yield base, some
 
 
-def is_of_before(home: "DeviceHome", entries: Iterable[Entry]) -> bool:
+def is_of_before(home: DeviceHome, entries: Iterable[Entry]) -> bool:
     """Say whether the replica still is one that the server has forgotten."""
     now = history_of(home.state.cursor)
     return any(e.recalled and history_of(e.recalled[-1]["base"]) == now for e in entries)
 
 
-def keys_in_replica(home: "DeviceHome", cursor: str) -> KeyMap:
+def keys_in_replica(home: DeviceHome, cursor: str) -> KeyMap:
     """Return the real keys that a replica has: not those of forgotten rows, after these."""
     gone = {
         (key.model, key.temporary)
@@ -84,7 +81,7 @@ def keys_in_replica(home: "DeviceHome", cursor: str) -> KeyMap:
     return {name: real for name, real in home.state.keys.items() if name not in gone}
 
 
-def _recalled(home: "DeviceHome", entry: Entry) -> Entry:
+def _recalled(home: DeviceHome, entry: Entry) -> Entry:
     signed = _own_receipt(entry)
     base = home.state.cursor or entry.envelope.base
     former = ({"base": base, "signed": signed},) if signed else ()
@@ -107,7 +104,7 @@ def _keys(former: Mapping[str, str]) -> tuple[NewKey, ...]:
     return receipt_of(json.loads(former["signed"])).keys
 
 
-def _lost_with(lost: Lost, entries: Iterable[Entry]) -> Lost:
+def _lost_with(lost: LostByHistory, entries: Iterable[Entry]) -> LostByHistory:
     found = {history: dict(keys) for history, keys in lost.items()}
     for entry in entries:
         for former in entry.recalled:
