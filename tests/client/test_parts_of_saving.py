@@ -51,7 +51,7 @@ class Parts:
 
     @property
     def records(self) -> RecordKeys:
-        remapped = RemappedKeys(app, self.state.lost, self.state.cursor)
+        remapped = RemappedKeys(app, self.state.lost_keys, self.state.cursor)
         return RecordKeys(remapped, self.copy.keys, self.copy.records)
 
     def make(self, submission: Submission, identity: str = "e-1") -> NextEnvelope:
@@ -167,7 +167,7 @@ def test_only_what_was_never_sent_is_folded(parts: Parts, sent_to: int, numbers:
 
 def test_an_envelope_of_before_is_read_with_temporary_keys(parts: Parts) -> None:
     """The key that a server forgot stands for the row that the device made."""
-    parts.state.lost = {"0" * 32: {("contractor", 7): -1}}
+    parts.state.lost_keys = {"0" * 32: {("contractor", 7): -1}}
     parts.save(added(-1))
     opened = {"key": [7], "values": {"town": "Delft"}, "children": {}}
     change = Operation("update", "contractor", (7,), {"town": "Gouda"}, {"town": "Delft"})
@@ -181,7 +181,7 @@ def test_an_envelope_of_before_is_read_with_temporary_keys(parts: Parts) -> None
 
 
 def test_a_failed_envelope_takes_those_of_its_record_along(parts: Parts) -> None:
-    """A repair begins with all that is open of the record, and with all that is wrong with it (R39)."""
+    """A repair begins with all that is open of the record, with all that is wrong with it (R39)."""
     parts.save(added(-1))
     parts.state.sent_to = 1
     change = Operation("update", "contractor", (-1,), {"town": "Gouda"}, {"town": "Delft"})

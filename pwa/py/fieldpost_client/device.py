@@ -130,7 +130,7 @@ class DeviceHome:
     @property
     def remapped(self) -> RemappedKeys:
         """Return what reads envelopes as the present replica has them."""
-        return RemappedKeys(self.app, self.state.lost, self.state.cursor)
+        return RemappedKeys(self.app, self.state.lost_keys, self.state.cursor)
 
     @property
     def records(self) -> RecordKeys:

@@ -41,7 +41,7 @@ class Entry:
         opened: what its form was opened on; None for a new record, and where it is not known.
         discarded: of a void, the entry that it discards, as plain data.
         signed: the canonical text of the receipt as the server signed it, verified on arrival.
-        recalled: each time that the server had forgotten it, the ``signed`` receipt of before,
+        forgotten: each time that the server had forgotten it, the ``signed`` receipt of before,
             and the ``base`` of the data that fitted that.
     """
 
@@ -55,7 +55,7 @@ class Entry:
     opened: Mapping[str, Any] | None = None
     discarded: Mapping[str, Any] | None = None
     signed: str = ""
-    recalled: tuple[Mapping[str, str], ...] = ()
+    forgotten: tuple[Mapping[str, str], ...] = ()
     _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -109,7 +109,7 @@ class Entry:
             "discarded": self.discarded,
             # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
             "signed": self.signed,
-            "recalled": list(self.recalled),
+            "recalled": list(self.forgotten),
         }
 
 

@@ -30,8 +30,8 @@ class DeviceState:
         is_new: its id is not known to the server yet.
         sent_to: number of the newest envelope that may have been sent; durable before it is.
         keys: real keys, from receipts.
-        lost: real keys that the server has given out and forgotten, by the history in which they
-            counted, with the temporary ones that they came from.
+        lost_keys: real keys that the server has given out and forgotten, by the history in which
+            they counted, with the temporary ones that they came from.
         server_keys: those of the server that its receipts are verified with.
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
@@ -47,7 +47,7 @@ class DeviceState:
     is_new: bool = False
     sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
-    lost: LostByHistory = field(default_factory=dict)
+    lost_keys: LostByHistory = field(default_factory=dict)
     server_keys: ServerKeys = field(default_factory=ServerKeys)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ def keys_operation(keys: KeyMap) -> Operation:
     return ("put", "session", "keys", entries)
 
 
-def lost_operation(lost: LostByHistory) -> Operation:
+def lost_keys_operation(lost: LostByHistory) -> Operation:
     """Return the operation that stores all lost keys."""
     entries = [
         [history, model, real, temporary]
@@ -97,8 +97,8 @@ def lost_operation(lost: LostByHistory) -> Operation:
     return ("put", "session", "lost", entries)
 
 
-def lost_from_json(data: Iterable[Sequence[Any]]) -> LostByHistory:
-    """Read back what `lost_operation` wrote."""
+def lost_keys_from_json(data: Iterable[Sequence[Any]]) -> LostByHistory:
+    """Read back what `lost_keys_operation` wrote."""
     lost: LostByHistory = {}
     for history, model, real, temporary in data:
         lost.setdefault(history, {})[model, real] = temporary
@@ -129,7 +129,7 @@ async def load_state(store: Store) -> DeviceState:
         is_new=bool(session.get("is_new")),
         sent_to=session.get("sent_to") or 0,
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
-        lost=lost_from_json(session.get("lost") or ()),
+        lost_keys=lost_keys_from_json(session.get("lost") or ()),
         server_keys=server_keys_from_json(session.get("trust")),
         cursor=replica.get("cursor") or "",
         pieces=pieces,

@@ -27,12 +27,12 @@ class RemappedKeys:
 
     Attributes:
         app: the app.
-        lost: the keys that the server has forgotten, see `DeviceState`.
+        lost_keys: the keys that the server has forgotten, see `DeviceState`.
         cursor: of the present replica.
     """
 
     app: App
-    lost: LostByHistory
+    lost_keys: LostByHistory
     cursor: str
 
     def envelope(self, envelope: Envelope) -> Envelope:
@@ -64,13 +64,13 @@ class RemappedKeys:
 
     def entries(self, entries: Mapping[int, Entry]) -> Mapping[int, Entry]:
         """Return entries by number as the present replica has them."""
-        if not self.lost:
+        if not self.lost_keys:
             return entries
         return {n: self.entry(entry) for n, entry in entries.items()}
 
     def _lost_in(self, base: str) -> LostKeys:
         """Return the lost keys of the history that a base names, unless the replica is of it."""
-        former = history_of(base) if self.lost else ""
+        former = history_of(base) if self.lost_keys else ""
         if not former or former == history_of(self.cursor):
             return {}
-        return self.lost.get(former, {})
+        return self.lost_keys.get(former, {})

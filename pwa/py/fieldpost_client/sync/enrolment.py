@@ -79,7 +79,7 @@ def _sealed_anew(home: DeviceHome, device: str) -> tuple[list[Entry], Counters]:
                 state=PENDING,
                 receipt=None,
                 signed="",
-                recalled=(),
+                forgotten=(),
                 _footprints=[],
             )
         )

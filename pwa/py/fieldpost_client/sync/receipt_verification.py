@@ -31,7 +31,7 @@ class ReceiptVerification:
         name = str(receipt.get("key"))
         if name not in self.home.state.server_keys.believed and not self._asked:
             self._asked = True
-            await learn(self.home, await _asked(self.home))
+            await learn_keys(self.home, await _asked(self.home))
         held = self.home.state.server_keys
         if held.changed or name not in held.believed:
             return False
@@ -43,12 +43,12 @@ class ReceiptVerification:
         return await is_signed(self.home.platform, held.believed[name], message, signature)
 
 
-async def learn(home: DeviceHome, listed: Any) -> None:
+async def learn_keys(home: DeviceHome, listed: Any) -> None:
     """Take notice of the server's keys, durably; raises `Stopped` where it cannot be stored."""
     await _keep(home, await followed(home.platform, home.state.server_keys, listed))
 
 
-async def meet_anew(home: DeviceHome) -> None:
+async def believe_anew(home: DeviceHome) -> None:
     """Believe the server's present key: the worker has just signed in; raises `Stopped`."""
     await _keep(home, first_use(home.state.server_keys, await _asked(home)))
 

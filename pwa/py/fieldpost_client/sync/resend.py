@@ -17,7 +17,7 @@ from fieldpost.wire.receipts import NewKey, Outcome
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.outbox import PENDING, Entry, receipt_of
 from fieldpost_client.platform.base import Operation, StoreError
-from fieldpost_client.replica.device_state import KeyMap, LostByHistory, lost_operation
+from fieldpost_client.replica.device_state import KeyMap, LostByHistory, lost_keys_operation
 from fieldpost_client.sync.contact import stopped_by
 
 MOST_FORMER = 4
@@ -27,25 +27,25 @@ MOST_FORMER = 4
 async def take_back(home: DeviceHome, entries: Iterable[Entry]) -> None:
     """Put entries that were forgotten into the outbox again, durably; raises `Stopped`."""
     async with home.turn:
-        waiting = [_recalled(home, entry) for entry in entries]
-        lost = _lost_with(home.state.lost, waiting)
+        waiting = [_to_send_again(home, entry) for entry in entries]
+        lost = _lost_keys_with(home.state.lost_keys, waiting)
         operations: list[Operation] = [entry.put() for entry in waiting]
         operations += [("delete", "history", entry.envelope.id) for entry in waiting]
         try:
-            await home.platform.store.write([*operations, lost_operation(lost)])
+            await home.platform.store.write([*operations, lost_keys_operation(lost)])
         except StoreError as error:
             raise stopped_by(error) from error
-        home.state.lost = lost
+        home.state.lost_keys = lost
         for entry in waiting:
             home.outbox.entries[entry.number] = entry
             home.outbox.history.pop(entry.envelope.id, None)
 
 
-def reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
+def loss_reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
     """Yield what the server is to be told, as it may be sent at once: base and receipts."""
     by_base: dict[str, list[str]] = {}
     for entry in entries:
-        for former in entry.recalled:
+        for former in entry.forgotten:
             by_base.setdefault(former["base"], []).append(former["signed"])
     for base, texts in by_base.items():
         some, left = list[str](), MAX_REPORT_BYTES
@@ -66,7 +66,7 @@ def reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
 def is_of_before(home: DeviceHome, entries: Iterable[Entry]) -> bool:
     """Say whether the replica still is one that the server has forgotten."""
     now = history_of(home.state.cursor)
-    return any(e.recalled and history_of(e.recalled[-1]["base"]) == now for e in entries)
+    return any(e.forgotten and history_of(e.forgotten[-1]["base"]) == now for e in entries)
 
 
 def keys_in_replica(home: DeviceHome, cursor: str) -> KeyMap:
@@ -74,19 +74,19 @@ def keys_in_replica(home: DeviceHome, cursor: str) -> KeyMap:
     gone = {
         (key.model, key.temporary)
         for entry in home.outbox.entries.values()
-        if entry.is_open and entry.recalled
-        if history_of(entry.recalled[-1]["base"]) != history_of(cursor)
-        for key in _keys(entry.recalled[-1])
+        if entry.is_open and entry.forgotten
+        if history_of(entry.forgotten[-1]["base"]) != history_of(cursor)
+        for key in _keys(entry.forgotten[-1])
     }
     return {name: real for name, real in home.state.keys.items() if name not in gone}
 
 
-def _recalled(home: DeviceHome, entry: Entry) -> Entry:
+def _to_send_again(home: DeviceHome, entry: Entry) -> Entry:
     signed = _own_receipt(entry)
     base = home.state.cursor or entry.envelope.base
     former = ({"base": base, "signed": signed},) if signed else ()
-    recalled = (*entry.recalled, *former)[-MOST_FORMER:]
-    return replace(entry, state=PENDING, receipt=None, signed="", recalled=recalled)
+    forgotten = (*entry.forgotten, *former)[-MOST_FORMER:]
+    return replace(entry, state=PENDING, receipt=None, signed="", forgotten=forgotten)
 
 
 def _own_receipt(entry: Entry) -> str:
@@ -104,10 +104,10 @@ def _keys(former: Mapping[str, str]) -> tuple[NewKey, ...]:
     return receipt_of(json.loads(former["signed"])).keys
 
 
-def _lost_with(lost: LostByHistory, entries: Iterable[Entry]) -> LostByHistory:
+def _lost_keys_with(lost: LostByHistory, entries: Iterable[Entry]) -> LostByHistory:
     found = {history: dict(keys) for history, keys in lost.items()}
     for entry in entries:
-        for former in entry.recalled:
+        for former in entry.forgotten:
             keys = found.setdefault(history_of(former["base"]), {})
             keys |= {(key.model, key.real): key.temporary for key in _keys(former)}
     return found
