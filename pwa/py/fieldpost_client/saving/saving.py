@@ -65,15 +65,15 @@ class Saving:
         before = self._state.counters
         transaction = self._copy.replica.connection.begin()
         try:
+            # fault point: save-in-memory — the handler's changes are in the working copy only:
+            # 'Saved' was not said, and the draft is still there.
             found = call()
             self.is_durable = await self._keep(store)
         except BaseException:
             transaction.rollback()
             self._state.counters = before
             raise
-        # The store first: whoever dies right here has the envelope, and the next start replays
-        # it. The rows are in memory only, and would be gone with a form that was said to be saved.
-        # Without anything saved there is nothing to keep but the temporary keys given out.
+        # without anything saved there is nothing to keep but the temporary keys given out
         transaction.commit() if self.is_durable else transaction.rollback()
         return found
 
@@ -81,10 +81,13 @@ class Saving:
         if not self._operations:
             return False
         try:
-            # one transaction: an envelope without its counters would give its number away twice
+            # fault point: save-unstored — envelope, counters, attachments and the draft's end are
+            # one strict transaction: without it there is the draft and no envelope.
             await store.write([*self._operations, *self._state.counters.operations()])
         except StoreError as error:
             raise InputError([_storage_problem(error)]) from error
+        # fault point: save-stored — the envelope is durable and 'Saved' was not said: the next
+        # start shows it as saved, its draft is gone, and no number is used twice.
         for entry, result in self._entries:
             self._outbox.entries[entry.number] = entry
             if result is not None:
