@@ -32,6 +32,7 @@ class Code(StrEnum):
     NOT_UNIQUE = "not_unique"
     RULE = "rule"
     RULE_FAILED = "rule_failed"
+    SAVED_ALREADY = "saved_already"
     STILL_REFERRED_TO = "still_referred_to"
     # an envelope
     MALFORMED = "malformed"
@@ -134,6 +135,10 @@ MESSAGES: Mapping[Code, str] = {
     Code.RULE_FAILED: (
         "The rule '{rule}' could not be checked ({cause}). "
         "Tell your office; the app needs a repair."
+    ),
+    Code.SAVED_ALREADY: (
+        "This form was saved before, and has been changed since. Open the saved record and change "
+        "it there."
     ),
     Code.STILL_REFERRED_TO: (
         "This cannot be deleted: {count} of {label} still refer to it. Change or delete them first."

@@ -31,6 +31,7 @@ class Submission:
         title: words for the record, for lists of envelopes.
         supersedes: ids of the envelopes that this repairs.
         opened: what the form was opened on, as `form.rows.Opened`; None for a new record.
+        identity: id of the envelope that it becomes, which the form carried; empty: a new one.
     """
 
     page: str
@@ -41,6 +42,7 @@ class Submission:
     title: str = ""
     supersedes: tuple[str, ...] = ()
     opened: Mapping[str, Any] | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,10 @@ class Home(Protocol):
         """Open a session to read with."""
 
     def commit(self, user: User, submission: Submission) -> Receipt:
-        """Make the envelope, replay it, keep it."""
+        """Make the envelope, replay it, keep it; of one that was kept before the first receipt."""
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:
+        """Return what a form was answered when it was saved; None where it has not been."""
 
     def temporary_key(self) -> int:
         """Return the next temporary key: negative, never used before by this device."""
