@@ -15,6 +15,7 @@ from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import Receipt
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.inbox.audit_trail import story_of
@@ -58,6 +59,11 @@ class ServerHome:
         self.store = store
         self.asset = asset_url
         self.demo = demo
+
+    @property
+    def limits(self) -> Limits:
+        """What this server takes."""
+        return self.store.limits
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a snapshot."""

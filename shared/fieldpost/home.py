@@ -13,6 +13,7 @@ from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import Receipt
 
 T = TypeVar("T")
@@ -156,6 +157,10 @@ class Home(Protocol):
 
     kind: str
     app: App
+
+    @property
+    def limits(self) -> Limits:
+        """What the server takes."""
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a session to read with."""

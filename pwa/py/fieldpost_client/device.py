@@ -18,6 +18,7 @@ from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits, limits_from_json
 from fieldpost.wire.receipts import Receipt
 from fieldpost_client.outbox.dependencies import effective, open_entries
 from fieldpost_client.outbox.outbox import (
@@ -219,6 +220,11 @@ class DeviceHome:
             if result is not None:
                 self.copy.note(entry.envelope, result)
         return True
+
+    @property
+    def limits(self) -> Limits:
+        """What the server takes, as it said at the last contact."""
+        return limits_from_json(self.state.settings.get("limits"))
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a session on the working copy."""
