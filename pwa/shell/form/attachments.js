@@ -3,6 +3,7 @@
 import { context, database } from "../page/context.js";
 import { complain, forgetComplaints, startComplaints } from "./complaints.js";
 import { make } from "../page/elements.js";
+import { isOurs } from "../page/transport.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
 import { write } from "../../store.js";
@@ -113,8 +114,8 @@ export async function attach(widget, blob, name) {
  * @param {string} name
  */
 function plainName(name) {
-  const seen = name.replace(/[\p{C}\uFFFD]/gu, " ").replace(/\s+/gu, " ");
-  const plain = seen.replace(/[\\/:*?"<>|]/g, "_").replace(/^[ .]+|[ .]+$/g, "");
+  const seen = name.replace(/^.*\//s, "").replace(/[\p{C}\uFFFD]/gu, " ").replace(/\s+/gu, " ");
+  const plain = seen.replace(/[\\:*?"<>|]/g, "_").replace(/^[ .]+|[ .]+$/g, "");
   const letters = [...plain];
   if (letters.length <= MOST_LETTERS) return plain || "file";
   const ending = /\.[^.]{1,10}$/u.exec(plain)?.[0] ?? "";
@@ -145,12 +146,14 @@ async function stage(widget, { sha256, size, type, name }, blob) {
  * @returns {Promise<string>} what went wrong, or nothing
  */
 async function upload({ sha256, type, name }, body) {
-  const headers = { "Content-Type": type, "Upload-Name": encodeURIComponent(name) };
+  const headers = { "Content-Type": type };
+  const address = `/attachments/${sha256}?${new URLSearchParams({ name })}`;
   try {
-    const answer = await fetch(`/attachments/${sha256}`, { method: "PUT", headers, body });
-    if (answer.ok) return "";
+    const answer = await fetch(address, { method: "PUT", headers, body });
+    if (!isOurs(answer)) return NOT_SENT;
+    if (answer.status === 201) return "";
     const { error } = await answer.json();
-    return error?.message ?? NOT_SENT;
+    return error?.message ? `was not taken: ${error.message}` : NOT_SENT;
   } catch {
     return NOT_SENT;
   }

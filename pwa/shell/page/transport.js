@@ -16,6 +16,11 @@ const SERVER = "fieldpost-server";
 const PAGE = "fieldpost-page";
 const FORM = "application/x-www-form-urlencoded";
 
+/** Whether an answer is our server's, and not that of something between. @param {Response} answer */
+export function isOurs(answer) {
+  return answer.headers.has(SERVER);
+}
+
 /** The server gave no answer. */
 export class NoAnswer extends Error {}
 
@@ -64,7 +69,7 @@ async function askServer(asked, onRedirect) {
   }).catch((error) => {
     throw new NoAnswer(String(error));
   });
-  if (!response.headers.has(SERVER)) throw new NoAnswer("something between has answered");
+  if (!isOurs(response)) throw new NoAnswer("something between has answered");
   const url = new URL(response.url);
   if (response.status === 401 || (url.pathname === "/sign-in" && path !== "/sign-in")) {
     if (await signIn()) return askServer(asked, onRedirect);

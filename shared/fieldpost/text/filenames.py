@@ -6,7 +6,7 @@ import unicodedata
 MOST_CHARACTERS = 150
 """Long enough for people; 255 bytes are the most that file systems take."""
 
-_RESERVED = re.compile(r'[\\/:*?"<>|]')
+_RESERVED = re.compile(r'[\\:*?"<>|]')
 _OTHER = "C"
 """First letter of the categories of control and format characters, surrogates and the like.
 
@@ -16,7 +16,7 @@ Format characters turn the direction of a text: ``…\\u202egpj.exe`` would look
 
 def plain_name(text: str) -> str:
     """Return a name without folders and without characters that are not seen or not taken."""
-    seen = "".join(" " if unicodedata.category(c)[0] == _OTHER else c for c in text)
+    seen = "".join(" " if unicodedata.category(c)[0] == _OTHER else c for c in text.rpartition("/")[2])
     name = _RESERVED.sub("_", re.sub(r"\s+", " ", seen)).strip(" .")
     if len(name) <= MOST_CHARACTERS:
         return name or "file"
