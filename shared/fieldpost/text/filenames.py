@@ -16,7 +16,8 @@ Format characters turn the direction of a text: ``…\\u202egpj.exe`` would look
 
 def plain_name(text: str) -> str:
     """Return a name without folders and without characters that are not seen or not taken."""
-    seen = "".join(" " if unicodedata.category(c)[0] == _OTHER else c for c in text.rpartition("/")[2])
+    own = text.rpartition("/")[2]
+    seen = "".join(" " if unicodedata.category(c)[0] == _OTHER else c for c in own)
     name = _RESERVED.sub("_", re.sub(r"\s+", " ", seen)).strip(" .")
     if len(name) <= MOST_CHARACTERS:
         return name or "file"
