@@ -1,9 +1,10 @@
 // Forms: sent once, without leaving the page, with everything in them kept until that succeeded.
 
-import { forgetDraft, holdDrafts, keepDraft } from "./drafts.js";
+import { forgetDraft } from "./draft-store.js";
+import { holdDrafts, keepDraft, putAside } from "./drafts.js";
 import { announce } from "../page/elements.js";
 import { visit } from "../page/navigation.js";
-import { settled } from "../page/pending.js";
+import { pending, settled } from "../page/pending.js";
 
 /** Kinds of inputs that Enter presses. */
 const BUTTONS = new Set(["submit", "button", "reset", "image", "file"]);
@@ -36,7 +37,8 @@ const others = new Map();
 export function startForms(sentOtherwise) {
   for (const [path, sendOther] of Object.entries(sentOtherwise)) others.set(path, sendOther);
   document.addEventListener("submit", onSubmit);
-  document.addEventListener("click", onCancel);
+  // before the link is followed
+  document.addEventListener("click", onCancel, { capture: true });
   document.addEventListener("keydown", onEnter);
 }
 
@@ -139,5 +141,5 @@ async function sendRecord(path, pairs, draft) {
 function onCancel(event) {
   const link = event.target instanceof Element ? event.target.closest("a[data-cancel]") : null;
   const draft = link?.closest("form")?.dataset.draft;
-  if (draft) void forgetDraft(draft);
+  if (draft) void pending(putAside(draft));
 }
