@@ -3,6 +3,7 @@
 import { startAttachments } from "./form/attachments.js";
 import { startChoosing } from "./form/conflict-choice.js";
 import { context, closeDatabase } from "./page/context.js";
+import { startDraftList } from "./form/draft-list.js";
 import { startDrafts, keepDraft, releaseDraft } from "./form/drafts.js";
 import { make } from "./page/elements.js";
 import { exportButton, startExporting } from "./device/export.js";
@@ -23,6 +24,7 @@ async function start() {
   startChoosing();
   startExporting();
   startDrafts();
+  startDraftList();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
     return;

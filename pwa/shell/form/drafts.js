@@ -120,10 +120,15 @@ async function bringBack(fresh) {
   }
   const found = await freeDraft(addressOf(key));
   if (openForm()?.dataset.draft !== key) return;
-  if (!found) {
-    await hold(key);
-    return;
-  }
+  if (found) await fillAgain(found, key);
+  else await hold(key);
+}
+
+/**
+ * @param {[string, import("./draft-store.js").Draft]} found
+ * @param {string} key of the form that is open
+ */
+async function fillAgain(found, key) {
   // one that a former version kept has no id of its own yet
   const isFormer = key.includes("#") && !found[0].includes("#");
   const [mine, draft] = isFormer ? await renewDraft(found, key) : found;
