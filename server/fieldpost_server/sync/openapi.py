@@ -56,9 +56,7 @@ def description() -> Part:
 def _parameters() -> Part:
     return {
         "device": _header(DEVICE_HEADER, ref("DeviceId"), required=True),
-        "protocol": _header(
-            PROTOCOL_HEADER, {"enum": _PROTOCOLS}
-        ),
+        "protocol": _header(PROTOCOL_HEADER, {"enum": _PROTOCOLS}),
         "sha256": {"name": "sha256", "in": "path", "required": True, "schema": ref("Sha256")},
     }
 
