@@ -9,6 +9,8 @@ import { open, read, write } from "./store.js";
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
+/** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
+const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
 const REPORT_EVERY_BYTES = 256 << 10;
 
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
@@ -59,9 +61,17 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     db && ((await read(db, "attachments", sha256)) ?? (await read(db, "staged", sha256)));
   const found = await withStore(look);
   if (!found) return fetch(request);
-  const policy = "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'";
-  const headers = { "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff" };
-  return new Response(found.blob, { headers: { ...headers, "Content-Type": found.type } });
+  // whatever a user brought is shown as a picture or handed over, and never is a page of ours
+  const name = new URL(request.url).searchParams.get("name") || found.name || sha256;
+  const shown = SHOWN.has(found.type) ? "inline" : "attachment";
+  const quoted = encodeURIComponent(name.replace(/\p{Cs}/gu, "")).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  const headers = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Type": found.type,
+    "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
+  };
+  return new Response(found.blob, { headers });
 }
 
 /** Fill a version's cache with what is not there yet; the port hears how many bytes are done. */

@@ -32,6 +32,7 @@ class Code(StrEnum):
     NOT_UNIQUE = "not_unique"
     RULE = "rule"
     RULE_FAILED = "rule_failed"
+    SAVED_ALREADY = "saved_already"
     STILL_REFERRED_TO = "still_referred_to"
     # an envelope
     MALFORMED = "malformed"
@@ -76,6 +77,7 @@ class Code(StrEnum):
     # sign-in, seats, sync
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_IN_THROTTLED = "sign_in_throttled"
+    SIGN_IN_BUSY = "sign_in_busy"
     SIGNED_OUT = "signed_out"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -134,6 +136,10 @@ MESSAGES: Mapping[Code, str] = {
     Code.RULE_FAILED: (
         "The rule '{rule}' could not be checked ({cause}). "
         "Tell your office; the app needs a repair."
+    ),
+    Code.SAVED_ALREADY: (
+        "This form was saved before, and has been changed since. Open the saved record and change "
+        "it there."
     ),
     Code.STILL_REFERRED_TO: (
         "This cannot be deleted: {count} of {label} still refer to it. Change or delete them first."
@@ -230,6 +236,7 @@ MESSAGES: Mapping[Code, str] = {
     Code.REPLAY_FAILED: "The office could not apply this: {cause}. Nothing of it was applied.",
     Code.SIGN_IN_FAILED: "User name or password is wrong. Check both and try again.",
     Code.SIGN_IN_THROTTLED: "Too many attempts. Wait {seconds} seconds, then try again.",
+    Code.SIGN_IN_BUSY: "Many people sign in at this moment. Wait a few seconds, then try again.",
     Code.SIGNED_OUT: "You are signed out. Sign in and try again; your work is kept.",
     Code.FORBIDDEN: "You may not open this. Ask your administrator for access.",
     Code.NOT_FOUND: "There is nothing here. It may have been deleted; go back to the list.",

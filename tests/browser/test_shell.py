@@ -120,13 +120,15 @@ def test_a_draft_comes_back_after_the_browser_was_killed_with_its_photo(
     expect(row.get_by_label("Note")).to_have_value("Unfinished")
     expect(row.locator(".thumbs img")).not_to_have_js_property("naturalWidth", 0)
 
-    worker.page.get_by_role("button", name="Discard").click()
+    worker.page.get_by_role("button", name="Start afresh").click()
     expect(worker.page.get_by_label("Remarks")).to_have_value("")
-    assert (0, 0) == (count(worker.page, "drafts"), count(worker.page, "staged"))
+    worker.page.get_by_role("button", name="Bring back").click()
+    expect(worker.page.get_by_label("Remarks")).to_have_value("Half a sentence")
+    expect(worker.page.locator(".child-row .thumbs img")).not_to_have_js_property("naturalWidth", 0)
 
 
 def test_saving_and_cancelling_remove_the_draft(new_device: NewDevice) -> None:
-    """Nothing comes back that was saved or given up (R17)."""
+    """Nothing comes back by itself that was saved or given up; what was given up can (R17)."""
     worker = new_device()
     worker.set_up("worker1")
     until_count(worker.page, "snapshots", 1)
@@ -140,7 +142,51 @@ def test_saving_and_cancelling_remove_the_draft(new_device: NewDevice) -> None:
     until_count(worker.page, "drafts", 1)
     worker.page.get_by_role("button", name="Cancel").click()
     expect(worker.page.locator("table.list")).to_be_visible()
-    until_count(worker.page, "drafts", 0)
+    expect(worker.page.locator("#draft-undo")).to_be_visible()
+    worker.go("/pages/inspection/new")
+    expect(worker.page.get_by_label("Remarks")).to_have_value("")
+    worker.page.get_by_role("button", name="Cancel").click()
+    expect(worker.page.locator("#draft-undo")).to_have_count(0)
+
+    worker.new_inspection("Given up too soon")
+    worker.page.get_by_role("button", name="Cancel").click()
+    worker.page.get_by_role("button", name="Bring back").click()
+    expect(worker.page.get_by_label("Remarks")).to_have_value("Given up too soon")
+
+
+def test_a_link_that_is_tapped_after_the_last_key_is_not_too_quick(new_device: NewDevice) -> None:
+    """The last key is in the draft before the page goes, and the sync page tells of it (R17)."""
+    worker = new_device()
+    worker.set_up("worker1")
+    worker.new_inspection("Almost")
+    worker.page.get_by_label("Remarks").press_sequentially(" done")
+    worker.page.get_by_role("link", name="Site inspections").click()
+    worker.page.get_by_role("navigation", name="Pages").wait_for()
+    worker.go("/sync")
+    worker.page.get_by_role("link", name="Go on with New inspection").click()
+
+    expect(worker.page.get_by_label("Remarks")).to_have_value("Almost done")
+
+
+def test_two_tabs_have_two_drafts(new_device: NewDevice) -> None:
+    """Whoever works online may have the same form open twice: each tab keeps its own (R17)."""
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk.new_inspection("First tab")
+    until_count(desk.page, "drafts", 1)
+    other = desk.context.new_page()
+    other.goto(f"{desk.origin}/pages/inspection/new")
+    expect(other.get_by_label("Remarks")).to_have_value("")
+    other.get_by_label("Remarks").fill("Second tab")
+    until_count(desk.page, "drafts", 2)
+    other.get_by_role("button", name="Cancel").click()
+    expect(other.locator("#draft-undo")).to_be_visible()
+    desk.save()
+
+    expect(desk.page.locator("main")).to_contain_text("First tab")
+    other.get_by_role("button", name="Bring back").click()
+    expect(other.get_by_label("Remarks")).to_have_value("Second tab")
 
 
 def test_pictures_are_made_smaller_and_bad_ones_are_refused_in_words(

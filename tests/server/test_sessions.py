@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from apps.offices import office_like
 from fieldpost.errors import InputError
 from fieldpost_server.accounts import passwords, throttle
+from fieldpost_server.accounts.passwords import renewed_hash, verify_password
 from fieldpost_server.accounts.sessions import delete_expired, find_session, start_session
-from fieldpost_server.accounts.users import check_password, set_password
+from fieldpost_server.accounts.users import password_of, set_password
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
@@ -84,8 +85,9 @@ def test_a_new_password_ends_all_sessions(fieldpost_database: Database) -> None:
 
     with database.read_session() as session:
         assert find_session(session, token, Settings()) is None
-    assert database.write(lambda s: check_password(s, "anna", PASSWORD)) is None
-    assert database.write(lambda s: check_password(s, "anna", "another horse")) == user
+        found, stored = password_of(session, "anna")
+    assert user == found
+    assert (False, True) == tuple(verify_password(stored, p) for p in (PASSWORD, "another horse"))
 
 
 def test_outdated_hashes_are_renewed(
@@ -98,11 +100,12 @@ def test_outdated_hashes_are_renewed(
         passwords, "_hasher", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     )
 
-    database.write(lambda s: check_password(s, "anna", PASSWORD))
-
     with database.read_session() as session:
-        stored = session.scalar(sa.select(tables.user.c.password_hash))
-    assert "m=16,t=2,p=1" in str(stored)
+        _, stored = password_of(session, "anna")
+    renewed = renewed_hash(str(stored), PASSWORD)
+
+    assert "m=16,t=2,p=1" in renewed
+    assert "" == renewed_hash(renewed, PASSWORD)
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 2000])

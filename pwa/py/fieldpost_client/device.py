@@ -14,6 +14,7 @@ from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits, limits_from_json
 from fieldpost.wire.receipts import Receipt
 from fieldpost_client.outbox.chain import Chain
 from fieldpost_client.outbox.dependencies import effective, open_entries
@@ -27,6 +28,7 @@ from fieldpost_client.saving.next_envelope import next_envelope
 from fieldpost_client.saving.record_keys import RecordKeys
 from fieldpost_client.saving.remapped_keys import RemappedKeys
 from fieldpost_client.saving.saving import Saving
+from fieldpost_client.saving.sent_again import answer_again, receipt_here, saved_before
 from fieldpost_client.sync_status import SyncStatus
 
 T = TypeVar("T")
@@ -195,17 +197,26 @@ class DeviceHome:
             # it is stored: the next start or sync shows it in its place
             _log.exception("the stored replica could not be read")
 
+    @property
+    def limits(self) -> Limits:
+        """What the server takes, as it said at the last contact."""
+        return limits_from_json(self.state.settings.get("limits"))
+
     def session(self) -> AbstractContextManager[Session]:
         """Open a session on the working copy."""
         return self.copy.session()
 
     def commit(self, user: User, submission: Submission) -> Receipt:
-        """Replay the next envelope here; `run` stores it."""
+        """Replay the next envelope here; `run` stores it. One that is stored is answered again."""
+        if receipt := answer_again(self.outbox, self.records, submission):
+            return receipt
         state, entries = self.state, self.outbox.entries
         chain = Chain(
             state.device, self.app.name, self.app_version, state.counters, entries, state.sent_to
         )
-        identity, moment = self.new_id(), self.platform.now()
+        kept = saved_before(self.outbox, submission.identity)
+        identity = submission.identity if submission.identity and kept is None else self.new_id()
+        moment = self.platform.now()
         made = next_envelope(submission, user, chain, self.copy, self.records, identity, moment)
         if made.entry is None:
             return made.result.receipt(made.envelope)
@@ -217,6 +228,11 @@ class DeviceHome:
         if self._saving is None:
             raise RuntimeError("something is saved outside of 'run', which would never store it")
         return self._saving
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:  # noqa: ARG002 - protocol
+        """Return what a form was answered when it was saved; None where it has not been."""
+        entry = saved_before(self.outbox, envelope)
+        return None if entry is None else receipt_here(entry, self.records)
 
     def temporary_key(self) -> int:
         """Return the next temporary key."""

@@ -127,6 +127,9 @@ def _serve(settings: Settings, _: argparse.Namespace) -> None:
         port=settings.port,
         log_config=None,
         timeout_graceful_shutdown=5,
+        # a header of a stranger is no address: only a proxy that is named is believed
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies or None,
     )
 
 

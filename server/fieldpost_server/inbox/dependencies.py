@@ -25,7 +25,7 @@ from fieldpost.wire.receipts import (
 )
 from fieldpost_server.inbox.ledger import ServerKeys, settled_of_row
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.web_devices import is_web
+from fieldpost_server.storage.web_devices import is_web, web_device
 
 _ENVELOPE, _SETTLEMENT = tables.envelope, tables.settlement
 _APPLIED = [str(outcome) for outcome in APPLIED]
@@ -234,6 +234,15 @@ def kept_receipt(session: Session, row: Any) -> Receipt:
         return first
     keys = new_keys_in(session, row.device, row.content) if settled.how == SUPERSEDED else ()
     return replace(first, settled=settled, keys=keys)
+
+
+def first_receipt(session: Session, user: User, identity: str) -> Receipt | None:
+    """Return the receipt of what a person has saved online; None where that was not applied."""
+    row = rows_of(session, [identity]).get(identity)
+    if row is None or row.device != web_device(user.name):
+        return None
+    receipt = kept_receipt(session, row)
+    return receipt if receipt.is_applied else None
 
 
 def missing_numbers(session: Session, device: str, most: int = 100) -> list[list[int]]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
+from fieldpost.odp.form.once import adds_record, says_same
 from fieldpost.odp.replay.result import Result
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Void, read_envelope
@@ -123,7 +124,11 @@ class Inbox:
 
         def work(session: Session) -> Receipt:
             row = locked_device(session, device, user)
-            envelope = self._envelope(user, submission, new_id, device, row, voids)
+            kept = _kept_before(session, submission)
+            identity = new_id if kept else submission.identity or new_id
+            envelope = self._envelope(user, submission, identity, device, row, voids)
+            if kept is not None and (answer := _answer_again(session, kept, envelope)):
+                return answer
             if voids is not None:
                 return self.judge.void(session, envelope, user)
             if missing := self.judge.missing(session, envelope):
@@ -221,6 +226,31 @@ class Inbox:
         gap = envelope.number > 1 and not known.before
         read = reading_of(session, self.app, envelope, known.history)
         return self.judge.apply(session, envelope, user, read, gap=gap, is_new=known.same is None)
+
+
+def _kept_before(session: Session, submission: Submission) -> Any:
+    """Return the row of the envelope that a form has become already; None where it has not."""
+    if not submission.identity:
+        return None
+    return rows_of(session, [submission.identity]).get(submission.identity)
+
+
+def _answer_again(session: Session, kept: Any, envelope: Envelope) -> Receipt | None:
+    """Return the first receipt of a form that was sent again; None where it is to be saved.
+
+    Raises:
+        Refused: the form of a new record was filled in otherwise, and would make another one.
+    """
+    if kept.device != envelope.device:
+        return None  # the id is somebody else's: this is another form
+    before = read_envelope(kept.content)
+    first = kept_receipt(session, kept)
+    if before.page == envelope.page and says_same(before.operations, envelope.operations):
+        return first
+    if adds_record(envelope.operations) and adds_record(before.operations):
+        refused = Result(Outcome.INVALID, (problem(Code.SAVED_ALREADY),), record=first.record)
+        raise Refused(receipt_of(envelope, refused))
+    return None
 
 
 def _is_open(row: Any) -> bool:

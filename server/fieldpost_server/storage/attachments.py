@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.home import Upload
+from fieldpost.text.filenames import plain_name
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
 
@@ -30,7 +32,7 @@ _PICTURES = {
     "image/heif": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
     "image/avif": re.compile(rb"....ftyp(avi|mif1)", re.DOTALL),
 }
-"""How files of each type begin. SVG is none of them: it may hold scripts."""
+"""How files of each type begin."""
 
 _HEX = frozenset("0123456789abcdef")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,120}/[a-z0-9!#$&^_.+-]{1,120}")
@@ -49,6 +51,11 @@ class AttachmentStore:
         self.database = database
         self.max_bytes = max_bytes
         (folder / "uploads").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def limits(self) -> Limits:
+        """What is taken."""
+        return Limits(self.max_bytes, tuple(_PICTURES))
 
     def path(self, sha256: str) -> Path:
         """Return where an attachment lies; raises `NotFound` for what is no digest."""
@@ -106,7 +113,7 @@ class AttachmentStore:
         sha256 = hashlib.sha256(upload.content).hexdigest()
         if expected not in (None, sha256):
             raise InputError([problem(Code.UPLOAD_HASH)])
-        type_, name = _media_type(upload.type), _file_name(upload.name)
+        type_, name = _media_type(upload.type), plain_name(upload.name)
         if not self.path(sha256).exists():
             part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
             part.write_bytes(upload.content)
@@ -216,11 +223,6 @@ def _media_type(text: str) -> str:
     """Return a media type without parameters; what is none says nothing about the bytes."""
     type_ = text.partition(";")[0].strip().lower()
     return type_ if _MEDIA_TYPE.fullmatch(type_) else "application/octet-stream"
-
-
-def _file_name(text: str) -> str:
-    """Return a name that every database takes, without folders."""
-    return "".join(c for c in Path(text).name if c.isprintable())[:255] or "file"
 
 
 def _fault(part: Path, sha256: str, type_: str) -> Code | None:

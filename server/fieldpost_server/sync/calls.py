@@ -130,7 +130,7 @@ class Sync:
                 "display_name": user.display_name,
                 "roles": sorted(user.roles),
             },
-            "settings": settings_for(self.home.app, user, offline),
+            "settings": settings_for(self.home.app, user, offline, self.home.limits),
             "app_version": self.app_version,
             "signing_keys": keys_for_devices(session),
         }

@@ -43,6 +43,8 @@ class Entry:
         signed: the canonical text of the receipt as the server signed it, verified on arrival.
         forgotten: each time that the server had forgotten it, the ``signed`` receipt of before,
             and the ``base`` of the data that fitted that.
+        forms: where several forms became one envelope, the ids that they carried, with the digest
+            of what each said.
     """
 
     envelope: Envelope
@@ -56,6 +58,7 @@ class Entry:
     discarded: Mapping[str, Any] | None = None
     signed: str = ""
     forgotten: tuple[Mapping[str, str], ...] = ()
+    forms: Mapping[str, str] = field(default_factory=dict)
     _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -110,6 +113,7 @@ class Entry:
             # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
             "signed": self.signed,
             "recalled": list(self.forgotten),
+            "forms": dict(self.forms),
         }
 
 
@@ -132,6 +136,7 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         data.get("discarded"),
         data.get("signed") or "",
         tuple(data.get("recalled") or ()),
+        data.get("forms") or {},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fieldpost_client.platform.base import Key, Operation, StoreError
+from fieldpost_client.platform.numbers import packed, unpacked
 
 STORES = (
     "session",
@@ -42,11 +43,11 @@ class HostStore:
 
     async def read(self, store: str, key: Key) -> Any:
         """Return one value, or None."""
-        return _plain(self.tables[store].get(key))
+        return unpacked(_plain(self.tables[store].get(key)))
 
     async def read_all(self, store: str) -> list[tuple[Key, Any]]:
         """Return all pairs in the order of their keys."""
-        return [(key, _plain(self.tables[store][key])) for key in await self.keys(store)]
+        return [(key, unpacked(_plain(self.tables[store][key]))) for key in await self.keys(store)]
 
     async def keys(self, store: str) -> list[Key]:
         """Return all keys in order."""
@@ -96,11 +97,20 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def _as_doubles(value: Any) -> Any:
+    """Return plain data as JavaScript keeps it: whole numbers are doubles there, too."""
+    if isinstance(value, list):
+        return [_as_doubles(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _as_doubles(each) for name, each in value.items()}
+    return int(float(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _apply(tables: dict[str, dict[Key, Any]], operation: Operation) -> None:
     match operation:
         case ("put", store, key, value):
             # what is no plain data would not survive IndexedDB either
-            tables[store][key] = _plain(value)
+            tables[store][key] = _as_doubles(_plain(packed(value)))
         case ("delete", store, key):
             tables[store].pop(key, None)
         case ("clear", store):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from fieldpost.home import Submission
+from fieldpost.odp.form.once import content_digest
 from fieldpost.odp.repair.fold import folded, places_of_rows
 from fieldpost.pages import Form
 from fieldpost.wire.protocol import MAX_AFTER, MAX_ENVELOPE_BYTES, MAX_OPERATIONS
@@ -49,7 +50,9 @@ def folded_into(
         return None
     if not all(sha256 in text.partition('"operations"')[2] for sha256 in made.attachments):
         return None  # a picture that was taken and replaced: its file has come with the first
-    return replace(last, envelope=made, text=text, title=entry.title, _footprints=[])
+    forms = {first.id: content_digest(first.operations), **last.forms}
+    forms[envelope.id] = content_digest(envelope.operations)
+    return replace(last, envelope=made, text=text, title=entry.title, forms=forms, _footprints=[])
 
 
 def _is_foldable(last: Entry, entry: Entry) -> bool:
