@@ -269,11 +269,9 @@ class DeviceHome:
 
     def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:
         """Return the keys of the page's records that are not yet synchronised."""
-        return frozenset(
-            self.record_of(e)[1]
-            for e in open_entries(self.outbox.entries)
-            if self.record_of(e)[0] == page.spec.name
-        )
+        records = map(self.record_of, open_entries(self.outbox.entries))
+        # what a waiting deletion has deleted is in no list, and has no key
+        return frozenset(key for model, key in records if key and model == page.spec.name)
 
     def record_of(self, entry: Entry) -> tuple[str, tuple[Any, ...]]:
         """Return the model and the present key of an envelope's record; empty where it is gone."""
