@@ -52,7 +52,7 @@ def test_every_page_opens(desk: Any, office: Any, do: Any, *, synced: bool) -> N
 
 
 def test_a_deleted_record_is_in_no_list(desk: Any) -> None:
-    """The list after a deletion that waits shows what is left, marked as before."""
+    """The list after a deletion that waits shows what is left, marked as before (R23)."""
     desk.add("Made here")
     _deleted(desk)
     assert ["Made here"] == desk.remarks()
