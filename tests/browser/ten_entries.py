@@ -62,8 +62,12 @@ class TenEntries:
             self._rows(_TICKED, ticked, TOOL)[0][0],
         )
 
-    def expect_at_the_office(self) -> None:
-        """Look into the office's database: ten envelopes, each with its effect, once."""
+    def expect_at_the_office(self, *, since: int = 0) -> None:
+        """Look into the office's database: ten envelopes, each with its effect, once.
+
+        Args:
+            since: how many inspections were made afterwards.
+        """
         ledger = self._rows("select number, outcome from fieldpost_envelope order by number")
         assert [(number, "accepted") for number in range(1, 11)] == ledger[:10]
         others = [(f"Entry {number}", 1) for number in range(1, NEW)]
@@ -72,7 +76,7 @@ class TenEntries:
         assert [(SCORE,)] == self._rows("select score from inspection where id = ?", edited)
         assert [] == self._rows("select id from inspection where id = ?", deleted)
         inspections, findings, ticks = self.before
-        assert (inspections + NEW - 1, findings + 1, 1 - ticks) == self._counted()
+        assert (inspections + NEW - 1 + since, findings + 1, 1 - ticks) == self._counted()
         self._expect_pictures()
 
     def _expect_pictures(self) -> None:

@@ -215,7 +215,7 @@ def test_ten_entries_and_a_draft_wait_through_an_update(
     worker.save()
     worker.sync()
     assert "clean" == worker.sync_state()
-    ten.expect_at_the_office()
+    ten.expect_at_the_office(since=1)
     expect_entries(worker, 11, "done")
     expect_sound(office, 11)
 
