@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from browser.device import Device
+from browser.filling import add_finding, draw_signature
 from browser.office import Office
 from browser.pictures import png
 from browser.proxy import FaultProxy
@@ -17,27 +18,6 @@ from browser.proxy import FaultProxy
 pytestmark = pytest.mark.browser
 
 NewDevice = Callable[..., Device]
-
-
-def draw_signature(page: Page) -> None:
-    """Draw two strokes on the canvas."""
-    canvas = page.locator("[data-attachment=signature] canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    for offset in (0.3, 0.6):
-        page.mouse.move(box["x"] + 20, box["y"] + box["height"] * offset)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 120, box["y"] + box["height"] * 0.5, steps=8)
-        page.mouse.up()
-
-
-def add_finding(page: Page, index: int, note: str) -> None:
-    """Add a row to the child list and fill it in."""
-    page.get_by_role("button", name="Add finding").click()
-    row = page.locator(".child-row").nth(index)
-    row.get_by_label("Note").fill(note)
-    row.get_by_label("Severity").fill("4" if index == 0 else "2")
 
 
 def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(

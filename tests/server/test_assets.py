@@ -191,6 +191,11 @@ def test_the_shell_names_only_files_that_are_served(assets: Assets, client: Brow
     assert page == assets.manifest["html"]
 
 
+def test_shells_of_former_editions_find_what_they_look_up(assets: Assets) -> None:
+    """A name that a former shell knows leads to the file that does the same now (R56)."""
+    assert assets.url("worker/worker.js") == assets.manifest["urls"]["worker.js"]
+
+
 def test_the_policy_forbids_inline_and_foreign_code(client: Browser) -> None:
     """Every answer carries the policy: no inline scripts, no eval, no other host (R64, R65)."""
     for path in ("/shell", "/sw.js", "/assets/manifest.json", "/nowhere"):

@@ -259,7 +259,8 @@ class DeviceHome:
         """Return the keys of the page's records that are not yet synchronised."""
         records = self.records
         found = (records.of(entry) for entry in open_entries(self.outbox.entries))
-        return frozenset(key for model, key in found if model == page.spec.name)
+        # what a waiting deletion has deleted is in no list, and has no key
+        return frozenset(key for model, key in found if key and model == page.spec.name)
 
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became, once the rows here have it."""

@@ -74,6 +74,23 @@ export function useVersion(manifest, complete) {
   return tell({ do: "use", marker: { version: manifest.version, complete } });
 }
 
+/**
+ * Whether this page is of a version: it may have been loaded before an update, or past the service
+ * worker.
+ * @param {Manifest} manifest
+ */
+export function isThisPageOf({ shell }) {
+  const here = new URL(import.meta.url).pathname;
+  return shell.some(({ url }) => url === here);
+}
+
+/** Load the page of the version that this device shows. @returns {Promise<never>} */
+export async function loadKeptPage() {
+  await serviceWorker(); // without it the server's page would come again, and again
+  location.reload();
+  return new Promise(() => {});
+}
+
 /** Look for a new version, bring it onto the device, and offer it. */
 export async function offerUpdate() {
   if (!context.device || document.getElementById("update")) return;

@@ -7,7 +7,14 @@ import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
 import { signIn } from "../page/sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
-import { keptVersion, precache, servedManifest, useVersion } from "./app-versions.js";
+import {
+  isThisPageOf,
+  keptVersion,
+  loadKeptPage,
+  precache,
+  servedManifest,
+  useVersion,
+} from "./app-versions.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
@@ -25,6 +32,7 @@ const BOOT_WORDS = new Map([
 /** Start this device until its pages can be shown. @returns {Promise<void>} */
 export async function startDevice() {
   const manifest = await bringFiles();
+  if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
   const device = new Device(manifest, onEvent);
   const takeBack = offerWorkIfSlow();
