@@ -114,6 +114,8 @@ class DeviceHome:
             if replica.is_outdated:
                 # the app has got tables or columns since: only a full download can fill them
                 self.state.cursor = ""
+            # fault point: working-copy-half-made — it is memory only: the next start makes it anew
+            # from replica and outbox.
             self.swap(self.prepared(replica))
 
     def prepared(self, replica: Replica, without: Collection[int] = ()) -> WorkingCopy:
@@ -156,6 +158,8 @@ class DeviceHome:
             await self._set_aside(_repaired.get())
             transaction = self.copy.replica.connection.begin()
             try:
+                # fault point: save-in-memory — the handler's changes are in the working copy only:
+                # 'Saved' was not said, and the draft is still there.
                 found = call()
                 saved = await self._keep()
             except BaseException:
@@ -211,9 +215,13 @@ class DeviceHome:
         if not self._queue:
             return False
         try:
+            # fault point: save-unstored — envelope, counters, attachments and the draft's end are
+            # one strict transaction: without it there is the draft and no envelope.
             await self.platform.store.write([*self._queue, *self.state.counters.operations()])
         except StoreError as error:
             raise InputError([_storage_problem(error)]) from error
+        # fault point: save-stored — the envelope is durable and 'Saved' was not said: the next
+        # start shows it as saved, its draft is gone, and no number is used twice.
         for entry, result in self._saved:
             self.outbox.entries[entry.number] = entry
             if result is not None:

@@ -55,6 +55,8 @@ export async function keepDraft() {
   }
   const draft = { fields, saved_at: new Date().toISOString(), user: userName() };
   try {
+    // fault point: draft-unkept — the draft before it is there, whole: what was typed within the last moment
+    // is lost, and nobody was told that it was kept.
     await write(await database(), [["put", "drafts", path, draft]], { durability: "relaxed" });
   } catch (error) {
     console.info(error);
@@ -83,6 +85,8 @@ export async function forgetDraft(path) {
   );
   /** @type {Operation[]} */
   const operations = staged.map(([sha256]) => ["delete", "staged", sha256]);
+  // fault point: draft-unforgotten — the draft and its pictures stay, together: the form comes back with
+  // them, and the person throws them away once more.
   await write(db, [...operations, ["delete", "drafts", path]], { durability: "relaxed" });
 }
 
@@ -132,5 +136,7 @@ async function move(from, to) {
   if (!from.endsWith("/edit") || !to.endsWith("/edit") || from === to) return;
   const db = await database();
   const draft = await read(db, "drafts", from);
+  // fault point: draft-unmoved — the draft is under one of the two addresses, never under none: the old one
+  // still leads to the record, and the draft moves with the next visit there.
   if (draft) await write(db, [["put", "drafts", to, draft], ["delete", "drafts", from]]);
 }

@@ -99,6 +99,9 @@ async function sendRecord(path, pairs, draft) {
     // back leads to the list, not into the form that was just saved
     history: saves ? "replace" : "none",
   });
+  // fault point: saved-draft-left — on a device the draft has ended with the save itself. Online it comes
+  // back: an edit that is saved again changes nothing, but a new record is made twice unless the person
+  // sees that it is in the list.
   if (saves && page?.redirected) await forgetDraft(draft);
   else await keepDraft();
 }

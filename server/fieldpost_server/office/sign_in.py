@@ -64,6 +64,8 @@ class SignIn:
     async def sign_out(self, request: Request) -> Response:
         """End the session on the server."""
         token = request.scope.get(TOKEN, "")
+        # fault point: session-not-ended — cookie and session are as they were: the person sees no
+        # answer and signs out again.
         await run_in_threadpool(
             self.home.database.write, lambda session: end_session(session, token)
         )
@@ -91,6 +93,9 @@ class SignIn:
             forget_failures(session, name, address)
             return start_session(session, user)
 
+        # fault point: sign-in-undecided — a failure is counted, or a session made, with its
+        # transaction or not at all; a session whose cookie never arrived ends by time. Attempts at
+        # the same moment all pass the wait and are all counted.
         token = database.write(work)
         log("signed in" if token else "sign-in refused", user=name, address=address)
         return token, None if token else problem(Code.SIGN_IN_FAILED)

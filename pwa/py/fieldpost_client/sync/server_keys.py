@@ -122,6 +122,8 @@ async def _keep(home: "DeviceHome", trust: Trust) -> None:
         await home.platform.store.write([trust.operation()])
     except StoreError as error:
         raise stopped_by(error) from error
+    # fault point: server-keys-stored — which keys are believed is stored before any receipt is
+    # judged by them: a death before that learns them again with the next sync.
     home.state.trust = trust
 
 
