@@ -46,7 +46,7 @@ class Office:
             "FIELDPOST_DATA": str(self.data),
         }
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
-        command = [sys.executable, "-m", "fieldpost_server.cli.main", *self.command]
+        command = [sys.executable, "-m", "fieldpost_server.cli", *self.command]
         self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + START_SECONDS

@@ -86,7 +86,7 @@ def test_a_changed_identity_is_said_and_a_sign_in_ends_it(
     worker.new_inspection("After the key was lost")
     worker.save()
     rotated = subprocess.run(
-        [sys.executable, "-m", "fieldpost_server.cli.main", "keys", "rotate", "--distrust"],
+        [sys.executable, "-m", "fieldpost_server.cli", "keys", "rotate", "--distrust"],
         env={**os.environ, "FIELDPOST_DATA": str(office.data)},
         check=False,
     )
