@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost_server.application import load_app
+from fieldpost.loading import load_app
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
