@@ -84,6 +84,8 @@ async function precache(/** @type {Manifest} */ manifest, /** @type {MessagePort
     if (bytes - said >= REPORT_EVERY_BYTES || bytes === total) port.postMessage({ done: (said = bytes), total });
   };
   await cache.put("/assets/manifest.json", Response.json(manifest));
+  // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
+  // former one is shown, or the first start goes on and fetches what is not there.
   await cache.put("/shell", new Response(manifest.html, { headers: manifest.headers }));
   await cache.add("/manifest.webmanifest");
   for (const { url, size } of [...shell, ...pyodide.files, ...wheels]) {
@@ -98,6 +100,8 @@ async function keep(cache, url, count) {
   const headers = new Headers(response.headers);
   for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name); // it is unpacked
   const counter = new TransformStream({ transform: (part, out) => (count(part.byteLength), out.enqueue(part)) });
+  // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt fetches this one
+  // again.
   await cache.put(url, new Response(response.body.pipeThrough(counter), { headers }));
 }
 
@@ -105,6 +109,8 @@ async function keep(cache, url, count) {
  * @param {{version: string, complete: boolean}} marker */
 async function use(marker) {
   await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
+  // fault point: marker-set-caches-left — the new version is shown, and the former ones only take space: the
+  // next change of the marker deletes them.
   const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && n !== PREFIX + marker.version);
   await Promise.all(others.map((name) => caches.delete(name)));
 }

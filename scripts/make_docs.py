@@ -1,11 +1,13 @@
 """Write what the documentation takes from the code: ``python scripts/make_docs.py``.
 
-docs/errors.md is the catalogue of errors. In docs/requirements.md the line below each promise names
-the tests whose docstrings cite its number.
+docs/errors.md is the catalogue of errors, docs/fault-points.md what is true wherever a process may
+die. In docs/requirements.md the line below each promise names the tests whose docstrings cite its
+number.
 """
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from fieldpost.errors import MESSAGES, Code
 
 ROOT = Path(__file__).parent.parent
 ERRORS = ROOT / "docs" / "errors.md"
+FAULT_POINTS = ROOT / "docs" / "fault-points.md"
 REQUIREMENTS = ROOT / "docs" / "requirements.md"
 MOST_NAMES = 3
 """Tests of one file that are named; the others are counted."""
@@ -34,6 +37,17 @@ and logs may depend on it. The words in braces are filled in; the words themselv
 This page is written by `scripts/make_docs.py`.
 """
 
+FAULTS = """# Fault points
+
+A fault point is a place that orders durable writes, holds a lock or relies on isolation.
+A comment in the code names it, and says what is true if the process dies right there.
+The moment is after the statement above the comment and before the one below it.
+Crash tests find the places by these names (`tests/fault_points.py`).
+`tests/test_fault_points.py` finds durable writes without one.
+
+This page is written by `scripts/make_docs.py`.
+"""
+
 Citations = dict[int, dict[str, list[str]]]
 """Requirement to file (from the root) to names of tests; no name means the whole file."""
 
@@ -45,6 +59,27 @@ def errors_page() -> str:
         if code in GROUPS:
             lines += ["", f"## {GROUPS[code]}", "", "| code | words |", "|---|---|"]
         lines.append(f"| `{code}` | {MESSAGES[code]} |")
+    return "\n".join(lines) + "\n"
+
+
+def fault_points_page() -> str:
+    """Return the text of docs/fault-points.md."""
+    # not at the top: a script finds the tests' modules only when it is told where they are
+    sys.path.append(str(ROOT / "tests"))
+    from fault_points import PACKAGES, fault_points
+
+    lines, points = [FAULTS.rstrip()], fault_points()
+    for package, title in PACKAGES.items():
+        lines += [
+            "",
+            f"## {title} (`{package}`)",
+            "",
+            "| name | file | if the process dies there |",
+        ]
+        lines.append("|---|---|---|")
+        for point in (p for p in points if p.package == package):
+            place = point.path.removeprefix(f"{package}/")
+            lines.append(f"| `{point.name}` | [{place}](../{point.path}) | {point.words} |")
     return "\n".join(lines) + "\n"
 
 
@@ -97,8 +132,9 @@ def _link(place: str, names: list[str]) -> str:
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
     ERRORS.write_text(errors_page(), "utf-8")
+    FAULT_POINTS.write_text(fault_points_page(), "utf-8")
     REQUIREMENTS.write_text(requirements_page(REQUIREMENTS.read_text("utf-8")), "utf-8")
 
 

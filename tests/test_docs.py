@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fault_points import fault_points
 from fieldpost.rules import broken_rules
 from fieldpost.wire import protocol
 from fieldpost_server.cli.main import _parser
@@ -42,6 +43,16 @@ def test_every_error_is_documented(make_docs: Any) -> None:
     written = (DOCS / "errors.md").read_text("utf-8")
 
     assert make_docs.errors_page() == written, "run scripts/make_docs.py"
+
+
+def test_every_fault_point_is_documented(make_docs: Any) -> None:
+    """docs/fault-points.md holds all fault points in their present words, each name once."""
+    written = (DOCS / "fault-points.md").read_text("utf-8")
+
+    assert make_docs.fault_points_page() == written, "run scripts/make_docs.py"
+    assert [p.name for p in fault_points()] == re.findall(
+        r"^\| `([^`]+)` \|", written, re.MULTILINE
+    )
 
 
 def test_every_promise_is_listed() -> None:

@@ -29,6 +29,7 @@ FLOORS = {
         odp/lineage
         home
         replication
+        loading
         app
         pages  rules
         schema
@@ -55,7 +56,7 @@ FLOORS = {
     """,
     "pwa/py/fieldpost_client": """
         main
-        asgi  warmup
+        warmup
         sync
         device
         sync_status

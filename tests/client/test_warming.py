@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from fieldpost.errors import DefinitionError
+from fieldpost.loading import load_app
 from fieldpost_client import main
-from fieldpost_client.main import Client, load_app
+from fieldpost_client.main import Client
 from fieldpost_client.warmup.warming import warm_up
 from inspections.app import app
 

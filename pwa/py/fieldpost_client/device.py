@@ -99,6 +99,8 @@ class DeviceHome:
             if replica.is_outdated:
                 # the app has got tables or columns since: only a full download can fill them
                 self.state.cursor = ""
+            # fault point: working-copy-half-made — it is memory only: the next start makes it anew
+            # from replica and outbox.
             self.swap(self.prepared(replica))
 
     async def _image(self) -> bytes:
@@ -156,6 +158,8 @@ class DeviceHome:
         Raises:
             InputError: the device could not store it (`STORAGE_FULL`, `STORAGE_FAILED`).
         """
+        # fault point: run-turn — the lock is memory only: what the handler saved is in the store whole
+        # or not at all, as `saving.Saving` says.
         async with self.turn:
             try:
                 await self._set_aside(repaired_here())

@@ -71,6 +71,8 @@ export function precache(manifest, report) {
  * @param {boolean} complete whether all its files are here
  */
 export function useVersion(manifest, complete) {
+  // fault point: marker-unset — the service worker writes the marker in one transaction: until then the
+  // former version is shown.
   return tell({ do: "use", marker: { version: manifest.version, complete } });
 }
 
@@ -112,6 +114,8 @@ async function update(manifest) {
   if (openForm()) return;
   await context.device?.idle();
   await useVersion(manifest, true);
+  // fault point: version-chosen — all files of the new version are here and the marker names it: this page
+  // goes on with the old one, and the next start is the new one's.
   const registration = await navigator.serviceWorker.getRegistration();
   registration?.waiting?.postMessage({ do: "skip" });
   location.reload();

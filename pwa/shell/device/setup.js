@@ -69,7 +69,11 @@ async function bringFiles() {
       showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
     report(0, manifest.total_bytes);
     await useVersion(manifest, false); // from here on a reload finds this page without the network
+    // fault point: first-start-begun — the marker says that files are missing: the next start goes on with
+    // them, and needs the server's page until '/shell' is here.
     await precache(manifest, report);
+    // fault point: files-here-unmarked — every file is in the cache: the next start counts them without
+    // fetching, and sets the marker.
     await useVersion(manifest, true);
     return manifest;
   });

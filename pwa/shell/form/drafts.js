@@ -62,6 +62,8 @@ export async function keepDraft() {
   }
   const title = document.querySelector("main h1")?.textContent?.trim() ?? "";
   try {
+    // fault point: draft-unkept — the draft before it is there, whole: what was typed within the last moment
+    // is lost, and nobody was told that it was kept.
     await putDraft(key, { fields, saved_at: new Date().toISOString(), user: userName(), title });
   } catch (error) {
     console.info(error);
@@ -99,6 +101,7 @@ function hold(key) {
       held = key;
       return new Promise((/** @type {(value?: unknown) => void} */ end) => (release = () => end()));
     };
+    // fault point: draft-held — a tab that dies lets go of its form: its draft is offered to the next one.
     navigator.locks.request(`draft ${key}`, { ifAvailable: true }, taken).catch(() => resolve(true));
   });
 }

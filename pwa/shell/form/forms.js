@@ -133,6 +133,8 @@ async function sendRecord(path, pairs, draft) {
     // back leads to the list, not into the form that was just saved
     history: saves ? "replace" : "none",
   });
+  // fault point: saved-draft-left — on a device the draft has ended with the save itself. Online it comes
+  // back; it is the same envelope, so that saving it again leads to the record and makes no second one.
   if (saves && page?.redirected) await forgetDraft(draft);
   else await keepDraft();
 }

@@ -123,6 +123,8 @@ def set_password(session: Session, name: str, password: str) -> None:
     """
     user = _existing(session, name)
     _store_hash(session, user.name, hash_password(password))
+    # fault point: password-set-sessions-open — the new password and the end of all sessions are one
+    # transaction: nobody stays signed in by the old one.
     session.execute(sa.delete(tables.session).where(tables.session.c.user == user.name))
 
 

@@ -104,6 +104,8 @@ def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_
     # never beyond the horizon: a transaction still running may write below
     border = position if first is None else min(first, position)
     deleted = session.connection().execute(sa.delete(own.change).where(column < border)).rowcount
+    # fault point: changes-pruned-unmarked — the changes are gone and how far is not noted, in one
+    # transaction: both or neither, so no cursor is taken for complete that is not.
     if deleted:
         _set_meta(session, PRUNED, str(border))
     return deleted

@@ -97,6 +97,8 @@ class Proofs:
         return None if deciding & snapshot.changed_since(proof.moment) else proof
 
     def _recall(self, query: str) -> _Proof | None:
+        # fault point: checksum-looked-up — memory only: the next process counts every table once
+        # more.
         with self._lock:
             proof = self._known.get(query)
             if proof is not None:
@@ -104,6 +106,8 @@ class Proofs:
             return proof
 
     def _remember(self, query: str, proof: _Proof) -> None:
+        # fault point: checksum-remembered — memory only, and of a snapshot that was read to its
+        # end: a checksum that is lost costs time.
         with self._lock:
             self._known[query] = proof
             self._known.move_to_end(query)

@@ -52,6 +52,9 @@ def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INSTALL_LOCK)))
+        # fault point: install-locked — tables, triggers and the mark 'changed whole' are one
+        # transaction, and the lock ends with its connection: nobody ever sees half of it, and it
+        # may be run again.
         own.metadata.create_all(connection)
         _start_history(connection, wanted)
         stale = uninstalled(connection, wanted)

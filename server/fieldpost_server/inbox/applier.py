@@ -121,6 +121,8 @@ class Judge:
             settle(
                 session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
             )
+        # fault point: replayed-unkept — the rows are changed and the ledger does not tell of it, in
+        # one transaction: both or neither, so nothing is applied twice.
         signed = self.signer.signed(receipt)
         try:
             return keep_envelope(session, envelope, signed, is_new=is_new, owner=keys.device)
@@ -134,6 +136,8 @@ class Judge:
         if refused := refused_void(session, envelope, user):
             raise Refused(receipt_of(envelope, refused))
         settle(session, {envelope.voids.id: envelope.voids.digest}, DISCARDED, envelope)
+        # fault point: settled-void-unkept — the envelope is discarded and its void is not in the
+        # ledger, in one transaction: both or neither.
         receipt = self.signer.signed(receipt_of(envelope, Result(Outcome.ACCEPTED)))
         return keep_envelope(session, envelope, receipt, is_new=True)
 

@@ -57,6 +57,8 @@ def rows_of(session: Session, ids: Iterable[str], *, lock: bool = False) -> dict
     """Return envelopes by id, with how they ended; locked where something is to be done to them."""
     query = _ROWS.where(_ENVELOPE.c.id.in_(list(ids)))
     if lock:
+        # fault point: envelopes-locked — held until the transaction ends: two repairs of one
+        # envelope take turns, and the later one finds it settled.
         query = query.with_for_update(of=_ENVELOPE)
     return {row.id: row for row in session.execute(query)}
 

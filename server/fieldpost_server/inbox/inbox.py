@@ -96,6 +96,9 @@ class Inbox:
         repairs what a device sent, what waited for that is tried again.
         """
         receipt = self._committed(user, submission, new_id, None)
+        # fault point: repair-applied-rest-waits — the repair is in the ledger, what waited for it
+        # is not tried again: its device sends that with its next sync, or 'fieldpost envelopes
+        # replay --apply' does.
         if receipt.is_applied and submission.supersedes:
             self._retry_behind(submission.supersedes)
         return receipt
@@ -112,6 +115,8 @@ class Inbox:
             raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
         submission = Submission(row.page, ())
         receipt = self._committed(user, submission, new_id, Void(row.id, row.digest))
+        # fault point: discarded-rest-waits — the envelope is discarded, what waited for it is not
+        # tried again: as after a repair, its device sends that again.
         if receipt.is_applied:
             self._retry_behind([identity])
         return receipt
@@ -136,6 +141,8 @@ class Inbox:
             return self.judge.apply(session, envelope, user, Reading(envelope))
 
         try:
+            # fault point: online-save-uncommitted — nothing is kept: the form is still open in the
+            # browser, and saving it again finds whether the record has changed.
             return self.database.write(work)
         except Refused as refused:
             return refused.receipt
@@ -186,6 +193,8 @@ class Inbox:
 
     def _received(self, envelope: Envelope, user: User) -> Receipt:
         try:
+            # fault point: envelope-undecided — nothing is kept: the device has no receipt, and
+            # sends it again.
             return self.database.write(lambda session: self._once(session, envelope, user))
         except Refused as refused:
             receipt = refused.receipt
@@ -205,6 +214,8 @@ class Inbox:
             user=user.name,
             problems=[p.to_json() for p in receipt.problems][:20],
         )
+        # fault point: refusal-unkept — what the replay did is rolled back, the refusal is not in
+        # the ledger: the device has no receipt, sends it again, and it is tried anew.
         signed = self.signer.signed(receipt)
         return self.database.write(lambda session: keep_envelope(session, envelope, signed))
 

@@ -26,6 +26,8 @@ from fieldpost_server.storage.web_devices import WEB, is_web
 _DEVICE, _ENVELOPE, _KEY = tables.device, tables.envelope, tables.key
 _SETTLEMENT = tables.settlement
 
+# fault point: device-locked — the row is held until the transaction ends: a device's envelopes are
+# decided one after the other, by however many processes.
 _LOCK_DEVICE = sa.select(_DEVICE).where(_DEVICE.c.id == bindparam("device")).with_for_update()
 _MOVE_DEVICE = (
     sa.update(_DEVICE)
@@ -66,6 +68,8 @@ _LOCK_AND_LOOK_AROUND = (
         )
     )
     .where(_DEVICE.c.id == bindparam("device"))
+    # fault point: device-locked-with-neighbours — the same; what is around the envelope was read
+    # under the lock, so it stays true until the envelope is kept.
     .with_for_update(of=_DEVICE)
 )
 _REAL_KEY = sa.select(_KEY.c.real).where(
@@ -194,6 +198,8 @@ def keep_envelope(
         if "fieldpost_key" in str(error.orig):
             raise TemporaryTaken from error
         raise
+    # fault point: ledger-half-written — keys, envelope, receipt and the device's number are one
+    # transaction with the rows: all or nothing, and the device sends the envelope again.
     connection.execute(_INSERT_ENVELOPE, row)
     moved = {
         "device": envelope.device,

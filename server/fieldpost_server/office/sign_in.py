@@ -74,6 +74,8 @@ class SignIn:
     async def sign_out(self, request: Request) -> Response:
         """End the session on the server."""
         token = request.scope.get(TOKEN, "")
+        # fault point: session-not-ended — cookie and session are as they were: the person sees no
+        # answer and signs out again.
         await run_in_threadpool(
             self.home.database.write, lambda session: end_session(session, token)
         )
@@ -122,6 +124,8 @@ class SignIn:
             forget_failures(session, name, address)
             return start_session(session, user)
 
+        # fault point: sign-in-undecided — the attempt is counted as failed and no session was made:
+        # the count ends with the next sign-in, or by time.
         token = database.write(work) if is_right else ""
         log("signed in" if token else "sign-in refused", user=name, address=address)
         return token, None if token else problem(Code.SIGN_IN_FAILED)

@@ -62,6 +62,8 @@ def take_report(session: Session, app: App, device: str, report: Report) -> None
         all_tables = [model.table for model in app.models.values()]
         put_back(session, max(_moment(receipt) for receipt in lost), all_tables)
         log("database was put back", level=WARNING, device=device, forgotten=len(lost))
+    # fault point: loss-report-half-kept — the new timeline and the lost keys are one transaction:
+    # both or neither, and the device reports until it is answered.
     _keep(session, device, report.base, lost)
 
 

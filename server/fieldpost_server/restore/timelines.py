@@ -58,6 +58,9 @@ def put_back(session: Session, proof: datetime, all_tables: Iterable[sa.Table]) 
     """
     connection = session.connection()
     # two devices that report at the same time begin one history
+    # fault point: timeline-locked — held until the transaction ends: the later of two reports finds
+    # the timeline that the earlier has begun. A death leaves the former one, and the device reports
+    # again.
     present = connection.scalar(_PRESENT.with_for_update())
     rows = connection.execute(_IN_ORDER).all()
     if not present or any(row.began_at > proof for row in rows):
@@ -69,6 +72,8 @@ def put_back(session: Session, proof: datetime, all_tables: Iterable[sa.Table]) 
 def begin_anew(session: Session, all_tables: Iterable[sa.Table]) -> None:
     """Begin a new history of a database that was put back just now, before anybody changed it."""
     connection = session.connection()
+    # fault point: timeline-begun-by-hand — one transaction: the command says 'Noted' only when it
+    # is kept, and may be run again.
     if present := connection.scalar(_PRESENT.with_for_update()):
         _append(connection, present)
         _go_on(connection, all_tables)
@@ -98,6 +103,8 @@ def _go_on(
 ) -> None:
     made = uuid.uuid4().hex
     connection.execute(sa.update(_META).where(_META.c.name == HISTORY).values(value=made))
+    # fault point: timeline-without-borders — name, place in the list and high-water marks are one
+    # transaction: no key is ever read against half of them.
     _append(connection, made)
     record_borders(connection, made, all_tables, proof)
 

@@ -102,6 +102,8 @@ class Sync:
             return self._find(session, user, device)
 
         row = self.home.database.write(work)
+        # fault point: device-registered-unanswered — the device is known and has not heard so: it
+        # registers again under the same id, and is greeted.
         self.home.inbox.signer.ready()
         with self.home.session() as session:
             offline = offline_pages_for(session, self.home.app, user)
@@ -208,9 +210,13 @@ class Sync:
         applied = False
         for number, line in lines:
             receipt = inbox.receive(line, user, device)
+            # fault point: receipt-unsent — the envelope is decided and its receipt kept: the device
+            # sends it again and gets that very receipt.
             applied |= receipt.is_applied
             yield signer.answer(receipt, number)
         if applied:
+            # fault point: waiting-untried — what waited for this push is not tried: it has no final
+            # receipt, so the device sends it with its next one.
             for receipt in inbox.retry_waiting(user, device):
                 yield signer.answer(receipt)
 

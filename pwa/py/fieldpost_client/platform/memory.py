@@ -79,14 +79,25 @@ class HostStore:
     def stage(self, content: bytes, type_: str = "image/jpeg", name: str = "photo.jpg") -> str:
         """Put a file where the shell puts what is chosen in a form; return its SHA-256."""
         sha256 = hashlib.sha256(content).hexdigest()
-        self.tables["staged"][sha256] = {
-            "blob": content,
-            "type": type_,
-            "size": len(content),
-            "name": name,
-            "draft": "",
-        }
+        self.tables["staged"][sha256] = {**_file(content, type_, name), "draft": ""}
         return sha256
+
+    def keep_download(self, content: bytes, type_: str) -> None:
+        """Keep an attachment that came from the server."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.tables["attachments"][sha256] = {**_file(content, type_, ""), "state": "downloaded"}
+
+    def blob(self, sha256: str) -> bytes:
+        """Return the bytes of an attachment, saved or only staged; raises `StoreError`."""
+        found = self.tables["attachments"].get(sha256) or self.tables["staged"].get(sha256)
+        if found is None:
+            raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
+        content: bytes = found["blob"]
+        return content
+
+
+def _file(content: bytes, type_: str, name: str) -> dict[str, Any]:
+    return {"blob": content, "type": type_, "size": len(content), "name": name}
 
 
 def _plain(value: Any) -> Any:

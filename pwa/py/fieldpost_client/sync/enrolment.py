@@ -59,6 +59,8 @@ async def enrol_anew(home: DeviceHome) -> None:
             await home.platform.store.write(writes)
         except StoreError as error:
             raise stopped_by(error) from error
+        # fault point: enrolled-anew — the outbox is stored whole under the new id, which the server
+        # does not know: 'is_new' is stored with it, so the next sync registers before it sends.
         home.state.device, home.state.sent_to, home.state.is_new = device, 0, True
         home.state.counters = counters
         home.outbox.entries = {entry.number: entry for entry in entries}

@@ -110,6 +110,9 @@ class Pull:
             operations = [("put", "replica", "current", moved), *about_operations(answer)]
             async with home.turn:
                 await self.platform.store.write(operations)
+                # fault point: cursor-noted — replica and cursor belong together as before, since
+                # nothing has changed between: a cursor that is not noted brings the same pull
+                # again.
                 home.state.adopt_about(answer)
                 home.state.cursor = cursor
         except StoreError as error:
@@ -273,11 +276,16 @@ async def install(
     keys = keys_in_replica(home, cursor)
     operations += [] if keys == home.state.keys else [keys_operation(keys)]
     async with home.turn:
+        # fault point: replica-unstored — pieces, cursor, settings, keys and the move to the history
+        # are one transaction: without it the old replica and the outbox are whole, and the next
+        # sync pulls again.
         try:
             await home.platform.store.write(operations)
         except BaseException:
             replica.close()
             raise
+        # fault point: replica-stored — the stored replica is the new one and what it confirms is in
+        # the history; the working copy is memory: the next start makes it from these.
         if about:
             home.state.adopt_about(about)
         home.state.cursor, home.state.pieces, home.state.proven = cursor, pieces, proven or {}

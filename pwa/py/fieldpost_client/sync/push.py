@@ -78,6 +78,8 @@ class Push:
                     await self.platform.store.write([("put", "session", "sent_to", newest)])
                 except StoreError as error:
                     raise stopped_by(error) from error
+                # fault point: sent-to-noted — nothing was sent, and it counts as sent: a later save
+                # is not folded into it, which costs an envelope and loses nothing.
                 self.home.state.sent_to = newest
             return entries
 
@@ -146,7 +148,11 @@ class Push:
         operations: list[Operation] = [entry.put()]
         if keys and entry.state in (CONFIRMED, SETTLED):
             operations.append(keys_operation(known))
+        # fault point: receipt-unstored — the server has decided and the device does not know it:
+        # the envelope waits, is sent again, and gets the same receipt.
         await self.platform.store.write(operations)
+        # fault point: receipt-stored — receipt and real keys are stored, the envelope is still in
+        # the outbox: it is not sent again, and the next pull moves it to the history.
         self.home.outbox.entries[entry.number] = entry
         if entry.state in (CONFIRMED, SETTLED):
             self.home.state.keys = known

@@ -35,6 +35,8 @@ async def take_back(home: DeviceHome, entries: Iterable[Entry]) -> None:
             await home.platform.store.write([*operations, lost_keys_operation(lost)])
         except StoreError as error:
             raise stopped_by(error) from error
+        # fault point: recalled-stored — the envelopes are out of the history and in the outbox in
+        # one transaction, each with its former receipt: the next sync tells the server and goes on.
         home.state.lost_keys = lost
         for entry in waiting:
             home.outbox.entries[entry.number] = entry
