@@ -158,8 +158,8 @@ class DeviceHome:
         Raises:
             InputError: the device could not store it (`STORAGE_FULL`, `STORAGE_FAILED`).
         """
-        # fault point: run-turn — the lock is memory only: what the handler saved is in the store whole
-        # or not at all, as `saving.Saving` says.
+        # fault point: run-turn — the lock is memory only: what the handler saved is in the store
+        # whole or not at all, as `saving.Saving` says.
         async with self.turn:
             try:
                 await self._set_aside(repaired_here())

@@ -14,8 +14,6 @@ import { read, readAll, write } from "../../store.js";
 
 /** What was thrown away can be had back for so long. */
 const KEPT_MS = 24 * 3_600_000;
-// fault point: drafts-relaxed — a power cut may take the last moment of typing; what is saved is strict.
-const RELAXED = { durability: /** @type {const} */ ("relaxed") };
 
 /** The address of a draft's form. @param {string} key */
 export function addressOf(key) {
@@ -38,7 +36,7 @@ export async function draftsOf(address) {
 /** @param {string} key @param {Draft} draft */
 export async function putDraft(key, draft) {
   // fault point: draft-stored — the draft is there, whole, and the form is still open.
-  await write(await database(), [["put", "drafts", key, draft]], RELAXED);
+  await keep(await database(), [["put", "drafts", key, draft]]);
 }
 
 /**
@@ -60,7 +58,7 @@ export async function throwAway(key) {
   const draft = await read(db, "drafts", key);
   if (!draft) return false;
   // fault point: draft-not-put-aside — the draft is there as it was: its form comes back once more.
-  await write(db, [["put", "drafts", key, { ...draft, thrown_at: new Date().toISOString() }]], RELAXED);
+  await keep(db, [["put", "drafts", key, { ...draft, thrown_at: new Date().toISOString() }]]);
   return true;
 }
 
@@ -70,7 +68,7 @@ export async function takeBack(key) {
   /** @type {Draft | undefined} */
   const draft = await read(db, "drafts", key);
   // fault point: draft-not-taken-back — the draft stays put aside, and is still offered back.
-  if (draft) await write(db, [["put", "drafts", key, { ...draft, thrown_at: "" }]], RELAXED);
+  if (draft) await keep(db, [["put", "drafts", key, { ...draft, thrown_at: "" }]]);
 }
 
 /** Forget what was thrown away long ago. */
@@ -96,7 +94,7 @@ export async function moveDrafts(from, to) {
   ]);
   // fault point: draft-unmoved — the draft is under one of the two addresses, never under none: the old one
   // still leads to the record, and the draft moves with the next visit there.
-  await write(db, operations, RELAXED);
+  await keep(db, operations);
 }
 
 /**
@@ -110,7 +108,7 @@ export async function renewDraft([former, draft], key) {
   const fields = /** @type {[string, string][]} */ ([...draft.fields, ["_envelope", identity]]);
   const renewed = { ...draft, fields };
   // fault point: draft-unrenewed — the draft is under one of its two keys, and comes back either way.
-  await write(await database(), [["put", "drafts", key, renewed], ["delete", "drafts", former]], RELAXED);
+  await keep(await database(), [["put", "drafts", key, renewed], ["delete", "drafts", former]]);
   return [key, renewed];
 }
 
@@ -129,5 +127,14 @@ async function forgetAll(keys) {
   operations.push(...keys.map((key) => /** @type {Operation} */ (["delete", "drafts", key])));
   // fault point: draft-unforgotten — the draft and its pictures stay, together: the form comes back with
   // them, and sent again it is the same envelope.
-  await write(db, operations, RELAXED);
+  await keep(db, operations);
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {Operation[]} operations
+ */
+function keep(db, operations) {
+  // fault point: drafts-relaxed — a power cut may take the last moment of typing; what is saved is strict.
+  return write(db, operations, { durability: "relaxed" });
 }
