@@ -24,7 +24,7 @@ from fieldpost_server.cli.keys import KeyCommands
 from fieldpost_server.feed.triggers import install
 from fieldpost_server.log import start_logging
 from fieldpost_server.operations.health import check_health
-from fieldpost_server.restore.timelines import begin_anew
+from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
@@ -155,9 +155,9 @@ def _install(settings: Settings, _: argparse.Namespace) -> None:
 
 
 def _restored(settings: Settings, _: argparse.Namespace) -> None:
-    """Begin a new history, so that nothing made before takes a key for another row's."""
+    """Begin a new timeline, so that nothing made before takes a key for another row's."""
     counted = captured_tables(load_app(settings.app))
-    _write(settings, lambda session: begin_anew(session, counted))
+    _write(settings, lambda session: begin_timeline(session, counted))
     _say("Noted. Devices download everything with their next sync, and bring what is missing.")
 
 

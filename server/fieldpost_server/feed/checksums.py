@@ -1,4 +1,4 @@
-"""Proof of a pull: what every table of a device must come to, and what need not be counted again.
+"""Checksums of a pull: what every table of a device must come to, and what need not be counted.
 
 Counting reads every row that a device has. A table in which nothing has changed since it was
 counted is not counted again: the change feed says so, with the same care for transactions that

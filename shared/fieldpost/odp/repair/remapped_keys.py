@@ -1,4 +1,4 @@
-"""Lost keys: counted keys that a server gave out and then forgot, because it was put back.
+"""Remapped keys: counted keys that a server gave out and then forgot, because it was put back.
 
 It counts on from its backup, so that such a number may by now be another row's. An envelope that
 was made before, and names it, means the row under whose temporary key its device knows it.
