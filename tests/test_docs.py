@@ -24,7 +24,7 @@ PLACES = [ROOT, *(ROOT / place for place in _ROOTS)]
 """What the names of files and modules in the documentation begin at."""
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("examples/*/*.md")])
 
-NAMING = [page for page in PAGES if page.parent == DOCS or page.name == "CONTRIBUTING.md"]
+NAMING = [page for page in PAGES if page.is_relative_to(DOCS) or page.name == "CONTRIBUTING.md"]
 
 
 def load(path: Path, name: str) -> ModuleType:

@@ -20,7 +20,7 @@ from fieldpost.text.jsontext import parse
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
-from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.feed.scope_delta import cursor_now, read_delta
@@ -50,7 +50,7 @@ class Sync:
     home: ServerHome
     settings: Settings
     app_version: str
-    proofs: Proofs
+    checksums: Checksums
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -275,7 +275,7 @@ class Sync:
             identity = plan_id(user, offline, self.app_version)
             most = self.settings.max_pull_keys
             delta = read_delta(session, app, plan, identity, cursor, whole=whole, max_keys=most)
-            sums = {} if delta.reset else self.proofs.digests(session, plan)
+            sums = {} if delta.reset else self.checksums.digests(session, plan)
             about = self._about(session, user, offline)
             arrived = self._arrived(session, device)
         return JSONResponse(
