@@ -9,7 +9,7 @@ import pytest
 
 from ed25519 import Key, verified
 from fieldpost_client.platform.host import HostPlatform
-from fieldpost_client.sync.server_keys import Trust, first_use, followed
+from fieldpost_client.replica.server_keys import ServerKeys, first_use, followed
 from fieldpost_server.signing.keyring import rotate
 
 
@@ -30,8 +30,8 @@ class Liar:
         await self.server(scope, receive, sent)
 
 
-def trust_of(desk: Any) -> Trust:
-    found: Trust = desk.home.state.trust
+def server_keys(desk: Any) -> ServerKeys:
+    found: ServerKeys = desk.home.state.server_keys
     return found
 
 
@@ -99,7 +99,7 @@ def test_the_signed_receipt_is_kept_and_shown(desk: Any) -> None:
     receipt = json.loads(kept["signed"])
 
     assert "accepted" == receipt["outcome"]
-    assert receipt["key"] in trust_of(desk).keys
+    assert receipt["key"] in server_keys(desk).believed
     (entry,) = desk.home.outbox.history.values()
     assert kept["signed"] == entry.signed
     assert receipt["signature"] in desk.get("/sync")["body"]
@@ -118,7 +118,7 @@ def test_receipts_that_need_attention_are_signed_too(desk: Any, office: Any) -> 
 
 def test_a_device_follows_every_endorsed_key(desk: Any, office: Any) -> None:
     """However many rotations it missed, and in the very sync that meets the new key (R33)."""
-    first = list(trust_of(desk).keys)
+    first = list(server_keys(desk).believed)
     made = [turn(office) for _ in range(3)]
     desk.add("After three rotations")
     report = desk.sync()
@@ -126,7 +126,7 @@ def test_a_device_follows_every_endorsed_key(desk: Any, office: Any) -> None:
     assert ("done", 1, 0) == (report["outcome"], report["accepted"], report["unverified"])
     assert 1 == desk.platform.requests.count(("GET", "/sync/keys"))
     desk.restart()
-    assert [*first, *made] == list(trust_of(desk).keys)
+    assert [*first, *made] == list(server_keys(desk).believed)
 
 
 def test_a_pull_brings_new_keys(desk: Any, office: Any) -> None:
@@ -134,13 +134,13 @@ def test_a_pull_brings_new_keys(desk: Any, office: Any) -> None:
     made = turn(office)
     desk.sync()
 
-    assert made in trust_of(desk).keys
+    assert made in server_keys(desk).believed
     assert ("GET", "/sync/keys") not in desk.platform.requests
 
 
 def test_a_distrusted_key_asks_for_a_new_sign_in(desk: Any, office: Any) -> None:
     """Nothing that is signed with the new key counts before she has signed in (R33)."""
-    (old,) = trust_of(desk).keys
+    (old,) = server_keys(desk).believed
     new = turn(office, distrust=True)
     desk.add("Meanwhile")
     report = desk.sync()
@@ -157,7 +157,7 @@ def test_a_distrusted_key_asks_for_a_new_sign_in(desk: Any, office: Any) -> None
 
     report = asyncio.run(desk.client.sync.sync(signed_in=True))
     assert ("done", 1) == (report["outcome"], report["accepted"])
-    assert ([new], [old]) == (list(trust_of(desk).keys), list(trust_of(desk).former))
+    assert ([new], [old]) == (list(server_keys(desk).believed), list(server_keys(desk).former))
     assert ["Of ann", "Of bob", "Meanwhile"] == [row.remarks for row in office.rows()]
 
 
@@ -181,7 +181,7 @@ def test_a_key_that_cannot_be_stored_is_not_believed(desk: Any, office: Any) -> 
         report["outcome"],
         [p["code"] for p in report["problems"]],
     )
-    assert 1 == len(trust_of(desk).keys)
+    assert 1 == len(server_keys(desk).believed)
     assert 1 == desk.sync()["accepted"]
 
 
@@ -194,42 +194,42 @@ def platform() -> HostPlatform:
 def test_the_first_key_is_believed_and_none_before_it(platform: HostPlatform) -> None:
     """Whoever gets to know the office now has no use for its retired keys (R33)."""
     old, new = Key(), Key()
-    found = asyncio.run(followed(platform, Trust(), [old.listed(), new.listed(old)]))
+    found = asyncio.run(followed(platform, ServerKeys(), [old.listed(), new.listed(old)]))
 
-    assert Trust({new.id: new.public}) == found
+    assert ServerKeys({new.id: new.public}) == found
 
 
 def test_only_endorsements_of_believed_keys_count(platform: HostPlatform) -> None:
     """A chain that breaks anywhere ends there (R33)."""
     first, second, third, thief = Key(), Key(), Key(), Key()
-    trust = Trust({first.id: first.public})
+    held = ServerKeys({first.id: first.public})
     forged = {**second.listed(thief), "endorsed_by": first.id}
     swapped = {**second.listed(first), "public": thief.public}
     misnamed = {**thief.listed(first), "id": second.id}
     for broken in (second.listed(), second.listed(thief), forged, swapped, misnamed):
         listed = [first.listed(), broken, third.listed(second)]
-        found = asyncio.run(followed(platform, trust, listed))
-        assert (trust.keys, True) == (found.keys, found.changed), broken
+        found = asyncio.run(followed(platform, held, listed))
+        assert (held.believed, True) == (found.believed, found.changed), broken
 
     sound = [first.listed(), second.listed(first), third.listed(second)]
-    found = asyncio.run(followed(platform, trust, sound))
-    assert ([first.id, second.id, third.id], False) == (list(found.keys), found.changed)
+    found = asyncio.run(followed(platform, held, sound))
+    assert ([first.id, second.id, third.id], False) == (list(found.believed), found.changed)
 
 
 @pytest.mark.parametrize("listed", [None, [], {}, "x", [1, None, {}], [{"public": "?", "id": 1}]])
 def test_a_server_without_keys_changes_no_trust(platform: HostPlatform, listed: Any) -> None:
     """What is no list of keys is looked at no further (R33)."""
     key = Key()
-    trust = Trust({key.id: key.public})
+    held = ServerKeys({key.id: key.public})
 
-    assert trust == asyncio.run(followed(platform, trust, listed))
-    assert trust == first_use(trust, listed)
+    assert held == asyncio.run(followed(platform, held, listed))
+    assert held == first_use(held, listed)
 
 
 def test_a_believed_key_that_comes_back_ends_the_doubt(platform: HostPlatform) -> None:
     """Where the server was mistaken, or somebody stood between, the next contact heals it (R33)."""
     mine, stranger = Key(), Key()
-    trust = Trust({mine.id: mine.public})
-    doubted = asyncio.run(followed(platform, trust, [stranger.listed()]))
+    held = ServerKeys({mine.id: mine.public})
+    doubted = asyncio.run(followed(platform, held, [stranger.listed()]))
     assert doubted.changed
-    assert trust == asyncio.run(followed(platform, doubted, [mine.listed()]))
+    assert held == asyncio.run(followed(platform, doubted, [mine.listed()]))

@@ -10,8 +10,8 @@ from client_forms import posted
 from ed25519 import Key
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
+from fieldpost_client.replica.server_keys import ServerKeys
 from fieldpost_client.sync.push import Push
-from fieldpost_client.sync.server_keys import Trust
 
 EDIT = "/pages/inspection/records/1/edit"
 
@@ -187,7 +187,7 @@ def test_foreign_receipts_change_nothing(desk: Any) -> None:
     desk.add("Mine")
     entry = desk.home.outbox.entries[1]
     push, key = Push(desk.home), Key()
-    desk.home.state.trust = Trust({key.id: key.public})
+    desk.home.state.server_keys = ServerKeys({key.id: key.public})
     receipt = key.receipt(envelope="someone-elses", outcome="accepted", digest="x")
     forged = key.receipt(envelope=entry.envelope.id, outcome="accepted", digest="sha256:0")
     for line in (json.dumps(receipt), json.dumps(forged), "<html>", "[1]", '{"outcome": "x"}'):

@@ -58,7 +58,7 @@ def test_replaying_a_new_form_takes_few_statements(desk: Any) -> None:
     with counted(desk) as after:
         desk.restart()
 
-    assert {} == desk.home.working.troubles
+    assert {} == desk.home.working.failures
     assert len(after) - len(before) <= MOST_STATEMENTS, after
 
 
@@ -72,7 +72,7 @@ def test_replaying_an_edit_takes_few_statements(desk: Any, key: int) -> None:
     with counted(desk) as after:
         desk.restart()
 
-    assert {} == desk.home.working.troubles
+    assert {} == desk.home.working.failures
     assert len(after) - len(before) <= MOST_STATEMENTS, after
 
 
@@ -98,7 +98,7 @@ def test_one_that_fails_stops_no_other(
     assert {"Of ann", "First", "Third"} == set(desk.remarks())
     assert 4 == len(desk.rows(Finding))
     second = desk.home.outbox.entries[2].envelope.id
-    assert {second} == set(desk.home.working.troubles)
+    assert {second} == set(desk.home.working.failures)
 
 
 def test_a_warm_start_compiles_nothing_of_a_new_form(

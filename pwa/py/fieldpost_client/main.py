@@ -19,8 +19,9 @@ from fieldpost.web.framework.requests import USER
 from fieldpost.web.framework.templates import render
 from fieldpost.wire.protocol import ELSEWHERE_HEADER, UNREACHABLE_HEADER
 from fieldpost_client.asgi import handle
-from fieldpost_client.device import DeviceHome, NotReady, repairing
+from fieldpost_client.device import DeviceHome, NotReady
 from fieldpost_client.platform.base import Platform
+from fieldpost_client.saving.failed_envelopes import repairing
 from fieldpost_client.sync.synchroniser import Synchroniser
 from fieldpost_client.warmup.warming import warm_up
 

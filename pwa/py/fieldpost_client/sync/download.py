@@ -13,7 +13,7 @@ from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.base import Damaged
 from fieldpost_client.replica.device_state import about_operations, user_from_json
 from fieldpost_client.sync.contact import Stopped, ask, data_of, headers_for
-from fieldpost_client.sync.server_keys import SIGNING_KEYS, learn
+from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
 from fieldpost_client.sync_status import OFFLINE, TROUBLE
 
 ATTEMPTS = 3
@@ -47,7 +47,7 @@ async def register(
         base: cursor of the data that fitted them.
 
     Returns:
-        How far its envelopes have arrived, see `standing.missing_at_the_office`.
+        How far its envelopes have arrived, see `dependencies.missing_at_the_office`.
 
     Raises:
         Stopped: the server cannot be reached or refuses; the device belongs to another user.
@@ -72,7 +72,7 @@ async def register(
     await home.platform.store.write(operations)
     home.state.adopt_about(about)
     home.state.is_new = False
-    await learn(home, about.get(SIGNING_KEYS))
+    await learn_keys(home, about.get(SIGNING_KEYS))
     return about.get("arrived") or {}
 
 

@@ -23,7 +23,7 @@ from fieldpost_client.outbox.outbox import (
 from fieldpost_client.platform.base import Operation, PlatformError, StoreError
 from fieldpost_client.replica.device_state import keys_operation
 from fieldpost_client.sync.contact import headers_for, stopped_by
-from fieldpost_client.sync.server_keys import Examiner
+from fieldpost_client.sync.receipt_verification import ReceiptVerification
 
 BATCH_BYTES = 4 << 20
 BATCH_ENVELOPES = 200
@@ -59,7 +59,7 @@ class Push:
         self.home = home
         self.platform = home.platform
         self.report = PushReport()
-        self.examiner = Examiner(home)
+        self.verification = ReceiptVerification(home)
 
     async def gather(self) -> list[Entry]:
         """Return what is to be sent, in order; nothing is folded into it from now on.
@@ -125,7 +125,7 @@ class Push:
         except (ValueError, KeyError, TypeError, AttributeError):
             self.report.unreadable += 1
             return
-        if not await self.examiner.is_genuine(data):
+        if not await self.verification.is_genuine(data):
             self.report.unverified += 1
             return
         entry = self.home.outbox.by_id(receipt.envelope)
