@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.odp.repair.remapped_keys import LostKeys, history_of
+from fieldpost.odp.repair.remapped_keys import LostKeys, timeline_of
 from fieldpost.text.jsontext import parse
 from fieldpost.wire.protocol import MAX_REPORTED
 from fieldpost.wire.receipts import APPLIED, Outcome, Receipt, receipt_from_json
@@ -109,7 +109,7 @@ def _moment(receipt: Receipt) -> datetime:
 def _keep(session: Session, device: str, base: str, lost: Sequence[Receipt]) -> None:
     rows = set[tuple[Any, ...]]()
     for receipt in lost:
-        timeline = history_of(base) or timeline_at(session, _moment(receipt))
+        timeline = timeline_of(base) or timeline_at(session, _moment(receipt))
         rows.update((device, timeline, k.model, k.real, k.temporary) for k in receipt.keys)
     if rows:
         known = session.execute(sa.select(_LOST).where(_LOST.c.device == device))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import Code, Problem, problem
-from fieldpost.odp.repair.remapped_keys import history_of, named_keys, renumbered
+from fieldpost.odp.repair.remapped_keys import named_keys, renumbered, timeline_of
 from fieldpost.odp.replay.result import Result
 from fieldpost.wire.envelope import Envelope
 from fieldpost.wire.receipts import APPLIED, Outcome
@@ -51,7 +51,7 @@ def rebase(session: Session, app: App, envelope: Envelope, timeline: str) -> Reb
     """Return an envelope as it is to be replayed; `timeline` is the present one."""
     if is_current(envelope, timeline) or is_web(envelope.device):
         return Rebased(envelope)
-    former = history_of(envelope.base)
+    former = timeline_of(envelope.base)
     if not former:
         return Rebased(envelope)
     lost, doubtful = lost_keys(session, envelope.device, former)
@@ -71,7 +71,7 @@ def in_present_numbers(
 def _renumbered(session: Session, app: App, envelope: Envelope, timeline: str) -> Envelope:
     if is_current(envelope, timeline) or is_web(envelope.device):
         return envelope
-    lost, _ = lost_keys(session, envelope.device, history_of(envelope.base))
+    lost, _ = lost_keys(session, envelope.device, timeline_of(envelope.base))
     return renumbered(app, envelope, lost)
 
 
