@@ -1,8 +1,9 @@
 """Write what the documentation takes from the code: ``python scripts/make_docs.py``.
 
-docs/errors.md is the catalogue of errors, docs/fault-points.md what is true wherever a process may
-die. In docs/requirements.md the line below each promise names the tests whose docstrings cite its
-number.
+docs/errors.md is the catalogue of errors, docs/api.md what authors import, and docs/fault-points.md
+what is true wherever a process may die. In docs/requirements.md the line below each promise names
+the tests whose docstrings cite its number; docs/architecture.md shows the floors of
+`tests/test_imports.py`.
 """
 
 import ast
@@ -11,23 +12,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fieldpost.errors import MESSAGES, Code
+from api_page import api_page
+from fieldpost.errors import SPEAKERS
+from floors import with_floors
 
 ROOT = Path(__file__).parent.parent
+API = ROOT / "docs" / "api.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 ERRORS = ROOT / "docs" / "errors.md"
 FAULT_POINTS = ROOT / "docs" / "fault-points.md"
 REQUIREMENTS = ROOT / "docs" / "requirements.md"
 MOST_NAMES = 3
 """Tests of one file that are named; the others are counted."""
-
-GROUPS = {
-    Code.REQUIRED: "A value in a form or an envelope",
-    Code.MALFORMED: "An envelope",
-    Code.SIGN_IN_FAILED: "Signing in, seats, sync",
-    Code.STORAGE_FULL: "The device",
-    Code.DEFINITION: "An app's definition",
-}
-"""The first code of each group, in the catalogue's order."""
 
 INTRODUCTION = """# Errors
 
@@ -55,10 +51,9 @@ Citations = dict[int, dict[str, list[str]]]
 def errors_page() -> str:
     """Return the text of docs/errors.md."""
     lines = [INTRODUCTION.rstrip()]
-    for code in Code:
-        if code in GROUPS:
-            lines += ["", f"## {GROUPS[code]}", "", "| code | words |", "|---|---|"]
-        lines.append(f"| `{code}` | {MESSAGES[code]} |")
+    for speaker, spoken in SPEAKERS.items():
+        lines += ["", f"## {speaker}", "", "| code | words |", "|---|---|"]
+        lines += [f"| `{code}` | {words} |" for code, words in spoken.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -133,6 +128,8 @@ def _link(place: str, names: list[str]) -> str:
 
 def main() -> None:
     """Write all pages."""
+    API.write_text(api_page(), "utf-8")
+    ARCHITECTURE.write_text(with_floors(ARCHITECTURE.read_text("utf-8")), "utf-8")
     ERRORS.write_text(errors_page(), "utf-8")
     FAULT_POINTS.write_text(fault_points_page(), "utf-8")
     REQUIREMENTS.write_text(requirements_page(REQUIREMENTS.read_text("utf-8")), "utf-8")

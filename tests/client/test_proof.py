@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost_client.replica.replica import Replica, kept_pieces
-from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.checksums import Checksums
 from inspections.models import Inspection
 
 
@@ -60,14 +60,14 @@ def test_what_a_repair_does_not_put_right_is_downloaded_and_proven(
     desk: Any, monkeypatch: pytest.MonkeyPatch, lies: int, repaired: list[str], unproven: list[str]
 ) -> None:
     """A download is proven like every pull; only what differs after it is unproven (R47)."""
-    digests, left = Proofs.digests, [lies]
+    digests, left = Checksums.digests, [lies]
 
-    def wrong(proofs: Proofs, session: Any, plan: Any) -> Any:
-        found = digests(proofs, session, plan)
+    def wrong(checksums: Checksums, session: Any, plan: Any) -> Any:
+        found = digests(checksums, session, plan)
         left[0] -= 1
         return found if left[0] < 0 else {**found, "inspection": {"count": 7, "sum": "0" * 32}}
 
-    monkeypatch.setattr(Proofs, "digests", wrong)
+    monkeypatch.setattr(Checksums, "digests", wrong)
     report = desk.sync()
 
     assert (report["outcome"], report["full"]) == ("done", True)

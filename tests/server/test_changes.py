@@ -352,7 +352,7 @@ def test_a_cursor_of_the_future_resets(feed: Database) -> None:
     """A server that was put back to an older backup asks for a full download (R56)."""
     now = cursor_of(feed)
 
-    assert since(feed, Cursor(now.history, now.position + 1_000_000)).reset
+    assert since(feed, Cursor(now.timeline, now.position + 1_000_000)).reset
 
 
 def test_pruning_keeps_a_minimum_and_resets_older_cursors(feed: Database) -> None:
@@ -402,14 +402,14 @@ def test_keys_of_a_dump_restored_elsewhere_mean_what_they_meant(feed: Database) 
         pytest.skip("SQLite's counter is in the file")
     run(feed, "INSERT INTO site DEFAULT VALUES", "INSERT INTO site DEFAULT VALUES")
     with feed.read_session() as session:
-        before = timelines.present_history(session)
+        before = timelines.present_timeline(session)
     run(feed, sa.insert(tables.change).values(transaction=10**12, table_name="site", at=0))
     triggers.install(feed.engine, TABLES)
     run(feed, "INSERT INTO site DEFAULT VALUES")
 
     with feed.read_session() as session:
-        assert before != timelines.present_history(session)
-        assert 2 == (timelines.borders_since(session, before) or {})["site"]
+        assert before != timelines.present_timeline(session)
+        assert 2 == (timelines.marks_since(session, before) or {})["site"]
 
 
 def test_however_much_has_changed_few_keys_are_read(feed: Database) -> None:

@@ -357,7 +357,7 @@ def test_in_time_every_table_is_counted_again(office: Any) -> None:
     """What was counted is not believed for ever: a fault of the change feed shows at last (R47)."""
     app = office.home.app
     plan = plan_for(app, User("anna"), [app.page("ward")])
-    believing, doubting = checksums.Proofs(app), checksums.Proofs(app, keep_s=0)
+    believing, doubting = checksums.Checksums(app), checksums.Checksums(app, keep_s=0)
 
     def counts() -> list[Any]:
         with office.database.read_session() as session:
@@ -375,7 +375,7 @@ def test_what_a_later_reader_counted_is_not_believed(office: Any) -> None:
     """Two devices pull while a program commits: each gets the digests of its own rows (R47)."""
     app, database = office.home.app, office.database
     plan = plan_for(app, User("anna"), [app.page("ward")])
-    remembered = checksums.Proofs(app)
+    remembered = checksums.Checksums(app)
 
     with database.write_session() as program, database.read_session() as early:
         program.execute(sa.insert(Ward).values(code="N", name="New"))

@@ -320,7 +320,7 @@ def test_missing_numbers_are_named(office: Any, sender: Sender, visit: NewVisit)
 
 def test_rules_that_changed_are_mentioned(office: Any, sender: Sender, visit: NewVisit) -> None:
     """Who saved under older rules is told that they changed (R41)."""
-    office.home.inbox.judge.app_version = "2"
+    office.home.inbox.applier.app_version = "2"
     receipt = sender.send(sender.next(visit(-1, score=-1)))
     unknown = sender.send(
         sender.next(Operation("insert", "visit", (-2,), {"mood": "good"}), app_version="1")

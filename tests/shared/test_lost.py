@@ -9,11 +9,11 @@ from apps.fakes import envelope
 from fieldpost.app import App
 from fieldpost.odp.repair.remapped_keys import (
     Named,
-    history_of,
     named_keys,
     record_key,
     renumbered,
     reopened,
+    timeline_of,
 )
 from fieldpost.wire.envelope import Operation
 
@@ -123,6 +123,6 @@ def test_what_a_form_was_opened_on_is_read_alike() -> None:
 
 def test_a_cursor_names_its_history() -> None:
     """What is none names no history."""
-    assert HISTORY == history_of(f"f1.{HISTORY}.12.{'1' * 16}")
+    assert HISTORY == timeline_of(f"f1.{HISTORY}.12.{'1' * 16}")
     others = ("", "x", "f1.x.1", f"f2.{HISTORY}.1", f"f1.{HISTORY}", f"f1.{HISTORY}0.1")
-    assert [""] * 6 == [history_of(text) for text in others]
+    assert [""] * 6 == [timeline_of(text) for text in others]

@@ -5,7 +5,7 @@ from typing import Any
 from fieldpost.app import App
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.feed.triggers import install
-from fieldpost_server.restore.timelines import begin_anew
+from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.database import Database
@@ -45,7 +45,7 @@ def _install(command: Command) -> None:
 def _restored(command: Command) -> None:
     """Begin a new history, so that nothing made before takes a key for another row's."""
     counted = captured_tables(command.app)
-    command.write(lambda session: begin_anew(session, counted))
+    command.write(lambda session: begin_timeline(session, counted))
     command.say(
         "Noted. Devices download everything with their next sync, and bring what is missing."
     )

@@ -66,7 +66,7 @@ def _found(database: Database, identity: str) -> tuple[Any, User]:
 def _rehearsed(inbox: Inbox, row: Any, user: User) -> dict[str, Any]:
     def work(session: Session) -> Receipt:
         # the exception, and not the end of the block, is what makes sure that nothing is kept
-        raise _Undone(inbox.judge.rehearse(session, row.content, user))
+        raise _Undone(inbox.applier.rehearse(session, row.content, user))
 
     try:
         # fault point: rehearsal-undone — it never commits: a death takes it back, as its end does.

@@ -1,4 +1,4 @@
-"""What is known of one envelope: for its worker, and for supervisors."""
+"""The audit trail of one envelope: all that is known of it, for its worker and supervisors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What envelopes say of each other: what they build on, repair and discard."""
+"""Dependencies: what envelopes build on, repair and discard."""
 
 import json
 from collections.abc import Iterable, Sequence

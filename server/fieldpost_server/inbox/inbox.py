@@ -16,7 +16,7 @@ from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Void, read_envelope
 from fieldpost.wire.receipts import Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
-from fieldpost_server.inbox.applier import Judge, Refused, now, receipt_of
+from fieldpost_server.inbox.applier import Applier, Refused, now, receipt_of
 from fieldpost_server.inbox.dependencies import (
     in_the_way,
     kept_receipt,
@@ -26,7 +26,7 @@ from fieldpost_server.inbox.dependencies import (
 )
 from fieldpost_server.inbox.ledger import Known, keep_envelope, known_around, locked_device
 from fieldpost_server.log import log
-from fieldpost_server.restore.pre_restore_envelopes import Reading, reading_of
+from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.database import Database
 from fieldpost_server.storage.web_devices import web_device
@@ -56,7 +56,7 @@ class Inbox:
         self.app = app
         self.database = database
         self.signer = signer or Signer(database)
-        self.judge = Judge(app, has_attachment, app_version, self.signer)
+        self.applier = Applier(app, has_attachment, app_version, self.signer)
 
     def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
         """Apply one envelope of a device and return its receipt; never raises for bad input."""
@@ -135,10 +135,10 @@ class Inbox:
             if kept is not None and (answer := _answer_again(session, kept, envelope)):
                 return answer
             if voids is not None:
-                return self.judge.void(session, envelope, user)
-            if missing := self.judge.missing(session, envelope):
+                return self.applier.void(session, envelope, user)
+            if missing := self.applier.missing(session, envelope):
                 raise Refused(receipt_of(envelope, missing))
-            return self.judge.apply(session, envelope, user, Reading(envelope))
+            return self.applier.apply(session, envelope, user, Rebased(envelope))
 
         try:
             # fault point: online-save-uncommitted — nothing is kept: the form is still open in the
@@ -171,7 +171,7 @@ class Inbox:
             number=row.number + 1,
             previous=row.last_digest or "",
             app=self.app.name,
-            app_version=self.judge.app_version,
+            app_version=self.applier.app_version,
             page=submission.page,
             user=user.name,
             saved_at=now(),
@@ -228,15 +228,17 @@ class Inbox:
         if known.same is not None and (known.settled or known.same.digest != envelope.digest):
             return _again(session, known, envelope)
         if envelope.voids is not None:
-            return self.judge.void(session, envelope, user)
+            return self.applier.void(session, envelope, user)
         if known.settled is not None:
             ended = Result(Outcome.INVALID, (problem(Code.WAS_SUPERSEDED),))
             raise Refused(replace(receipt_of(envelope, ended), settled=known.settled))
-        if waits := in_the_way(session, envelope) or self.judge.missing(session, envelope):
+        if waits := in_the_way(session, envelope) or self.applier.missing(session, envelope):
             raise Refused(receipt_of(envelope, waits))
         gap = envelope.number > 1 and not known.before
-        read = reading_of(session, self.app, envelope, known.history)
-        return self.judge.apply(session, envelope, user, read, gap=gap, is_new=known.same is None)
+        rebased = rebase(session, self.app, envelope, known.timeline)
+        return self.applier.apply(
+            session, envelope, user, rebased, gap=gap, is_new=known.same is None
+        )
 
 
 def _kept_before(session: Session, submission: Submission) -> Any:

@@ -26,7 +26,7 @@ its digest here. A digest that is here never changes once its protocol was relea
 """
 
 FORMAT = 2
-"""Version of the envelope's form; `formats.py` knows how to read each older one."""
+"""Version of the envelope's form; `upcasting.py` knows how to read each older one."""
 
 MAX_ENVELOPE_BYTES = 2 << 20
 MAX_OPERATIONS = 5_000

@@ -10,10 +10,10 @@ from fieldpost.app import App
 from fieldpost.home import Submission
 from fieldpost.odp.repair.remapped_keys import (
     LostKeys,
-    history_of,
     record_key,
     renumbered,
     reopened,
+    timeline_of,
     with_temporary,
 )
 from fieldpost.wire.envelope import Envelope
@@ -70,7 +70,7 @@ class RemappedKeys:
 
     def _lost_in(self, base: str) -> LostKeys:
         """Return the lost keys of the history that a base names, unless the replica is of it."""
-        former = history_of(base) if self.lost_keys else ""
-        if not former or former == history_of(self.cursor):
+        former = timeline_of(base) if self.lost_keys else ""
+        if not former or former == timeline_of(self.cursor):
             return {}
         return self.lost_keys.get(former, {})

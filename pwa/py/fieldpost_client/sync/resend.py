@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from fieldpost.errors import Code
-from fieldpost.odp.repair.remapped_keys import history_of
+from fieldpost.odp.repair.remapped_keys import timeline_of
 from fieldpost.text.canonical import canonical
 from fieldpost.wire.protocol import MAX_REPORT_BYTES, MAX_REPORTED
 from fieldpost.wire.receipts import NewKey, Outcome
@@ -67,8 +67,8 @@ def loss_reports(entries: Iterable[Entry]) -> Iterator[tuple[str, list[str]]]:
 
 def is_of_before(home: DeviceHome, entries: Iterable[Entry]) -> bool:
     """Say whether the replica still is one that the server has forgotten."""
-    now = history_of(home.state.cursor)
-    return any(e.forgotten and history_of(e.forgotten[-1]["base"]) == now for e in entries)
+    now = timeline_of(home.state.cursor)
+    return any(e.forgotten and timeline_of(e.forgotten[-1]["base"]) == now for e in entries)
 
 
 def keys_in_replica(home: DeviceHome, cursor: str) -> KeyMap:
@@ -77,7 +77,7 @@ def keys_in_replica(home: DeviceHome, cursor: str) -> KeyMap:
         (key.model, key.temporary)
         for entry in home.outbox.entries.values()
         if entry.is_open and entry.forgotten
-        if history_of(entry.forgotten[-1]["base"]) != history_of(cursor)
+        if timeline_of(entry.forgotten[-1]["base"]) != timeline_of(cursor)
         for key in _keys(entry.forgotten[-1])
     }
     return {name: real for name, real in home.state.keys.items() if name not in gone}
@@ -110,6 +110,6 @@ def _lost_keys_with(lost: LostByHistory, entries: Iterable[Entry]) -> LostByHist
     found = {history: dict(keys) for history, keys in lost.items()}
     for entry in entries:
         for former in entry.forgotten:
-            keys = found.setdefault(history_of(former["base"]), {})
+            keys = found.setdefault(timeline_of(former["base"]), {})
             keys |= {(key.model, key.real): key.temporary for key in _keys(former)}
     return found

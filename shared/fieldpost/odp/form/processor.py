@@ -10,7 +10,7 @@ from fieldpost.errors import Code, Problem
 from fieldpost.home import Home, Submission
 from fieldpost.odp.form.difference import Differ
 from fieldpost.odp.form.preview import preview_problems
-from fieldpost.odp.form.read_set import with_looks
+from fieldpost.odp.form.read_set import with_read_set
 from fieldpost.odp.form.rows import Opened, Row
 from fieldpost.pages import Changes, Page
 from fieldpost.schema.models import Model
@@ -116,7 +116,7 @@ def _seen(
 ) -> tuple[Operation, ...]:
     if page.changes != Changes.STRICT:
         return tuple(operations)
-    return tuple(with_looks(page.layout, opened, operations))
+    return tuple(with_read_set(page.layout, opened, operations))
 
 
 def _committed(

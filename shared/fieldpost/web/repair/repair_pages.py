@@ -14,7 +14,7 @@ from fieldpost.odp.form.once import identity_in
 from fieldpost.odp.form.processor import Processed, delete_records, process
 from fieldpost.odp.form.rows import Opened, Row, opened_from_text, row_from_post
 from fieldpost.odp.repair.fold import places_of_rows, row_of
-from fieldpost.odp.repair.pending_change import Mine
+from fieldpost.odp.repair.pending_change import PendingChange
 from fieldpost.odp.repair.reconcile import Reconciled
 from fieldpost.pages import Page
 from fieldpost.text import jsontext
@@ -126,7 +126,7 @@ def _overview(asked: PageRequest) -> str:
 
 
 def _posted(asked: PageRequest, case: Case, page: Page, posted: Posted) -> "_Filled":
-    row = row_from_post(page.layout, posted, case.mine.new_keys(page.layout))
+    row = row_from_post(page.layout, posted, case.pending.new_keys(page.layout))
     opened = opened_from_text(page.layout, dict(posted).get("_opened"))
     with acting_as(asked.user):
         return _Filled(row, opened, case.reconciled(opened))
@@ -188,7 +188,7 @@ def _moved_on(
         made = Differ(asked.home.temporary_key, asked.home.new_id).compare(form, row, opened)
         rows_at = {at: name for name, at in places_of_rows(form, opened)}
         rows_at |= {o.at: row_of(o) for o in made.operations}
-        again = replace(now, mine=Mine(tuple(made.operations), opened, rows_at=rows_at))
+        again = replace(now, pending=PendingChange(tuple(made.operations), opened, rows_at=rows_at))
         found = again.reconciled(now.theirs)
     again.trouble = replace(case.trouble, problems=(problem(Code.CHANGED_AGAIN),))
     filled = _Filled(found.row, now.theirs, found)
@@ -269,8 +269,8 @@ def _lines(
         422 if problems else 200,
         case=case,
         page_title=case.page.title if case.page else case.trouble.envelopes[0].page,
-        rows=contents.rows(case.mine.operations),
-        counted=counted_words(case.mine.operations, labels),
+        rows=contents.rows(case.pending.operations),
+        counted=counted_words(case.pending.operations, labels),
         problems=problems,
         said=case.problems(None),
         overview=_overview(asked),
