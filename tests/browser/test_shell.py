@@ -58,7 +58,7 @@ def test_a_first_download_goes_on_after_a_lost_connection_and_a_reload(
     expect(worker.page.get_by_role("heading", name="Preparing")).to_be_visible()
     # some of it is here: from then on a reload finds the page without the network
     some = re.compile(r"([2-9]|\d\d)\.\d of")
-    expect(worker.page.locator("#progress li").first).to_contain_text(some)
+    expect(worker.page.locator("#progress li").first).to_contain_text(some, timeout=SETUP_MS)
     proxy.target = None
     expect(worker.page.get_by_text("There is no connection")).to_be_visible(timeout=SETUP_MS)
 
