@@ -22,13 +22,17 @@ class Evidence:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._kept: list[Keep] = []
+        self._is_written = False
 
     def add(self, keep: Keep) -> None:
         """Keep something of this test's own, such as a server's log."""
         self._kept.append(keep)
 
     def write(self) -> None:
-        """Write everything; what cannot be had any more is named and stops nothing else."""
+        """Write everything, once; what cannot be had is named and stops nothing else."""
+        if self._is_written:
+            return  # a test that has failed may end badly too: what it showed first counts
+        self._is_written = True
         self.folder.mkdir(parents=True, exist_ok=True)
         for keep in self._kept:
             try:

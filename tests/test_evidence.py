@@ -42,6 +42,8 @@ def test_what_cannot_be_kept_hides_nothing(tmp_path: Path) -> None:
     evidence.add(broken)
     evidence.add(sound)
     evidence.write()
+    evidence.add(lambda folder: (folder / "log").unlink())
+    evidence.write()
 
     assert "here" == (tmp_path / "left" / "log").read_text()
     assert "it is gone" in (tmp_path / "left" / "missing.txt").read_text()
