@@ -299,3 +299,40 @@ def test_no_room_is_crowded(root: str) -> None:
 
 def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
+
+
+TESTS_OF = {
+    "shared": "shared/fieldpost",
+    "server": "server/fieldpost_server",
+    "client": "pwa/py/fieldpost_client",
+}
+"""By folder of tests: the package whose rooms it mirrors. `pwa` is tested by `browser` as a whole.
+
+A test of several rooms lies at the top of the folder.
+"""
+
+
+@pytest.mark.parametrize("tests", TESTS_OF)
+def test_tests_mirror_the_rooms(tests: str) -> None:
+    """What a room does is tested in a folder of the same name, and no other folder holds tests."""
+    house = House(TESTS_OF[tests])
+    ways = {"/".join(room.split("/")[:n]) for room in house.level for n in range(1, 4)}
+    found = {
+        path.parent.relative_to(ROOT / "tests" / tests).as_posix()
+        for path in (ROOT / "tests" / tests).rglob("*.py")
+    }
+
+    assert {"."} < found
+    assert {"."} == found - ways
+
+
+def test_whoever_needs_a_browser_is_tested_in_its_folder() -> None:
+    """The rooms of `pwa` have no folders of tests: a real browser shows them, in `browser`."""
+    tests = ROOT / "tests"
+    driven = {
+        path.relative_to(tests).parts[0]
+        for path in tests.rglob("*.py")
+        if any(name.startswith("playwright.") for name in imported(path))
+    }
+
+    assert {"browser"} == driven

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from browser.device import SETUP_MS, Device
+from browser.device import Device
 from browser.former_edition import FormerOffice, unpack
 from browser.office import Office
 from browser.proxy import FaultProxy
 from browser.ten_entries import TenEntries, add_mild_finding, photograph
+from browser.window import SETUP_MS
 
 pytestmark = pytest.mark.browser
 

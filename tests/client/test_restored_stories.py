@@ -19,6 +19,8 @@ from fieldpost_server.scope.replication_plan import captured_tables
 from inspections.app import app as inspections
 from inspections.models import Inspection
 
+pytestmark = pytest.mark.long
+
 STORIES = 12
 _CALLS = ("/sync/push", "/sync/device", "/sync/pull", "/sync/image")
 

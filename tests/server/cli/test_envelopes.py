@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from fieldpost.wire.envelope import Operation, Void
-from fieldpost_server.cli.main import main
 from fieldpost_server.storage import tables
 
 Command = Callable[..., tuple[int, str]]
@@ -17,18 +17,9 @@ NewVisit = Callable[..., Operation]
 
 
 @pytest.fixture
-def command(office: Any, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(command: Command) -> Command:
     """Return a function that runs `fieldpost envelopes` and gives its status and its words."""
-    settings = office.settings
-    options = ["--data", str(settings.data), "--database", settings.database_url]
-
-    def run(*words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = main(["--app", "apps.clinic:app", *options, "envelopes", *words])
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return run
+    return partial(command, "envelopes")
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from apps.fakes import ADA, envelope
 from fieldpost.wire.envelope import Operation
 from fieldpost_server.storage import tables
 
+pytestmark = pytest.mark.long
+
 APPLIED = {"accepted", "merged"}
 WAITING = tables.envelope.delete().where(tables.envelope.c.outcome == "waiting")
 OFTEN, SELDOM = 150, 25

@@ -14,6 +14,8 @@ from fieldpost.wire.envelope import Operation
 from fieldpost_server.storage import tables
 from traces import everything, is_refused
 
+pytestmark = pytest.mark.long
+
 ABOUT = {"user", "settings", "app_version", "signing_keys", "arrived"}
 PARTS = ABOUT | {"cursor", "reset", "put", "remove", "replace", "digests"}
 HEADERS = ("Fieldpost-Device", "Fieldpost-Protocol")

@@ -10,26 +10,10 @@ import sqlalchemy as sa
 
 from apps.clinic import Visit
 from fieldpost.wire.envelope import Operation
-from fieldpost_server.cli.main import main
 from fieldpost_server.storage import tables
 
 Command = Callable[..., tuple[int, str]]
 NewVisit = Callable[..., Operation]
-
-
-@pytest.fixture
-def command(office: Any, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return a function that runs `fieldpost` and gives its status and its words."""
-    settings = office.settings
-    options = ["--data", str(settings.data), "--database", settings.database_url]
-
-    def run(*words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = main(["--app", "apps.clinic:app", *options, *words])
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return run
 
 
 def outcome(said: tuple[int, str]) -> tuple[int, str]:

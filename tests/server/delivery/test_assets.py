@@ -20,7 +20,7 @@ from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

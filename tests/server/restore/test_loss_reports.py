@@ -136,7 +136,7 @@ def test_a_second_restore_begins_another_history(office: Any, story: Story) -> N
     """What was received after the present history began proves a later restore (R26)."""
     story.told()
     backup = Backup(office)
-    story.device.number, story.device.last_digest = 0, ""
+    story.device.chain.begin()
     (again,) = story.device.push(story.insert)
     backup.restore()
     report(story.device, [text(again)])

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Order, Visit, Ward, app, visited_wards
-from apps.fakes import ADA, FakeBrowser, FakeHome, envelope, rows
+from apps.fakes import ADA, FakeBrowser, FakeHome, envelope
 from client_forms import FormReader
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.home import SyncEntry
@@ -22,20 +22,6 @@ from fieldpost.wire.envelope import Envelope, Operation
 
 SHOWN = {"score": 50, "summary": None, "kind": "first", "urgent": False}
 BOSS = User("boss", "Boss", frozenset({SUPERVISOR}))
-
-
-@pytest.fixture
-def home() -> FakeHome:
-    """A home with a visit of Anna's that has two orders."""
-    made = FakeHome()
-    made.add(*rows())
-    return made
-
-
-@pytest.fixture
-def browser(home: FakeHome) -> FakeBrowser:
-    """Anna's browser."""
-    return FakeBrowser(home)
 
 
 def edit(**values: Any) -> Operation:

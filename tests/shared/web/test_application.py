@@ -14,25 +14,11 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from apps.clinic import Order, Patient, Visit, Ward
-from apps.fakes import ADA, BERT, DOCTOR, FakeBrowser, FakeHome, rows
+from apps.fakes import ADA, BERT, DOCTOR, FakeBrowser, FakeHome
 from fieldpost.app import App
 from fieldpost.pages import Page
 
 NEW = {"patient": str(ADA), "visited_on": "2026-11-23", "kind": "first", "nurse": "anna"}
-
-
-@pytest.fixture
-def home() -> FakeHome:
-    """A home with a visit of Anna's, one of Bert's, and their patients."""
-    made = FakeHome()
-    made.add(*rows())
-    return made
-
-
-@pytest.fixture
-def browser(home: FakeHome) -> FakeBrowser:
-    """Anna's browser."""
-    return FakeBrowser(home)
 
 
 def fields_of(text: str) -> dict[str, str]:

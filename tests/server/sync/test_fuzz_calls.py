@@ -25,6 +25,8 @@ from fieldpost.text.canonical import digest
 from fieldpost_server.storage import tables
 from fieldpost_server.sync.openapi import LINES
 
+pytestmark = pytest.mark.long
+
 OFTEN, SELDOM = 25, 5
 """How many calls of each kind are made, on SQLite and on PostgreSQL."""
 APPLIED = {"accepted", "merged", "duplicate"}

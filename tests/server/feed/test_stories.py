@@ -17,6 +17,8 @@ from fieldpost_server.feed import changes, horizon, scope_delta, triggers
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.storage import tables
 
+pytestmark = pytest.mark.long
+
 WANTED = int(os.environ.get("FIELDPOST_SEQUENCES", "0")) or 40
 SOON = 150
 """A broken feed shows within so many stories."""

@@ -14,6 +14,8 @@ from fieldpost.errors import InputError
 from fieldpost.wire.shapes import _is_moment, shape_faults
 from fieldpost.wire.upcasting import upcast
 
+pytestmark = pytest.mark.long
+
 OFTEN = settings(
     max_examples=200,
     derandomize=True,

@@ -20,6 +20,8 @@ from fieldpost.users import User
 from fieldpost_server.storage import attachments, tables
 from traces import everything, files, is_refused
 
+pytestmark = pytest.mark.long
+
 MOST = 400
 """The largest attachment, in bytes."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
