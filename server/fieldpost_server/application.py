@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fieldpost.app import App
+from fieldpost.loading import load_app
 from fieldpost.web.application import web_routes
 from fieldpost_server.accounts.sign_out import EndLeftSessions
-from fieldpost_server.authoring.app_loading import load_app
 from fieldpost_server.delivery.assets import Assets
-from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
 from fieldpost_server.http.guards import BodyLimit, OriginGuard
@@ -77,7 +77,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
             *supervision_routes(home),
-            *Sync(home, settings, assets.app_version, Proofs(app)).routes(),
+            *Sync(home, settings, assets.app_version, Checksums(app)).routes(),
             *web_routes(home),
         ],
         middleware=[

@@ -17,8 +17,8 @@ from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError
 from fieldpost.pages import Page
 from fieldpost.rules import _registered, broken_rules, rule
+from fieldpost.schema.scopes import ScopeFailed
 from fieldpost.schema.validation import value_problems
-from fieldpost.scopes import ScopeFailed
 from fieldpost.users import User
 
 ANNA = User("anna", roles=frozenset({"Offline"}))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from fieldpost import __version__
 from fieldpost.app import App
 from fieldpost.errors import Code, FieldpostError, problem
-from fieldpost.scopes import scope_failure
+from fieldpost.schema.scopes import scope_failure
 from fieldpost_server.accounts.users import list_users
 from fieldpost_server.authoring.model_fit import is_installed, misfits
 from fieldpost_server.authoring.rule_names import misnamed_fields

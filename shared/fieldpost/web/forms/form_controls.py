@@ -13,7 +13,7 @@ from fieldpost.odp.form.rows import Row, new_row
 from fieldpost.odp.replay.links import Links, condition_of
 from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
-from fieldpost.schema.values import ValueProblem
+from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
 from fieldpost.text.casefolding import folded
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
@@ -22,6 +22,7 @@ from fieldpost.web.display.linked_rows import MOST_BOXES, Box, boxes, titles
 from fieldpost.web.display.values import words_for
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
+from fieldpost.wire.limits import Limits
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
@@ -60,6 +61,16 @@ class Control:
         except ValueProblem:
             return []
         return value if isinstance(value, list) else [value]
+
+    @property
+    def limits(self) -> Limits:
+        """What the server takes of files."""
+        return self.view.asked.home.limits
+
+    @property
+    def most_attachments(self) -> int:
+        """How many pictures or files the field may hold."""
+        return MOST_ATTACHMENTS if self.field.kind is Kind.PHOTOS else 1
 
     @property
     def choices(self) -> Sequence[Choice]:

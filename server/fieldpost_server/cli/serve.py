@@ -1,0 +1,64 @@
+"""The command `fieldpost serve`: the server as a process."""
+
+import gc
+from typing import Any
+
+import uvicorn
+
+from fieldpost_server.application import make_application
+from fieldpost_server.authoring.device_load import load_as_a_device
+from fieldpost_server.authoring.model_fit import unready
+from fieldpost_server.cli.command import Command, declare
+from fieldpost_server.log import start_logging
+
+
+def declare_serve(commands: Any) -> None:
+    """Declare the command."""
+    declare(commands, "serve", _serve, "serve the app")
+
+
+def _serve(command: Command) -> None:
+    settings = command.settings
+    serve(command, f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
+
+
+def serve(command: Command, welcome: str) -> None:
+    """Serve the app until the process is told to end.
+
+    Args:
+        command: whose settings count.
+        welcome: what is said when nothing stands in the way.
+
+    Raises:
+        DefinitionError: the app starts on no device, or the database is not as it needs it.
+    """
+    settings, app = command.settings, command.app
+    load_as_a_device(settings.app)
+    with command.database() as database:
+        for words in unready(database, app):
+            command.say(f"Mind: {words}")
+    command.say(welcome)
+    start_logging()
+    application = make_application(settings)
+    _settle_memory()
+    # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+        # a header of a stranger is no address: only a proxy that is named is believed
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies or None,
+    )
+
+
+def _settle_memory() -> None:
+    """Take what is loaded now out of the search for garbage, and search less often.
+
+    Every envelope makes thousands of short-lived objects, which reference counts free.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
