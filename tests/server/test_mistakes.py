@@ -15,6 +15,7 @@ from sqlalchemy.orm import (
     relationship,
 )
 
+from apps.offices import office_like
 from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError
 from fieldpost.loading import load_app
@@ -245,6 +246,19 @@ def test_before_the_installation_the_command_is_named(
 
     assert 1 == main([*options, *command])
     assert "Run 'fieldpost db install' first." in capsys.readouterr().err
+
+
+def test_another_server_program_logs_the_command(
+    office: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the app is served without the command, the log says what to do, without a trace."""
+    with office_like(office, app="apps.oddments:app", database="", data=office.settings.data) as it:
+        answer = it.client().post("/sign-in", data={"name": "anna", "password": "correct horse"})
+
+    assert answer.status_code in (500, 503)
+    assert "The office has trouble of its own." in answer.text
+    said = [vars(r)["fields"]["why"] for r in caplog.records if r.message == "set up wrongly"]
+    assert ["Fieldpost's tables are not in the database. Run 'fieldpost db install' first."] == said
 
 
 # a database that does not fit the models

@@ -89,13 +89,22 @@ def unready(database: Database, app: App) -> list[str]:
     return [*(each.words for each in found), *misnamed_fields(app)]
 
 
+def _cause(error: SQLAlchemyError) -> str:
+    return (str(getattr(error, "orig", None) or error).splitlines() or ["no words"])[0][:300]
+
+
+def is_not_installed(error: SQLAlchemyError) -> bool:
+    """Say whether a statement failed because Fieldpost's own tables are not there."""
+    cause = _cause(error)
+    if "fieldpost_" not in cause:
+        return False
+    return "no such table" in cause or "does not exist" in cause
+
+
 def database_problem(error: SQLAlchemyError) -> Problem:
     """Return the catalogue's words for what a database, or the way to it, refused."""
-    cause = (str(getattr(error, "orig", None) or error).splitlines() or ["no words"])[0][:300]
-    missing = "no such table: fieldpost_" in cause or (
-        "fieldpost_" in cause and "does not exist" in cause
-    )
-    if missing:
+    cause = _cause(error)
+    if is_not_installed(error):
         return problem(Code.NOT_INSTALLED, "database")
     there = isinstance(getattr(error, "orig", None), sqlite3.Error) and "unable to" not in cause
     if isinstance(error, OperationalError) and not there:

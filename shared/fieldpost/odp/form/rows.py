@@ -13,7 +13,7 @@ from fieldpost.pages import Form
 from fieldpost.schema.associations import chosen_text
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
-from fieldpost.schema.unreadable import Unreadable
+from fieldpost.schema.unreadable import ENCODED, WORDS, Unreadable
 from fieldpost.text import jsontext
 from fieldpost.wire.protocol import MAX_OPERATIONS
 
@@ -198,6 +198,8 @@ def row_from_opened(form: Form, opened: Opened, at: str = "") -> Row:
 
 def text_of(field: Field, data: Any) -> str:
     """Return JSON data of a field as its input's text."""
+    if data == ENCODED:
+        return WORDS
     value = field.codec.decode(data)
     return "" if value is None else field.codec.to_text(value)
 
