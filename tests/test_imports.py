@@ -29,6 +29,7 @@ FLOORS = {
         odp/lineage
         home
         replication
+        wording
         app
         pages  rules
         schema

@@ -486,7 +486,7 @@ def test_links_with_text_keys_work_beside_child_lists() -> None:
     )
     assert Outcome.ACCEPTED is do(home, operation, page="visit").outcome
     assert {"A 1/2", "B"} == linked(home, "wards", 1, clinic.Visit)
-    assert "Heart, Ärzte" in browser.get("/pages/visit/records/1").text
+    assert "Ärzte, Heart" in browser.get("/pages/visit/records/1").text
 
 
 # definitions

@@ -10,8 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from fieldpost.text.casefolding import add_folding
-
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite connection waits for the one writer."""
 
@@ -135,7 +133,6 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
-    add_folding(engine)
     return engine
 
 

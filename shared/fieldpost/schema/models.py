@@ -16,6 +16,7 @@ from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
 from fieldpost.schema.fields import Field, field_of, link_field, words
+from fieldpost.schema.value_words import words_for
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
@@ -155,10 +156,18 @@ class Model:
 
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
-        if "__str__" in {name for cls in type(row).__mro__[:-1] for name in vars(cls)}:
+        if self.has_own_words:
             return str(row)
-        value = getattr(row, self.title_attribute)
-        return "" if value is None else str(value)
+        return self.title_from(getattr(row, self.title_attribute))
+
+    def title_from(self, value: Any) -> str:
+        """Return the words for a row whose class does not say any, by its `title_attribute`."""
+        return words_for(self.by_attribute[self.title_attribute], value)
+
+    @cached_property
+    def has_own_words(self) -> bool:
+        """Whether the class says what a row is called."""
+        return "__str__" in {name for cls in self.cls.__mro__[:-1] for name in vars(cls)}
 
     @cached_property
     def title_attribute(self) -> str:

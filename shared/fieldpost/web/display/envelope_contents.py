@@ -15,11 +15,11 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind, words
 from fieldpost.schema.models import Model
+from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import ValueProblem
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.web.display.linked_rows import titles
-from fieldpost.web.display.values import words_for
 from fieldpost.wire.envelope import Operation
 
 DONE = {"insert": "Added", "update": "Changed", "delete": "Deleted", "look": "Only looked at"}

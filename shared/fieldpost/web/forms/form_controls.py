@@ -10,18 +10,19 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Problem, join_path
 from fieldpost.odp.form.rows import Row, new_row
-from fieldpost.odp.replay.links import Links, condition_of
+from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
+from fieldpost.schema.models import Model
+from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import ValueProblem
-from fieldpost.text.casefolding import folded
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
 from fieldpost.web.display.envelope_contents import ValueWords
 from fieldpost.web.display.linked_rows import MOST_BOXES, Box, boxes, titles
-from fieldpost.web.display.values import words_for
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
+from fieldpost.wording.titles import condition_of
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
@@ -192,22 +193,16 @@ class FormView:
             found[:0] = self._chosen(field, target, text)
         return found
 
-    def _offered(self, target: Any, words: str) -> list[Choice]:
+    def _offered(self, target: Model, words: str) -> list[Choice]:
         if (target.name, words) not in self._choices:
-            title = getattr(target.cls, target.title_attribute)
-            order = folded(title) if isinstance(title.type, sa.String) else title
-            query = sa.select(target.cls).where(*self._scope(target)).order_by(order)
-            for word in words.split()[:8]:
-                text = sa.cast(title, sa.Text)
-                query = query.where(folded(text).contains(word.lower(), autoescape=True))
-            rows = self.session.scalars(query.limit(MOST_CHOICES))
-            codec = target.by_attribute[target.key[0]].codec
+            text = target.by_attribute[target.key[0]].codec.to_text
+            found = self.links.titles.matching(target, words, MOST_CHOICES)
             self._choices[target.name, words] = [
-                Choice(codec.to_text(target.key_of(r)[0]), target.title_of(r)) for r in rows
+                Choice(text(key[0]), title) for key, title in found
             ]
         return self._choices[target.name, words]
 
-    def _chosen(self, field: Field, target: Any, text: str) -> list[Choice]:
+    def _chosen(self, field: Field, target: Model, text: str) -> list[Choice]:
         try:
             key = (field.codec.from_text(text),)
         except ValueProblem:
@@ -215,7 +210,7 @@ class FormView:
         row = self.session.get(target.cls, key) if target.can_hold(key) else None
         return [] if row is None else [Choice(text, target.title_of(row))]
 
-    def _scope(self, target: Any) -> list[Any]:
+    def _scope(self, target: Model) -> list[Any]:
         return condition_of(self.asked.home.app, self.asked.user, target)
 
 
