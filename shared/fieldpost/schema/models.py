@@ -15,11 +15,15 @@ from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
-from fieldpost.schema.fields import Field, field_of, link_field, words
+from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
 from fieldpost.schema.value_words import words_for
+from fieldpost.text.plurals import singular
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
+
+_NAMES = ("name", "title", "label")
+"""What a column that names its row is called, or ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Model:
     @cached_property
     def label(self) -> str:
         """The word for one row."""
-        return str(self.table.info.get("label") or words(self.cls.__name__))
+        return str(self.table.info.get("label") or singular(words(self.cls.__name__)))
 
     @cached_property
     def generated_key(self) -> str | None:
@@ -172,16 +176,20 @@ class Model:
     @cached_property
     def title_attribute(self) -> str:
         """The attribute that names a row best: to search, to sort and to choose by."""
-        named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
-        texts = (
+        public = {a for a, f in self.by_attribute.items() if not f.private}
+        named = next((a for a in _NAMES if a in public), None)
+        texts = [
             f.attribute
             for f in self.fields.values()
             if isinstance(f.column.type, sa.String)
             and not isinstance(f.column.type, sa.Enum)
             and not f.private
             and f.target is None
-        )
-        return named or next(texts, None) or self.key[0]
+        ]
+        # `CompanyName` says more than the key 'ALFKI' before it
+        called = (a for a in texts if (words(a) or a).lower().split()[-1] in _NAMES)
+        beside = (a for a in texts if a not in self.key)
+        return named or next(called, None) or next(iter([*beside, *texts]), None) or self.key[0]
 
 
 def table_of(mapper: Mapper[Any]) -> sa.Table:
@@ -243,21 +251,21 @@ def _metadata(hint: Any) -> Iterator[Any]:
             yield from _metadata(part)
 
 
-def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
-    """Return for each foreign-key attribute its lookup's name and target table."""
-    found: dict[str, tuple[str, str]] = {}
+def _lookups(mapper: Mapper[Any]) -> dict[str, Lookup]:
+    """Return the lookup of each foreign-key attribute."""
+    found: dict[str, Lookup] = {}
     for relation in mapper.relationships:
         if relation.direction is MANYTOONE and len(relation.local_columns) == 1:
             column = next(iter(relation.local_columns))
             attribute = mapper.get_property_by_column(column).key
-            found[attribute] = (relation.key, table_of(relation.mapper).name)
+            found[attribute] = Lookup(relation.key, table_of(relation.mapper).name, relation.info)
     for prop in mapper.column_attrs:
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
             key = next(iter(column.foreign_keys))
             # one part of a key of several is no choice by itself
             if key.constraint is None or len(key.constraint.elements) == 1:
-                found[prop.key] = (prop.key, key.column.table.name)
+                found[prop.key] = Lookup(prop.key, key.column.table.name)
     return found
 
 
@@ -272,7 +280,7 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
         )
         yield Children(
             name=relation.key,
-            label=str(relation.info.get("label") or words(child.class_.__name__)),
+            label=str(relation.info.get("label") or singular(words(child.class_.__name__))),
             model=table_of(child).name,
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,

@@ -7,13 +7,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import MANYTOONE, Session, selectinload
 
 from fieldpost.app import App
+from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key, Model
+from fieldpost.schema.value_words import words_for
+from fieldpost.schema.values import ValueProblem
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
 from fieldpost.wording.places import of_key
 
 MOST_WORDS = 8
 """How many words of a search count."""
+
+NOT_HERE = "an entry that is not here"
+"""Stands for a row that is gone, or that the user may not see."""
 
 T = TypeVar("T")
 
@@ -27,7 +33,8 @@ def condition_of(app: App, user: User, target: Model) -> list[sa.ColumnElement[b
 
 def search_parts(words: str) -> list[str]:
     """Return the words of a search, folded: each of them must be in what is found."""
-    return [folded(word) for word in words.split()[:MOST_WORDS]]
+    parts = (folded(word) for word in words.split()[:MOST_WORDS])
+    return [part for part in parts if part]
 
 
 class Titles:
@@ -60,6 +67,24 @@ class Titles:
             return list(every[:most])
         found = (pair for pair in every if all(part in folded(pair[1]) for part in parts))
         return [pair for pair, _ in zip(found, range(most), strict=False)]
+
+    def words(self, field: Field, data: Any) -> str:
+        """Return a value in words, given as JSON data; of a lookup, the title where it may be seen.
+
+        Linked rows and attachments have no words of their own: they are shown as what they are.
+        """
+        try:
+            value = field.codec.decode(data)
+        except ValueProblem:
+            return str(data)
+        target = self.app.models.get(field.target or "")
+        if field.kind is not Kind.LOOKUP or target is None or value is None:
+            return words_for(field, value)
+        if len(target.key) != 1 or not target.can_hold((value,)):
+            return NOT_HERE
+        seen = condition_of(self.app, self.user, target)
+        found = self.where(target, target.column(target.key[0]) == value, *seen)
+        return found.get((value,), NOT_HERE)
 
     def where(self, target: Model, *conditions: Any) -> Mapping[Key, str]:
         """Return the titles of all rows that meet conditions, by key."""

@@ -26,7 +26,22 @@ class Box:
     ticked: bool
 
 
-def boxes(links: Links, field: Field, text: str, words: str, *, searched: bool) -> list[Box]:
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """What a form offers of a field.
+
+    Attributes:
+        shown: rows to tick.
+        rest: keys of linked rows that have no box, as the text of a hidden input.
+        more: how many those are.
+    """
+
+    shown: Sequence[Box]
+    rest: str = ""
+    more: int = 0
+
+
+def boxes(links: Links, field: Field, text: str, words: str, *, searched: bool) -> Boxes:
     """Return what a form offers.
 
     Args:
@@ -34,17 +49,22 @@ def boxes(links: Links, field: Field, text: str, words: str, *, searched: bool) 
         field: the field.
         text: what it holds.
         words: what was searched for.
-        searched: whether there are more rows than can be offered: then those that are linked come
-            first, and after them what the search found.
+        searched: whether there are more rows than can be offered: then some of those that are
+            linked come first, after them what the search found; the others stay linked.
     """
     target, titles = links.target(field), links.titles
     chosen = set(_keys(field, text))
     if not searched:
-        return [_box(field, key, title, chosen) for key, title in titles.every(target)]
-    ticked = [(target.key_of(row), target.title_of(row)) for row in links.existing(target, chosen)]
+        every = titles.every(target)
+        return Boxes([_box(field, key, title, chosen) for key, title in every])
     found = titles.matching(target, words, MOST_BOXES) if words.split() else []
-    others = [pair for pair in found if pair[0] not in chosen]
-    return [_box(field, key, title, chosen) for key, title in [*ticked, *others]]
+    named = {key for key, _ in found}
+    linked = links.existing(target, chosen - named)
+    ticked = [(target.key_of(row), target.title_of(row)) for row in linked[:MOST_BOXES]]
+    rest = [target.key_of(row) for row in linked[MOST_BOXES:]]
+    shown = [_box(field, key, title, chosen) for key, title in [*ticked, *found]]
+    data = json.dumps(field.codec.encode(rest), ensure_ascii=False) if rest else ""
+    return Boxes(shown, data, len(rest))
 
 
 def titles(links: Links, field: Field, text: str) -> str:

@@ -15,6 +15,7 @@ from fieldpost.schema.models import Key
 from fieldpost.users import User
 from fieldpost.web.lists.text_query import TextQuery
 from fieldpost.wording.places import UNSORTED, are_alike, in_database
+from fieldpost.wording.titles import search_parts
 
 PAGE_ROWS = 50
 MOST_WAITING_FIRST = 200
@@ -59,7 +60,7 @@ def run_list(session: Session, app: App, page: Page, user: User, query: ListQuer
     order = _order(page, query)
     wanted = PAGE_ROWS * max(1, query.number)
     first = () if query.sort or query.search else query.waiting
-    if not query.search.split() and all(are_alike(each) for each, _ in order):
+    if not search_parts(query.search) and all(are_alike(each) for each, _ in order):
         total = _count(session, page, conditions)
         number, last = _pages(query, total)
         keys = _sorted_by_database(session, page, conditions, order, first, number)

@@ -5,7 +5,6 @@ kept of them is in proportion to the pages that are shown, not to the table.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,32 +37,37 @@ class _Known(dict[Any, Any]):
         return made
 
 
-@dataclass(slots=True)
-class Found:
+class _First:
     """The first rows of a list in their order, and how many there are in all.
 
-    Attributes:
+    Args:
         limit: how many are wanted.
-        passes: what rows are sorted by and whether downwards, one after the other.
-        total: how many were added.
-        kept: the first ones.
+        passes: what entries are sorted by and whether downwards, one after the other.
     """
 
-    limit: int
-    passes: Sequence[tuple[Callable[[Any], Any], bool]]
-    total: int = 0
-    kept: list[Any] = field(default_factory=list)
+    def __init__(self, limit: int, passes: Sequence[tuple[Callable[[Any], Any], bool]]) -> None:
+        self.limit = limit
+        self.passes = passes
+        self.total = 0
+        self.kept: list[Any] = []
 
     def add(self, entries: Iterable[Any]) -> None:
         """Add rows; those that cannot be among the first are forgotten."""
+        most, kept = 2 * self.limit + _SPARE, self.kept
+        place, descending = self.passes[-1]
+        last: Any = None
         for entry in entries:
             self.total += 1
-            self.kept.append(entry)
-            if len(self.kept) > 2 * self.limit + _SPARE:
-                self._sort()
-        self._sort()
+            if last is not None and (place(entry) < last if descending else place(entry) > last):
+                continue
+            kept.append(entry)
+            if len(kept) > most:
+                self.sort()
+                last = place(kept[-1])
+        self.sort()
 
-    def _sort(self) -> None:
+    def sort(self) -> None:
+        """Put what is kept in order, and keep the first."""
         for place, descending in self.passes:
             self.kept.sort(key=place, reverse=descending)
         del self.kept[self.limit :]
@@ -108,8 +112,9 @@ class TextQuery:
         passes: list[tuple[Callable[[Any], Any], bool]] = [(lambda e: place(e[0]), False)]
         for number, (_, descending) in reversed(list(enumerate(order, start=1))):
             passes.append((_downwards(number) if descending else _upwards(number), descending))
-        passes.append((lambda e: e[0] not in first, False))
-        found = Found(limit, passes)
+        if first:
+            passes.append((lambda e: e[0] not in first, False))
+        found = _First(limit, passes)
         found.add(self._entries(search_parts(search), [each for each, _ in order]))
         return [entry[0] for entry in found.kept], found.total
 
@@ -138,7 +143,9 @@ class TextQuery:
         spec = self.page.spec
         columns = [spec.column(a) for a in (*spec.key, *(f.attribute for f in fields))]
         query = sa.select(*columns).where(*self.conditions)
-        return self.session.execute(query, execution_options={"yield_per": _AT_ONCE})
+        # the connection does without what a session does for mapped objects
+        connection = self.session.connection()
+        return connection.execute(query, execution_options={"yield_per": _AT_ONCE})
 
     def _place(self, each: Field) -> Callable[[Any], Any]:
         """Return the function that gives what a field's value is sorted by."""
