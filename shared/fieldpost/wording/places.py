@@ -48,12 +48,20 @@ def in_database(field: Field, column: Any) -> Any:
 
 
 def in_python(field: Field, order: Order) -> Callable[[Any], Any]:
-    """Return the function that gives what a value of a field is sorted by; None stays None."""
+    """Return the function that gives what a value of a field is sorted by; None where it is empty.
+
+    An empty text is shown as no text is, and so it stands beside it.
+    """
     if field.choices:
         return _places_of_choices(field)
     if field.kind in (Kind.TEXT, Kind.LONG_TEXT):
-        return lambda value: None if value is None else order.key(str(value))
+        return lambda value: place_of(order, "" if value is None else str(value))
     return lambda value: value
+
+
+def place_of(order: Order, text: str) -> str | None:
+    """Return what a text is sorted by; None where there is nothing to read."""
+    return order.key(text) if text.strip() else None
 
 
 def of_key(model: Model) -> Callable[[Key], Any]:

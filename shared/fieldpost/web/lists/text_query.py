@@ -17,7 +17,7 @@ from fieldpost.schema.models import Key
 from fieldpost.schema.value_words import sought_words
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
-from fieldpost.wording.places import in_python, of_key
+from fieldpost.wording.places import in_python, of_key, place_of
 from fieldpost.wording.titles import Titles, condition_of, search_parts
 
 _AT_ONCE = 2_000
@@ -151,8 +151,8 @@ class TextQuery:
         """Return the function that gives what a field's value is sorted by."""
         if each.kind is not Kind.LOOKUP:
             return in_python(each, self.app.order)
-        words, key = self._words(each), self.app.order.key
-        return _Known(lambda v: None if v is None else key(words(v))).__getitem__
+        words, order = self._words(each), self.app.order
+        return _Known(lambda value: place_of(order, words(value))).__getitem__
 
     # what is shown
 
