@@ -80,14 +80,14 @@ class Order:
         """Return a text to sort by in the place of this one."""
         if self._ascii and text.isascii():
             letters = text.encode().translate(self._ascii).decode()
+            # lower case first: 'a' before 'A'
             return f"{letters}\0\0{text.swapcase()}"
         text = ucd.normalize("NFC", text)
         accents = ucd.normalize("NFKD", text).translate(_ACCENTS).rstrip(_NONE)
         letters = text
         for several, one in self._digraphs:
             letters = letters.replace(several, one)
-        # lower case first: 'a' before 'A'
-        return f"{letters.translate(self._weights)}\0{accents}\0{text.swapcase()}"
+        return f"{letters.translate(self._weights)}\0{accents}\0{text.translate(_CASES)}"
 
     def _place(self, letter: str, weight: str) -> None:
         for each in {letter, letter.upper(), letter.capitalize()}:
@@ -115,8 +115,19 @@ class _Accents(dict[int, str]):
         return made
 
 
+class _Cases(dict[int, str]):
+    """What stands for each character where cases are compared, found once."""
+
+    def __missing__(self, code: int) -> str:
+        other = chr(code).swapcase()
+        is_known = all(ucd.category(each) != "Cn" for each in chr(code) + other)
+        made = self[code] = other if is_known else chr(code)
+        return made
+
+
 _NONE = "\1"
 _ACCENTS = _Accents()
+_CASES = _Cases()
 
 
 def _weight(character: str) -> str:

@@ -5,6 +5,7 @@ Authors call a class `Order` or, after its table, `Orders`: a button adds one, a
 
 _ALREADY_BOTH = ("series", "species", "news", "lens")
 _SINGULAR_ENDS = ("ss", "us", "is", "as")
+_SILENT = ("auses", "ouses")
 
 
 def singular(word: str) -> str:
@@ -14,7 +15,7 @@ def singular(word: str) -> str:
         return word
     if low.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    if low.endswith(("sses", "xes", "ches", "shes", "uses")):
+    if low.endswith(("sses", "xes", "ches", "shes", "uses")) and not low.endswith(_SILENT):
         return word[:-2]
     return word[:-1]
 
