@@ -53,7 +53,7 @@ def test_a_conflict_speaks_as_the_list_does(name: str) -> None:
     (found,) = result.problems
     assert Code.CHANGED_BY_OTHERS is found.code
     assert "" not in words.values()
-    assert f"it is now '{words['a']}', yours is '{words['b']}'." in found.message
+    assert f"it is now '{words['a']}', this entry says '{words['b']}'." in found.message
 
 
 def test_a_conflict_names_no_row_that_the_user_may_not_see() -> None:
@@ -67,7 +67,7 @@ def test_a_conflict_names_no_row_that_the_user_may_not_see() -> None:
     result = home.do(Operation("update", "visit", (1,), {"patient_id": str(BERTS)[:-1] + "2"}, was))
 
     (found,) = result.problems
-    assert "it is now 'an entry that is not here', yours is 'Eric Özil'" in found.message
+    assert "it is now 'an entry that is not here', this entry says 'Eric Özil'" in found.message
 
 
 def options(text: str, name: str) -> list[str]:
