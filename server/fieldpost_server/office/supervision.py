@@ -14,10 +14,11 @@ from starlette.routing import Route
 from fieldpost.app import App
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.text.casefolding import folded
+from fieldpost.web.display.outcomes import OUTCOMES
 from fieldpost.web.framework.requests import PageRequest, endpoint
 from fieldpost.web.framework.templates import DONE_WORDS
 from fieldpost.web.lists.list_pages import search_words
-from fieldpost.web.repair.envelope_page import OUTCOMES, entry_page
+from fieldpost.web.repair.envelope_page import entry_page
 from fieldpost.wording.titles import search_parts
 from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.audit_trail import is_open, state_of
@@ -131,8 +132,9 @@ def open_count(session: Session) -> int:
 
 def _lines(home: ServerHome, rows: list[Any]) -> Iterator[Line]:
     for row in rows:
-        words, state = OUTCOMES[state_of(row)]
-        yield Line(row, _title(home.app, row.page), words, state, is_open(row))
+        standing = OUTCOMES[state_of(row)]
+        title = _title(home.app, row.page)
+        yield Line(row, title, standing.name, standing.state, is_open(row))
 
 
 def _title(app: App, name: str) -> str:

@@ -3,10 +3,11 @@
 import re
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from fieldpost.schema.models import Model
 from fieldpost.schema.value_words import plain_words
+from fieldpost.types import Attachment
 
 ADDRESS = "/,:@!$&'()*+;="
 """Characters that stand for themselves in an address's path."""
@@ -29,6 +30,11 @@ def moment_beside(text: str, other: str) -> str:
     if moment.tzinfo is None or zone is None:
         return text
     return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def attachment_url(attachment: Attachment) -> str:
+    """Return the address of an attachment, under the name that this reference gives it."""
+    return f"/attachments/{attachment.sha256}?{urlencode({'name': attachment.name})}"
 
 
 def element_id(path: str) -> str:

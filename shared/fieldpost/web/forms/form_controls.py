@@ -16,7 +16,7 @@ from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
 from fieldpost.schema.models import Model
 from fieldpost.schema.value_words import words_for
-from fieldpost.schema.values import ValueProblem
+from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
 from fieldpost.web.display.envelope_contents import ValueWords
@@ -24,6 +24,7 @@ from fieldpost.web.display.linked_rows import MOST_BOXES, Boxes, boxes, titles
 from fieldpost.web.display.values import element_id
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
+from fieldpost.wire.limits import Limits
 from fieldpost.wording.titles import condition_of
 
 MOST_CHOICES = 500
@@ -67,6 +68,16 @@ class Control:
         except ValueProblem:
             return []
         return value if isinstance(value, list) else [value]
+
+    @property
+    def limits(self) -> Limits:
+        """What the server takes of files."""
+        return self.view.asked.home.limits
+
+    @property
+    def most_attachments(self) -> int:
+        """How many pictures or files the field may hold."""
+        return MOST_ATTACHMENTS if self.field.kind is Kind.PHOTOS else 1
 
     @property
     def choices(self) -> Sequence[Choice]:
