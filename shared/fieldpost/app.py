@@ -63,6 +63,8 @@ class App:
         self.renamed = dict(renamed or {})
         self.language = language
         self.order = order_of(language)
+        for model in self.models.values():
+            model.collation = self.order
         self.pages: dict[str, Page] = {}
         faults: list[str] = []
         for page in pages:

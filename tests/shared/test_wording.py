@@ -192,3 +192,59 @@ def test_names_of_databases_make_words_that_people_use() -> None:
     field = shop.models["orders"].fields["product"]
     assert ("Main product", "The one.") == (field.label, field.hint)
     assert "name" == stock.app.models[Tag.__tablename__].title_attribute
+
+
+def basket_with(order_by: str) -> tuple[FakeHome, type[Any]]:
+    """Return a home whose baskets order their fruit in this way, and the class of fruit."""
+
+    class Other(DeclarativeBase):
+        pass
+
+    class Basket(Other):
+        __tablename__ = "basket"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        fruit: Mapped[list["Fruit"]] = relationship(
+            cascade="all, delete-orphan", order_by=order_by or False
+        )
+
+    class Fruit(Other):
+        __tablename__ = "fruit"
+        code: Mapped[str] = mapped_column(primary_key=True)
+        basket_id: Mapped[int] = mapped_column(ForeignKey("basket.id"))
+        name: Mapped[str | None]
+        state: Mapped[Condition | None]
+
+    return FakeHome(App("Fruit", Other, pages=[Page(Basket)], language="sv")), Fruit
+
+
+@pytest.mark.parametrize(
+    ("order_by", "expected"),
+    [
+        ("Fruit.name", ["c", "b", "a", "f", "d", "e"]),
+        ("Fruit.name.desc()", ["d", "f", "a", "b", "c", "e"]),
+        ("Fruit.state", ["b", "e", "a", "d", "c", "f"]),
+        ("[Fruit.state.desc(), Fruit.name]", ["c", "a", "d", "b", "e", "f"]),
+        ("Fruit.code.desc()", ["f", "e", "d", "c", "b", "a"]),
+        ("", ["a", "b", "c", "d", "e", "f"]),
+    ],
+)
+def test_child_rows_stand_as_the_author_orders_them(order_by: str, expected: list[str]) -> None:
+    """Texts by the app's language, choices as declared, nothing last, and ties by the key (R36)."""
+    home, cls = basket_with(order_by)
+    basket = home.app.models["basket"]
+    states: list[Condition | None] = [*Condition, None]
+    worn, as_new, broken, none = states
+    home.add(basket.cls(id=1))
+    for code, name, state in [
+        ("f", "Öl", none),
+        ("e", None, worn),
+        ("d", "öring", as_new),
+        ("c", "apple", broken),
+        ("b", "Banan", worn),
+        ("a", "Zitron", as_new),
+    ]:
+        home.add(cls(code=code, basket_id=1, name=name, state=state))
+    with home.session() as session:
+        rows = basket.children_of(session.get(basket.cls, 1), "fruit", home.app.models["fruit"])
+
+        assert expected == [row.code for row in rows]

@@ -16,7 +16,9 @@ from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
 from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
+from fieldpost.schema.row_order import By, order_by_of, sort_by, sort_by_key
 from fieldpost.schema.value_words import words_for
+from fieldpost.text.collation import order_of
 from fieldpost.text.plurals import singular
 
 Key = tuple[Any, ...]
@@ -40,6 +42,8 @@ class Children:
     Attributes:
         owned: its rows belong to their parent and go with it.
         by_key: the relationship orders them by nothing but their key, or by nothing.
+        order: the attributes that the relationship orders them by, and whether downwards; None
+            where it is by more than columns.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Children:
     link: Link
     owned: bool
     by_key: bool = False
+    order: By | None = None
 
 
 class Model:
@@ -63,6 +68,7 @@ class Model:
         links: those of them that are many-to-many.
         unlinkable: many-to-many relationships that cannot be fields, with the reason.
         children: its one-to-many relationships by name.
+        collation: the order of its texts: that of the app's language.
         references: foreign-key attribute to the name of the table it points to.
         counted: foreign-key attribute to the name of the table whose counted key it holds in the
             end: a composite key may hold its parent's key, and be pointed to in turn.
@@ -93,6 +99,7 @@ class Model:
         self.fields: Mapping[str, Field] = {**columns, **self.links}
         self.by_attribute = {f.attribute: f for f in self.fields.values()}
         self.children = {c.name: c for c in _children(self.mapper)}
+        self.collation = order_of("")
 
     def __repr__(self) -> str:
         return f"Model({self.name!r})"
@@ -148,15 +155,19 @@ class Model:
         return all(can_hold(type_, part) for type_, part in zip(types, key, strict=True))
 
     def children_of(self, row: Any, name: str, model: "Model") -> list[Any]:
-        """Return the rows of a child list in the order in which people made them.
+        """Return the rows of a child list: as its author orders them, else as people made them.
 
-        Temporary keys count down: ordered by key the newest row would stand first.
+        Temporary keys count down: ordered by key the newest row would stand first. The database
+        has its own opinion of texts and of what is empty, so it is not asked.
         """
-        rows = list(getattr(row, name))
-        key = model.generated_key
-        if key is None or not self.children[name].by_key:
+        rows, children = list(getattr(row, name)), self.children[name]
+        known = model.by_attribute
+        if children.order is None or any(attribute not in known for attribute, _ in children.order):
             return rows
-        return sorted(rows, key=lambda r: (getattr(r, key) < 0, abs(getattr(r, key))))
+        sort_by_key(rows, [known[attribute] for attribute in model.key], model.generated_key)
+        if not children.by_key:
+            sort_by(rows, [(known[a], turned) for a, turned in children.order], model.collation)
+        return rows
 
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
@@ -285,6 +296,7 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,
             by_key=set(relation.order_by or ()) <= set(table_of(child).primary_key.columns),
+            order=order_by_of(child, relation.order_by or ()),
         )
 
 

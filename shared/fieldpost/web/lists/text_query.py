@@ -14,10 +14,11 @@ from fieldpost.app import App
 from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.models import Key
+from fieldpost.schema.places import downwards, in_python, place_of, upwards
 from fieldpost.schema.value_words import sought_words
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
-from fieldpost.wording.places import in_python, of_key, place_of
+from fieldpost.wording.places import of_key
 from fieldpost.wording.titles import Titles, condition_of, search_parts
 
 _AT_ONCE = 2_000
@@ -220,8 +221,8 @@ class TextQuery:
 
 
 def _upwards(number: int) -> Callable[[Any], Any]:
-    return lambda entry: (entry[number] is None, entry[number])
+    return lambda entry: upwards(entry[number])
 
 
 def _downwards(number: int) -> Callable[[Any], Any]:
-    return lambda entry: (entry[number] is not None, entry[number])
+    return lambda entry: downwards(entry[number])
