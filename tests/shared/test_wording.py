@@ -16,9 +16,12 @@ from apps.fakes import rows as clinic_rows
 from apps.stock import Condition, Shelf, Tag, Thing
 from fieldpost.app import App
 from fieldpost.errors import Code
+from fieldpost.home import Submission
 from fieldpost.pages import ChildList, Page
+from fieldpost.users import User
 from fieldpost.web.forms.form_controls import MOST_CHOICES, MOST_REPEATED
 from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Receipt
 
 VALUES: dict[str, tuple[Any, Any]] = {
     "name": ("Pump", "Pümp"),
@@ -68,6 +71,22 @@ def test_a_conflict_names_no_row_that_the_user_may_not_see() -> None:
 
     (found,) = result.problems
     assert "it is now 'an entry that is not here', this entry says 'Eric Özil'" in found.message
+
+
+def test_a_deletion_keeps_the_title_of_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is called what it was called in the list, also when it is gone (R24)."""
+    home = FakeHome(stock.app)
+    home.add(Shelf(id=1, name="Pump", code="A-17"))
+    titles, commit = [], home.commit
+
+    def noting(user: User, submission: Submission) -> Receipt:
+        titles.append(submission.title)
+        return commit(user, submission)
+
+    monkeypatch.setattr(home, "commit", noting)
+    answer = FakeBrowser(home).post("/pages/shelf/records/1/delete", {})
+
+    assert (303, ["A-17 Pump"]) == (answer.status, titles)
 
 
 def options(text: str, name: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Lists: one query for search, sort and paging, the same on every home."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from fieldpost.pages import Page
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key
 from fieldpost.users import User
+from fieldpost.web.lists.sqlite_order import can_sort, with_function
 from fieldpost.web.lists.text_query import TextQuery
 from fieldpost.wording.places import UNSORTED, are_alike, in_database
 from fieldpost.wording.titles import search_parts
@@ -60,12 +62,13 @@ def run_list(session: Session, app: App, page: Page, user: User, query: ListQuer
     order = _order(page, query)
     wanted = PAGE_ROWS * max(1, query.number)
     first = () if query.sort or query.search else query.waiting
-    if not search_parts(query.search) and all(are_alike(each) for each, _ in order):
+    text = TextQuery(session, app, page, user, conditions)
+    places = None if search_parts(query.search) else _places(text, order)
+    if places is not None:
         total = _count(session, page, conditions)
         number, last = _pages(query, total)
-        keys = _sorted_by_database(session, page, conditions, order, first, number)
+        keys = _sorted_by_database(session, page, conditions, places, first, number)
     else:
-        text = TextQuery(session, app, page, user, conditions)
         found, total = text.find(query.search, order, wanted, frozenset(first))
         number, last = _pages(query, total)
         keys = found[PAGE_ROWS * (number - 1) : PAGE_ROWS * number]
@@ -83,30 +86,46 @@ def _count(session: Session, page: Page, conditions: Sequence[Any]) -> int:
     return session.scalar(counted) or 0
 
 
+def _places(text: TextQuery, order: Sequence[tuple[Field, bool]]) -> list[Any] | None:
+    """Return what the database sorts by; None where it does not sort as Python does."""
+    others = [each for each, _ in order if not are_alike(each)]
+    if others and not can_sort(text.session, others):
+        return None
+    found: list[Any] = []
+    for number, (each, descending) in enumerate(order):
+        column = text.page.spec.column(each.attribute)
+        if are_alike(each):
+            place = in_database(each, column)
+        else:
+            try:
+                place = with_function(text.session, number, column, text.place(each))
+            except sqlite3.Error:
+                return None  # the connection is being read from: the longer way needs no function
+        # databases disagree on where NULL stands, so say it
+        found.append(place.desc().nulls_last() if descending else place.asc().nulls_last())
+    return found
+
+
 def _sorted_by_database(
     session: Session,
     page: Page,
     conditions: Sequence[Any],
-    order: Sequence[tuple[Field, bool]],
+    places: Sequence[Any],
     first: Sequence[Key],
     number: int,
 ) -> list[Key]:
     key = [page.spec.column(attribute) for attribute in page.spec.key]
-    places: list[Any] = []
+    order = list(places)
     if first:
         among = [key_condition(page.spec, each) for each in first[:MOST_WAITING_FIRST]]
-        places.append(sa.case((sa.or_(*among), 0), else_=1))
-    for each, descending in order:
-        place = in_database(each, page.spec.column(each.attribute))
-        # databases disagree on where NULL stands, so say it
-        places.append(place.desc().nulls_last() if descending else place.asc().nulls_last())
+        order.insert(0, sa.case((sa.or_(*among), 0), else_=1))
     for attribute, column in zip(page.spec.key, key, strict=True):
-        places.append(in_database(page.spec.by_attribute[attribute], column))
+        order.append(in_database(page.spec.by_attribute[attribute], column))
     # keys first: sorting narrow rows and loading fifty is much cheaper than sorting whole records
     found = session.execute(
         sa.select(*key)
         .where(*conditions)
-        .order_by(*places)
+        .order_by(*order)
         .limit(PAGE_ROWS)
         .offset((number - 1) * PAGE_ROWS)
     )

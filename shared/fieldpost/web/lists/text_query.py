@@ -125,7 +125,7 @@ class TextQuery:
         read = list({f.attribute: f for f in [*masks, *order]}.values())
         size = len(self.page.spec.key)
         at = {f: size + n for n, f in enumerate(read)}
-        places = [(at[f], self._place(f)) for f in order]
+        places = [(at[f], self.place(f)) for f in order]
         marks = [(at[f], mask) for f, mask in masks.items()]
         every = (1 << len(parts)) - 1
         for row in self._rows(read):
@@ -148,7 +148,7 @@ class TextQuery:
         connection = self.session.connection()
         return connection.execute(query, execution_options={"yield_per": _AT_ONCE})
 
-    def _place(self, each: Field) -> Callable[[Any], Any]:
+    def place(self, each: Field) -> Callable[[Any], Any]:
         """Return the function that gives what a field's value is sorted by."""
         if each.kind is not Kind.LOOKUP:
             return in_python(each, self.app.order)
