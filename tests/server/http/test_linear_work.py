@@ -59,7 +59,7 @@ def cost(work: Callable[[int], None], n: int) -> tuple[float, int]:
 @pytest.mark.parametrize(
     "work",
     [brackets, deep_rows, many_rows, many_names, deep_json, wide_json],
-    ids=lambda w: w.__name__,
+    ids=lambda work: work.__name__,
 )
 def test_twice_as_much_costs_about_twice(work: Callable[[int], None]) -> None:
     """The worst case of each parser grows with its bytes, and never with their square."""
@@ -68,5 +68,6 @@ def test_twice_as_much_costs_about_twice(work: Callable[[int], None]) -> None:
     more_seconds, more_peak = cost(work, 2 * n)
 
     assert more_peak <= max(MOST_GROWTH * peak, 1 << 20), (peak, more_peak)
-    assert more_seconds <= max(MOST_GROWTH * seconds, 0.05), (seconds, more_seconds)
+    # what grows with the square takes minutes at this size
+    assert more_seconds <= max(MOST_GROWTH * seconds, 0.5), (seconds, more_seconds)
     assert more_peak < MOST_BYTES
