@@ -16,7 +16,8 @@ def in_python(field: Field, order: Order) -> Callable[[Any], Any]:
         return places_of_choices(field)
     if field.kind in (Kind.TEXT, Kind.LONG_TEXT):
         return lambda value: place_of(order, "" if value is None else str(value))
-    return lambda value: value
+    # what another program wrote may be no value of the column: it cannot be compared with others
+    return lambda value: None if isinstance(value, str) else value
 
 
 def place_of(order: Order, text: str) -> str | None:
