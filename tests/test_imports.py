@@ -29,9 +29,11 @@ FLOORS = {
         odp/lineage
         home
         replication
+        wording
         loading
         app
         pages  rules
+        definition
         schema
         wire
         text

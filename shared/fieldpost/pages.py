@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapper
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import ColumnProperty, DeclarativeBase, Mapper
 
+from fieldpost.definition.scopes import Scope, scope_condition
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.schema.fields import Field, several, words
+from fieldpost.schema.fields import Field, words
 from fieldpost.schema.models import Link, Model, table_of
-from fieldpost.schema.scopes import Scope, scope_condition
+from fieldpost.text.plurals import plural, singular
 from fieldpost.users import User
 
 
@@ -128,7 +130,7 @@ class Page:
             raise DefinitionError([problem(Code.DEFINITION, "pages", text=text)])
         table = table_of(mapper).name
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
-        self.title = self.title or several(words(self.model.__name__))
+        self.title = self.title or plural(singular(words(self.model.__name__)))
         if self.read_only:
             self.create = self.edit = self.delete = False
 
@@ -150,8 +152,8 @@ class Page:
 
 
 def _no_field(model: Model, name: str) -> str:
-    """Say why a name is none of a field, and what to do."""
-    cls, known = model.cls.__name__, ", ".join([*model.fields, *model.children])
+    """Say why a name is no field, and what to do."""
+    known, cls = ", ".join([*model.fields, *model.children]), model.cls.__name__
     if name in model.opaque:
         kind = type(model.opaque[name].type).__name__
         return (
@@ -160,13 +162,15 @@ def _no_field(model: Model, name: str) -> str:
         )
     if "." in name:
         return (
-            f"'{name}' leads through a relationship. Name the relationship alone: it shows the "
-            f"title of the row that it leads to. {cls} has: {known}."
+            f"{cls} has no field '{name}': a page shows what belongs to its own rows. Name the "
+            f"relationship, and let its class say in `__str__` what is shown. It has: {known}."
         )
-    if hasattr(model.cls, name):
+    written = sa.inspect(model.cls).all_orm_descriptors.get(name, getattr(model.cls, name, None))
+    computed = isinstance(written, property | hybrid_property) or name in model.mapper.synonyms
+    if computed or isinstance(getattr(written, "property", None), ColumnProperty):
         return (
-            f"{cls}.{name} is calculated and not stored, and only what is stored can be shown. "
-            f"{cls} has: {known}."
+            f"{cls}.{name} is computed, and a page shows what is stored, to search and sort "
+            f"it alike everywhere. Store it in a column, or leave it out. It has: {known}."
         )
     return f"{cls} has no field '{name}'. It has: {known}."
 

@@ -396,9 +396,9 @@ class Town(Other):
 NAMED = {
     "lasts": "Town.lasts is a column of the type Interval, which no form or list holds.",
     "tags": "Town.tags is a column of the type JSON, which no form or list holds.",
-    "twice": "Town.twice is calculated and not stored",
-    "shout": "Town.shout is calculated and not stored",
-    "mayor.name": "'mayor.name' leads through a relationship. Name the relationship alone",
+    "twice": "Town.twice is computed, and a page shows what is stored",
+    "shout": "Town.shout is computed, and a page shows what is stored",
+    "mayor.name": "Town has no field 'mayor.name': a page shows what belongs to its own rows.",
 }
 
 

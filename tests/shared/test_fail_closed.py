@@ -14,10 +14,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from apps.clinic import Patient, app
 from apps.fakes import FakeBrowser, FakeHome, rows
 from fieldpost.app import App
+from fieldpost.definition.scopes import ScopeFailed
 from fieldpost.errors import Code, DefinitionError
 from fieldpost.pages import Page
 from fieldpost.rules import _registered, broken_rules, rule
-from fieldpost.schema.scopes import ScopeFailed
 from fieldpost.schema.validation import value_problems
 from fieldpost.users import User
 

@@ -57,7 +57,7 @@ function putLinks(field, text) {
   const wanted = new Set(linksOf(text));
   const boxes = boxesOf(field);
   const offered = new Set(boxes.map(({ value }) => normal(value)));
-  if (![...wanted].every((each) => offered.has(each))) return false;
+  if (restOf(field).length || ![...wanted].every((each) => offered.has(each))) return false;
   for (const box of boxes) box.checked = wanted.has(normal(box.value));
   if (boxes[0]) tell(boxes[0]);
   return true;
@@ -82,7 +82,7 @@ function held(field) {
   }
   if (kind === "links") {
     const ticked = boxesOf(field).filter(({ checked }) => checked);
-    return ticked.map(({ value }) => normal(value)).sort().join();
+    return [...ticked.map(({ value }) => normal(value)), ...restOf(field)].sort().join();
   }
   const control = controlOf(field);
   if (control instanceof HTMLInputElement && control.type === "checkbox") return String(control.checked);
@@ -104,6 +104,11 @@ function controlOf(field) {
 /** @param {HTMLElement} field @returns {HTMLInputElement[]} */
 function boxesOf(field) {
   return [...field.querySelectorAll("input")].filter(({ type }) => type === "checkbox");
+}
+
+/** @param {HTMLElement} field @returns {string[]} the rows that are linked and have no box */
+function restOf(field) {
+  return linksOf(/** @type {HTMLInputElement | null} */ (field.querySelector("input[type=hidden]"))?.value ?? "");
 }
 
 /** @param {HTMLSelectElement} select @param {string} value */

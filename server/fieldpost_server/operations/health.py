@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from fieldpost import __version__
 from fieldpost.app import App
+from fieldpost.definition.scopes import scope_failure
 from fieldpost.errors import Code, FieldpostError, problem
-from fieldpost.schema.scopes import scope_failure
 from fieldpost_server.accounts.users import list_users
 from fieldpost_server.authoring.model_fit import is_installed, misfits
 from fieldpost_server.authoring.rule_names import misnamed_fields

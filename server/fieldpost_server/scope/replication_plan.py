@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 
 from fieldpost.app import App
+from fieldpost.definition.scopes import ScopeFailed
 from fieldpost.pages import Page
 from fieldpost.replication.rows import public_columns, row_to_wire
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model
-from fieldpost.schema.scopes import ScopeFailed
 from fieldpost.schema.unreadable import is_readable
 from fieldpost.users import User
 from fieldpost_server.storage.unreadable_rows import note_unreadable

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.unreadable import Unreadable, keep_reading
-from fieldpost.text.casefolding import add_folding
 from fieldpost.text.jsontext import parse
 
 BUSY_TIMEOUT_MS = 30_000
@@ -193,7 +192,6 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     )
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
-    add_folding(engine)
     keep_reading(engine, strict=True)
     return engine
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -84,43 +84,25 @@ class Field:
     association: Association | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a foreign key is in a form.
+
+    Attributes:
+        name: the relationship's, or the attribute's where there is none.
+        target: the model that it points to.
+        info: the relationship's: its 'label' and 'hint' count.
+    """
+
+    name: str
+    target: str
+    info: Mapping[Any, Any] = field(default_factory=dict)
+
+
 def words(name: str) -> str:
     """Turn a name of code into words: ``inspected_on`` and ``InspectedOn`` into 'Inspected on'."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\s]+", " ", name).strip()
     return spaced[:1].upper() + spaced[1:].lower() if not spaced.isupper() else spaced
-
-
-_BOTH = ("series", "species", "news", "means")
-"""Words that are the same for one and for several."""
-
-_ONE = ("ss", "us", "is", "as", "ns")
-"""Ends of words for one that look like several."""
-
-
-def _is_several(word: str) -> bool:
-    lowered = word.lower()
-    return lowered.endswith(_BOTH) or (word.endswith("s") and not word.endswith(_ONE))
-
-
-def several(word: str) -> str:
-    """Return the word for several rows; a class may be named for one or for all of them."""
-    if _is_several(word):
-        return word
-    if word.endswith("is"):
-        return word[:-2] + "es"
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
-
-
-def one(word: str) -> str:
-    """Return the word for one row, as `several` for several."""
-    if not _is_several(word) or word.lower().endswith(_BOTH):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    ends = ("sses", "uses", "xes", "ches", "shes")
-    return word[:-2] if word.endswith(ends) else word[:-1]
 
 
 def is_private(column: sa.Column[Any], marks: tuple[Any, ...]) -> bool:
@@ -132,7 +114,7 @@ def field_of(
     attribute: str,
     column: sa.Column[Any],
     marks: tuple[Any, ...],
-    lookup: tuple[str, str] | None,
+    lookup: Lookup | None,
 ) -> Field | None:
     """Derive the field of a column; None where its values cannot be shown in a form.
 
@@ -140,28 +122,29 @@ def field_of(
         attribute: the mapped attribute's name.
         column: its column.
         marks: the metadata of the attribute's `Annotated`.
-        lookup: relationship name and target model, for a foreign key.
+        lookup: for a foreign key.
     """
     codec = codec_for(column.type)
     if codec is None:
         return None
-    name = lookup[0] if lookup else attribute
+    name = lookup.name if lookup else attribute
+    info = {**column.info, **(lookup.info if lookup else {})}
     label = next((m.text for m in marks if isinstance(m, Label)), None)
     fallback = words(name.removesuffix("_id") if lookup else name)
     return Field(
         name=name,
         attribute=attribute,
-        label=label or column.info.get("label") or fallback,
+        label=label or info.get("label") or fallback,
         kind=Kind.LOOKUP if lookup else _kind(column.type, marks),
         codec=codec,
         column=column,
         required=_is_required(column),
         constraints=tuple(_constraints(marks)),
         choices=_choices(column.type),
-        target=lookup[1] if lookup else None,
+        target=lookup.target if lookup else None,
         read_only=READ_ONLY in marks or column.computed is not None,
         private=is_private(column, marks),
-        hint=next((m.text for m in marks if isinstance(m, Hint)), ""),
+        hint=next((m.text for m in marks if isinstance(m, Hint)), str(info.get("hint") or "")),
     )
 
 

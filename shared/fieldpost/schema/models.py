@@ -16,13 +16,20 @@ from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
-from fieldpost.schema.fields import Field, field_of, link_field, one, words
+from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
+from fieldpost.schema.row_order import By, order_by_of, sort_by, sort_by_key
 from fieldpost.schema.table_checks import limited
+from fieldpost.schema.value_words import words_for
+from fieldpost.text.collation import order_of
+from fieldpost.text.plurals import singular
 
 _log = logging.getLogger("fieldpost")
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
+
+_NAMES = ("name", "title", "label")
+"""What a column that names its row is called, or ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Children:
     Attributes:
         owned: its rows belong to their parent and go with it.
         by_key: the relationship orders them by nothing but their key, or by nothing.
+        order: the attributes that the relationship orders them by, and whether downwards; None
+            where it is by more than columns.
     """
 
     name: str
@@ -47,6 +56,7 @@ class Children:
     link: Link
     owned: bool
     by_key: bool = False
+    order: By | None = None
 
 
 class Model:
@@ -63,6 +73,7 @@ class Model:
         unlinkable: many-to-many relationships that cannot be fields, with the reason.
         opaque: columns by attribute whose type no field holds.
         children: its one-to-many relationships by name.
+        collation: the order of its texts: that of the app's language.
         references: foreign-key attribute to the name of the table it points to.
         counted: foreign-key attribute to the name of the table whose counted key it holds in the
             end: a composite key may hold its parent's key, and be pointed to in turn.
@@ -95,6 +106,7 @@ class Model:
         self.fields: Mapping[str, Field] = {**columns, **self.links}
         self.by_attribute = {f.attribute: f for f in self.fields.values()}
         self.children = {c.name: c for c in _children(self.mapper)}
+        self.collation = order_of("")
 
     def __repr__(self) -> str:
         return f"Model({self.name!r})"
@@ -115,7 +127,7 @@ class Model:
     @cached_property
     def label(self) -> str:
         """The word for one row."""
-        return str(self.table.info.get("label") or one(words(self.cls.__name__)))
+        return str(self.table.info.get("label") or singular(words(self.cls.__name__)))
 
     @cached_property
     def generated_key(self) -> str | None:
@@ -150,32 +162,43 @@ class Model:
         return all(can_hold(type_, part) for type_, part in zip(types, key, strict=True))
 
     def children_of(self, row: Any, name: str, model: "Model") -> list[Any]:
-        """Return the rows of a child list in the order in which people made them.
+        """Return the rows of a child list: as its author orders them, else as people made them.
 
-        Temporary keys count down: ordered by key the newest row would stand first.
+        Temporary keys count down: ordered by key the newest row would stand first. The database
+        has its own opinion of texts and of what is empty, so it is not asked.
         """
-        rows = list(getattr(row, name))
-        key = model.generated_key
-        if key is None or not self.children[name].by_key:
+        rows, children = list(getattr(row, name)), self.children[name]
+        known = model.by_attribute
+        if children.order is None or any(attribute not in known for attribute, _ in children.order):
             return rows
-        return sorted(rows, key=lambda r: (getattr(r, key) < 0, abs(getattr(r, key))))
+        sort_by_key(rows, [known[attribute] for attribute in model.key], model.generated_key)
+        if not children.by_key:
+            sort_by(rows, [(known[a], turned) for a, turned in children.order], model.collation)
+        return rows
 
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
-        if "__str__" in {name for cls in type(row).__mro__[:-1] for name in vars(cls)}:
+        if self.has_own_words:
             try:
                 return str(row)
             except Exception as error:  # noqa: BLE001 - an author's code, and a row may hold anything
                 _warn(self.cls, f"{type(error).__name__}: {error}")
-        value = getattr(row, self.title_attribute)
-        return "" if value is None else str(value)
+        return self.title_from(getattr(row, self.title_attribute))
+
+    def title_from(self, value: Any) -> str:
+        """Return the words for a row whose class does not say any, by its `title_attribute`."""
+        return words_for(self.by_attribute[self.title_attribute], value)
+
+    @cached_property
+    def has_own_words(self) -> bool:
+        """Whether the class says what a row is called."""
+        return "__str__" in {name for cls in self.cls.__mro__[:-1] for name in vars(cls)}
 
     @cached_property
     def title_attribute(self) -> str:
         """The attribute that names a row best: to search, to sort and to choose by."""
-        named: str | None = next(
-            (a for a in ("name", "title", "label") if a in self.by_attribute), None
-        )
+        public = {a for a, f in self.by_attribute.items() if not f.private}
+        named = next((a for a in _NAMES if a in public), None)
         texts = [
             f.attribute
             for f in self.fields.values()
@@ -184,12 +207,10 @@ class Model:
             and not f.private
             and f.target is None
         ]
-        # a key of letters names a row worse than a name does, whatever that is called
-        beside = [a for a in texts if a not in self.key]
-        called = (a for a in beside if words(a).lower().endswith(("name", "title")))
-        if texts and texts[0] in self.key:
-            named = named or next(called, None)
-        return named or next(iter(texts), None) or self.key[0]
+        # `CompanyName` says more than the key 'ALFKI' before it
+        called = (a for a in texts if (words(a) or a).lower().split()[-1] in _NAMES)
+        beside = (a for a in texts if a not in self.key)
+        return named or next(called, None) or next(iter([*beside, *texts]), None) or self.key[0]
 
 
 @lru_cache(maxsize=100)
@@ -264,21 +285,21 @@ def _metadata(hint: Any) -> Iterator[Any]:
             yield from _metadata(part)
 
 
-def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
-    """Return for each foreign-key attribute its lookup's name and target table."""
-    found: dict[str, tuple[str, str]] = {}
+def _lookups(mapper: Mapper[Any]) -> dict[str, Lookup]:
+    """Return the lookup of each foreign-key attribute."""
+    found: dict[str, Lookup] = {}
     for relation in mapper.relationships:
         if relation.direction is MANYTOONE and len(relation.local_columns) == 1:
             column = next(iter(relation.local_columns))
             attribute = mapper.get_property_by_column(column).key
-            found[attribute] = (relation.key, table_of(relation.mapper).name)
+            found[attribute] = Lookup(relation.key, table_of(relation.mapper).name, relation.info)
     for prop in _stored(mapper):
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
             key = next(iter(column.foreign_keys))
             # one part of a key of several is no choice by itself
             if key.constraint is None or len(key.constraint.elements) == 1:
-                found[prop.key] = (prop.key, key.column.table.name)
+                found[prop.key] = Lookup(prop.key, key.column.table.name)
     return found
 
 
@@ -293,11 +314,12 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
         )
         yield Children(
             name=relation.key,
-            label=str(relation.info.get("label") or one(words(child.class_.__name__))),
+            label=str(relation.info.get("label") or singular(words(child.class_.__name__))),
             model=table_of(child).name,
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,
             by_key=set(relation.order_by or ()) <= set(table_of(child).primary_key.columns),
+            order=order_by_of(child, relation.order_by or ()),
         )
 
 

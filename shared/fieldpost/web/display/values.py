@@ -1,51 +1,22 @@
-"""Values in words, for people."""
+"""Moments, keys and addresses, as pages show them."""
 
 import re
-from datetime import date, datetime, time
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
-from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.value_words import plain_words
 from fieldpost.types import Attachment
 
 ADDRESS = "/,:@!$&'()*+;="
 """Characters that stand for themselves in an address's path."""
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def words_for(field: Field, value: Any) -> str:
-    """Return a value as a person reads it; empty for None."""
-    if value is None:
-        return ""
-    if field.kind is Kind.YES_NO:
-        return "Yes" if value else "No"
-    if field.kind is Kind.CHOICE:
-        text = field.codec.to_text(value)
-        return next((c.label for c in field.choices if c.value == text), text)
-    return _plain_words(value)
-
-
-def _plain_words(value: Any) -> str:
-    match value:
-        case datetime():
-            return f"{_plain_words(value.date())}, {value:%H:%M}"
-        case date():
-            return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
-        case time():
-            return f"{value:%H:%M}"
-        case Decimal():
-            return format(value, "f")
-        case _:
-            return str(value)
-
 
 def moment_words(text: str) -> str:
     """Return an ISO 8601 moment in words; what is none stays as it is."""
     try:
-        return _plain_words(datetime.fromisoformat(text))
+        return plain_words(datetime.fromisoformat(text))
     except ValueError:
         return text
 
