@@ -7,6 +7,8 @@ const SERVER = "fieldpost-server";
 const SILENCE_MS = 45_000;
 /** A line that carries less is silent. Nobody hears how far a body is on its way to the server. */
 const SLOWEST_BYTES_A_SECOND = 1_000;
+/** With these an answer has no body. */
+const EMPTY = new Set([204, 205, 304]);
 
 /** Our server gave no answer. */
 export class NoAnswer extends Error {
@@ -157,6 +159,8 @@ function watchOver(control, first) {
  * @returns {Response}
  */
 function watched(answer, watch) {
+  // some browsers give an answer a body that may have none, and take none for it
+  if (EMPTY.has(answer.status)) return answer;
   const reader = answer.body?.getReader();
   if (!reader) return answer;
   const body = new ReadableStream({

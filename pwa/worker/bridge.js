@@ -152,7 +152,7 @@ async function ask(method, path, headers, body) {
  * @param {AbortController} control
  */
 function ended(answer, control) {
-  if (!answer.body) running.delete(control);
+  if (!answer.body || answer.status === 204) running.delete(control);
   controls.set(answer, control);
   return answer;
 }

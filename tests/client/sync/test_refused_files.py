@@ -67,16 +67,17 @@ def test_a_file_that_is_gone_says_so_and_the_others_go(desk: Any, office: Any) -
 def test_what_waits_for_it_says_what_is_true(desk: Any) -> None:
     """An entry waits 'for an entry that needs attention' only where one is marked so."""
     sha256 = add(desk, b"\x89PNG\r\n\x1a\nslow")
-    desk.save("/pages/inspection/records/-1/edit", remarks="Behind")
     desk.platform.faults.append(Fault(PATH + sha256, "status", status=500, times=99))
+    desk.sync()
+    desk.save("/pages/inspection/records/-1/edit", remarks="Behind")
     desk.sync()
     words = {e.words for e in desk.home.sync_overview(desk.home.user).entries}
     assert not any("needs attention" in each for each in words), words
     desk.platform.faults[:] = [Fault(PATH + sha256, "status", status=415, times=99)]
     desk.sync()
     listed = desk.home.sync_overview(desk.home.user).entries
-    if any("needs attention" in e.words for e in listed):
-        assert "attention" in {e.state for e in listed}
+    assert any("needs attention" in e.words for e in listed if e.state == "waiting")
+    assert any("one of its files" in e.words for e in listed if e.state == "attention")
 
 
 def test_a_refused_file_is_not_sent_again_and_again(desk: Any) -> None:
