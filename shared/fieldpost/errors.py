@@ -245,7 +245,7 @@ _DOOR: Mapping[Code, str] = {
     Code.SIGN_IN_BUSY: "Many people sign in at this moment. Wait a few seconds, then try again.",
     Code.SIGNED_OUT: "You are signed out. Sign in and try again; your work is kept.",
     Code.FORBIDDEN: "You may not open this. Ask your administrator for access.",
-    Code.NOT_FOUND: "There is nothing here. It may have been deleted; go back to the list.",
+    Code.NOT_FOUND: "There is nothing here. It may have been deleted; choose another.",
     Code.METHOD_NOT_ALLOWED: "This address cannot be used in that way.",
     Code.FOREIGN_ORIGIN: "The request came from another site and was refused.",
     Code.NO_SEAT_LEFT: (

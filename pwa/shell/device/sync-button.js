@@ -1,13 +1,16 @@
-// The Sync button: its states, its progress, what a tap does.
+// The Sync button: its states, its progress, what a tap does. It syncs, or leads to what needs a person.
 
 import { context } from "../page/context.js";
 import { announce, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
-import { refresh } from "../page/navigation.js";
+import { currentPath, refresh, visit } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
 import { offerUpdate } from "./app-versions.js";
 
-/** @typedef {{state: string, waiting: number, attention: number, words: string}} Status */
+/**
+ * @typedef {{state: string, waiting: number, attention: number, words: string, to?: string}} Status
+ *   to: where what needs attention is to be seen; empty where a sync is the next step
+ */
 
 const LONG_PRESS_MS = 600;
 
@@ -34,7 +37,7 @@ export function startSyncButton() {
     const isButton = event.target instanceof HTMLElement && event.target.id === "sync";
     if (isButton && event.key === " ") {
       event.preventDefault(); // it is a link that acts as a button
-      void sync();
+      void press();
     }
   });
   onPage(draw);
@@ -114,7 +117,9 @@ function draw() {
   button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}`);
   button.setAttribute("aria-busy", String(Boolean(working)));
   setText(place, words);
-  if (status) setText(button.querySelector(".sync-count"), countOf(status));
+  if (!status) return;
+  setText(button.querySelector(".sync-count"), countOf(status));
+  button.dataset.to = status.to ?? "";
 }
 
 /** @param {Status} status */
@@ -134,15 +139,26 @@ let pressed = false;
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  const button = event.target instanceof Element ? event.target.closest("#sync") : null;
+  const button = event.target instanceof Element ? event.target.closest("#sync, [data-sync]") : null;
   if (!button || !context.device || event.ctrlKey || event.metaKey) return;
-  if (pressed) {
+  if (pressed && button.id === "sync") {
     pressed = false; // a long press opens the page of the link
     return;
   }
   event.preventDefault();
   event.stopPropagation();
-  void sync();
+  void (button.id === "sync" ? press() : sync());
+}
+
+/** Do the next step: what needs a person is shown to her; on that page, and else, it is a sync. */
+async function press() {
+  const to = document.getElementById("sync")?.dataset.to;
+  if (!to || running || currentPath().split("?")[0] === to) return sync();
+  await visit(to);
+  const first = document.querySelector(".entry[data-state='attention'] .actions a");
+  if (!(first instanceof HTMLElement)) return;
+  first.focus({ preventScroll: true });
+  first.closest(".entry")?.scrollIntoView({ block: "start" });
 }
 
 /** @param {PointerEvent} event */

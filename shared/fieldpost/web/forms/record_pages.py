@@ -45,7 +45,7 @@ def view_record(asked: PageRequest) -> Response:
             url=record_url(page.name, key),
             title=page.spec.title_of(record),
             view=record_view(asked, page.layout, record, _links(asked, session)),
-            waiting=tuple(key) in asked.home.waiting(page),
+            entry=asked.home.open_entries(page).get(tuple(key)),
             done=asked.query.get("done", ""),
         )
 
@@ -93,7 +93,9 @@ def delete_record(asked: PageRequest) -> Response:
         title = page.spec.title_of(record)
     outcome = Processed()
     if asked.method == "POST":
-        outcome = delete_records(asked.home, asked.user, page, [opened], identity=identity)
+        outcome = delete_records(
+            asked.home, asked.user, page, [opened], identity=identity, title=title
+        )
         if outcome.is_saved:
             return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
     status = 422 if outcome.problems else 200
