@@ -84,6 +84,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
     NO_SEAT_LEFT = "no_seat_left"
+    LAST_ADMIN = "last_admin"
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROLE = "no_such_role"
     NO_SUCH_ENVELOPE = "no_such_envelope"
@@ -251,6 +252,10 @@ _DOOR: Mapping[Code, str] = {
     Code.NO_SEAT_LEFT: (
         "All {seats} field-worker seats are taken. Take the role from somebody else, "
         "or raise the number of seats."
+    ),
+    Code.LAST_ADMIN: (
+        "{user} is the only administrator: without one nobody could give the role back. "
+        "Give somebody else the role '{role}' first."
     ),
     Code.NO_SUCH_USER: "There is no user '{user}'. Check the name.",
     Code.NO_SUCH_ROLE: "There is no role '{role}'. Choose one of: {known}.",

@@ -105,13 +105,30 @@ def take_role(session: Session, name: str, role: str) -> None:
 
     Raises:
         NotFound: no such user.
+        InputError: she is the only administrator, and would be none then.
     """
     user = _existing(session, name)
+    if role == ADMIN:
+        _need_another_admin(session, user)
     session.execute(
         sa.delete(tables.user_role).where(
             tables.user_role.c.user == user.name, tables.user_role.c.role == role
         )
     )
+
+
+def _need_another_admin(session: Session, user: User) -> None:
+    """Raise `InputError` where nobody else could give roles; two that go at once wait in line."""
+    holders = (
+        sa.select(tables.user_role.c.user)
+        .join(tables.user, tables.user.c.name == tables.user_role.c.user)
+        .where(tables.user_role.c.role == ADMIN, tables.user.c.active)
+        .order_by(tables.user_role.c.user)
+        .with_for_update(of=tables.user_role)
+    )
+    admins = set(session.scalars(holders))
+    if admins == {user.name}:
+        raise InputError([problem(Code.LAST_ADMIN, "role", user=user.name, role=ADMIN)])
 
 
 def set_password(session: Session, name: str, password: str) -> None:
