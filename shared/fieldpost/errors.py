@@ -183,7 +183,7 @@ _ENVELOPE: Mapping[Code, str] = {
     Code.FIELD_FORBIDDEN: "You may not change {label} on this page. Nothing was applied.",
     Code.ROW_FORBIDDEN: "This record is not one of yours. Nothing was applied.",
     Code.CHANGED_BY_OTHERS: (
-        "{label} was changed by somebody else meanwhile: it is now {theirs}, yours is {mine}. "
+        "{label} was changed by somebody else meanwhile: it is now {theirs}, and was to be {mine}. "
         "Decide which one holds."
     ),
     Code.DELETED_BY_OTHERS: "This record was deleted by somebody else meanwhile.",
@@ -198,7 +198,7 @@ _ENVELOPE: Mapping[Code, str] = {
         "Somebody else changed this once more while you repaired it. "
         "Look at what is marked, then save again."
     ),
-    Code.OVERWRITTEN: "{label} had been changed to {theirs} by somebody else; yours replaced it.",
+    Code.OVERWRITTEN: "{label} had been changed to {theirs} by somebody else; this replaced it.",
     Code.ALREADY_DELETED: "This record had been deleted by somebody else already.",
     Code.LOOKS_MISSING: (
         "This page wants to know what the form showed, and the envelope does not say. "
@@ -225,7 +225,7 @@ _ENVELOPE: Mapping[Code, str] = {
         "Open the record and change it there."
     ),
     Code.ALREADY_SETTLED: (
-        "{user} has settled this in the meantime ({how}). Discard yours, or save it anew."
+        "{user} has settled this in the meantime ({how}). Discard this, or save it anew."
     ),
     Code.NOT_YOUR_ENVELOPE: (
         "This was saved by somebody else. Only a supervisor can repair or discard it."

@@ -66,6 +66,13 @@ def find_user(session: Session, name: str) -> User | None:
     return None if row is None else User(row.name, row.display_name, _roles(session, row.name))
 
 
+def display_names(session: Session, names: Collection[str]) -> dict[str, str]:
+    """Return what people are called, by user name; also of those who are not active any more."""
+    query = sa.select(tables.user.c.name, tables.user.c.display_name)
+    found = session.execute(query.where(tables.user.c.name.in_(list(names))))
+    return {row.name: row.display_name or row.name for row in found}
+
+
 def list_users(session: Session) -> list[User]:
     """Return all active users by name."""
     roles: dict[str, set[str]] = {}
