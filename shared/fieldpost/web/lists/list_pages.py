@@ -18,6 +18,9 @@ from fieldpost.web.display.values import record_url, words_for
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_query import ListQuery, ListResult, run_list
 
+NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+"""Kinds that stand below each other by their last digit."""
+
 Entries = Mapping[tuple[Any, ...], SyncEntry]
 
 
@@ -27,6 +30,7 @@ class Cell:
 
     label: str
     text: str
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Heading:
     label: str
     url: str
     direction: str
+    is_number: bool = False
 
 
 def open_page(asked: PageRequest) -> Page:
@@ -113,7 +118,10 @@ def _line(
 ) -> Line:
     real = page.spec.key_of(row)
     key = page.spec.key_to_json(real)
-    cells = tuple(Cell(f.label, cell_words(asked, f, row, linked, real)) for f in page.columns)
+    cells = tuple(
+        Cell(f.label, cell_words(asked, f, row, linked, real), f.kind in NUMBERS)
+        for f in page.columns
+    )
     entry = entries.get(tuple(key))
     return Line(record_url(page.name, key), cells, entry.state if entry else "")
 
@@ -162,7 +170,8 @@ def _heading(asked: PageRequest, field: Field, sort: tuple[str, ...]) -> Heading
     first = sort[0] if sort else ""
     direction = {field.name: "ascending", f"-{field.name}": "descending"}.get(first, "")
     name = f"-{field.name}" if direction == "ascending" else field.name
-    return Heading(field.label, _address(asked, sort=name, page=""), direction)
+    address = _address(asked, sort=name, page="")
+    return Heading(field.label, address, direction, field.kind in NUMBERS)
 
 
 def _address(asked: PageRequest, **changes: str) -> str:
