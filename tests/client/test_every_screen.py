@@ -4,15 +4,16 @@ import asyncio
 import html
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fieldpost.errors import Code, problem
-from fieldpost.wire.receipts import NewKey, Outcome, Receipt, Settled
-from fieldpost_client.outbox.outbox import ATTENTION, PENDING, Entry
-from fieldpost_client.sync.push import Push, answered
+from fates import Fate, fall
+from fieldpost.errors import Code
+from fieldpost.wire.receipts import Outcome
+from fieldpost_client.outbox.outbox import ATTENTION, PENDING
+from fieldpost_client.sync.push import Push
 
 RECORDS = "/pages/inspection/records"
 BADGES = {PENDING: "waiting", ATTENTION: "attention"}
@@ -102,46 +103,6 @@ ACTS: tuple[Act, ...] = (
 # what becomes of it
 
 
-@dataclass(frozen=True)
-class Fate:
-    """What the office says of an entry."""
-
-    name: str
-    outcome: Outcome | None = None
-    codes: tuple[Code, ...] = ()
-    settled: str = ""
-
-    def of(self, entry: Entry) -> Entry:
-        if self.outcome is None:
-            return entry
-        envelope = entry.envelope
-        settled = Settled(self.settled, "e-9", "boss", "2026-11-23T08:00:00+00:00")
-        receipt = Receipt(
-            envelope.id,
-            envelope.device,
-            envelope.number,
-            envelope.digest,
-            self.outcome,
-            tuple(problem(code, **WORDS) for code in self.codes),
-            tuple(_new_keys(entry)) if self.outcome is Outcome.ACCEPTED else (),
-            "2026-11-23T08:00:00+00:00",
-            settled=settled if self.settled else None,
-        )
-        return answered(entry, receipt, "")
-
-
-def _new_keys(entry: Entry) -> Any:
-    for each in entry.envelope.operations:
-        if each.do == "insert":
-            yield NewKey(each.model, each.key[0], 100 - each.key[0])
-
-
-WORDS: dict[str, Any] = {
-    **dict.fromkeys(("label", "theirs", "mine", "cause", "user", "how", "what", "do"), "it"),
-    "count": 1,
-    "number": 1,
-}
-
 FATES = (
     Fate("waiting"),
     Fate("in conflict", Outcome.CONFLICT, (Code.CHANGED_BY_OTHERS,)),
@@ -161,14 +122,6 @@ FATES = (
     Fate("discarded at the office", Outcome.CONFLICT, (), "discarded"),
     Fate("repaired at the office", Outcome.CONFLICT, (), "superseded"),
 )
-
-
-def fall(desk: Any, fate: Fate) -> None:
-    """Let the newest entry be answered, and keep the answer."""
-    entries = desk.home.outbox.entries
-    number = max(entries)
-    entries[number] = fate.of(entries[number])
-    asyncio.run(desk.store.write([entries[number].put()]))
 
 
 @pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate.name)

@@ -78,7 +78,8 @@ async function run() {
     }
     const isDone = outcome.outcome === "done";
     announce(outcome.problems[0]?.message ?? outcome.status.words, isDone ? "done" : "problem");
-    if (isDone) void offerUpdate().catch((error) => console.info(error)); // there is a next time
+    // also where it was refused: an update may be what is missing
+    void offerUpdate().catch((error) => console.info(error)); // there is a next time
   } catch (error) {
     console.info(error);
     const { message } = /** @type {Error} */ (error);
