@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from browser.device import Device
 from browser.filling import draw_signature
 from browser.window import Window
 
@@ -124,3 +125,42 @@ def test_the_account_menu_closes(new_desk: NewDesk) -> None:
     expect(menu).not_to_have_attribute("open", "")
     expect(button).to_contain_text("Olga Office")
     assert button.get_attribute("aria-label") is None
+
+
+def test_the_button_leads_to_what_needs_attention(worker: Device, new_desk: NewDesk) -> None:
+    """One tap from anywhere, also after a start; there it syncs and asks for a password (R24)."""
+    page = worker.page
+    worker.go("/pages/inspection")
+    address = page.locator("table.list tbody a").first.get_attribute("href") or ""
+    for window, score in ((worker, "11"), (new_desk("office"), "44")):
+        window.go(f"{address}/edit")
+        window.page.get_by_label("Score").fill(score)
+        window.save()
+    worker.sync()
+    button = page.get_by_role("button", name=re.compile("^Sync"))
+    for _ in range(2):
+        expect(button.locator(".sync-count")).to_have_text("1")
+        worker.go("/pages/site")
+        button.click()
+        expect(page).to_have_url(re.compile("/sync$"))
+        expect(page.get_by_role("link", name=re.compile("^Repair"))).to_be_focused()
+        worker.restart("/")
+    worker.go(address)
+    expect(page.locator("main")).to_contain_text("Score was changed by Olga Office meanwhile")
+    expect(page.get_by_role("link", name="Repair")).to_be_visible()
+
+    worker.context.clear_cookies()
+    worker.go("/sync")
+    page.get_by_role("button", name="Start a sync").click()
+    dialog = page.get_by_role("dialog", name="Sign in to continue")
+    expect(dialog.get_by_label("Password")).to_be_focused()
+    expect(dialog.locator(".problem")).to_be_hidden()
+    dialog.get_by_label("Password").fill("demo")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_have_count(0)
+    page.get_by_role("link", name=re.compile("^Repair")).click()
+    page.get_by_role("button", name=re.compile("^Mine")).click()
+    page.get_by_role("button", name="Save").last.click()
+    expect(page.get_by_role("status")).to_contain_text("Repaired")
+    worker.sync()
+    expect(button).to_have_attribute("data-state", "clean")
