@@ -131,6 +131,8 @@ def _need_another_admin(session: Session, user: User) -> None:
         .join(tables.user, tables.user.c.name == tables.user_role.c.user)
         .where(tables.user_role.c.role == ADMIN, tables.user.c.active)
         .order_by(tables.user_role.c.user)
+        # fault point: administrators-locked — held until the transaction ends: two who take the
+        # role from each other, or from themselves, take turns.
         .with_for_update(of=tables.user_role)
     )
     admins = set(session.scalars(holders))
