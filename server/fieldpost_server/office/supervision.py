@@ -142,7 +142,7 @@ def _lines(home: ServerHome, session: Session, user: User, rows: list[Any]) -> I
         title, done = described(session, home.app, user, row)
         yield Line(
             row,
-            page.title if page else row.page,
+            _title(home.app, row.page),
             title,
             done,
             names.get(row.user, row.user),
