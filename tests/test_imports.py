@@ -35,6 +35,7 @@ FLOORS = {
         wire
         text
         errors  types  users
+        kept_values  moments
     """,
     "server/fieldpost_server": """
         cli

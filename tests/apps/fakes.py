@@ -19,6 +19,7 @@ from apps.clinic import Kind, Order, Patient, Visit, Ward, app
 from fieldpost.app import App
 from fieldpost.errors import Code, NotFound, Problem, problem
 from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
+from fieldpost.kept_values import keep_unreadable
 from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
@@ -110,6 +111,7 @@ class FakeHome:
         # newer Pythons warn of a connection that nobody closes
         weakref.finalize(self, self.engine.dispose)
         add_folding(self.engine)
+        keep_unreadable(self.engine)
         described.base.metadata.create_all(self.engine)
         self.keys = Book()
         self.envelopes: list[Envelope] = []

@@ -5,6 +5,7 @@ import { announce, make, openForm } from "../page/elements.js";
 import { onMoved, visit } from "../page/navigation.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
+import { pairsOf } from "./form-values.js";
 import { read, readAll, write } from "../../store.js";
 
 /**
@@ -48,11 +49,7 @@ export async function keepDraft() {
   const form = openForm();
   const path = form?.dataset.draft;
   if (!form || !path) return;
-  /** @type {[string, string][]} */
-  const fields = [];
-  for (const [name, value] of new FormData(form)) {
-    if (typeof value === "string" && name !== "_action") fields.push([name, value]);
-  }
+  const fields = pairsOf(form).filter(([name]) => name !== "_action");
   const draft = { fields, saved_at: new Date().toISOString(), user: userName() };
   try {
     await write(await database(), [["put", "drafts", path, draft]], { durability: "relaxed" });

@@ -1,24 +1,10 @@
 // Forms: sent once, without leaving the page, with everything in them kept until that succeeded.
 
 import { forgetDraft, holdDrafts, keepDraft } from "./drafts.js";
+import { pairsOf, startFormValues } from "./form-values.js";
 import { announce } from "../page/elements.js";
 import { visit } from "../page/navigation.js";
 import { settled } from "../page/pending.js";
-
-/**
- * The values of a form as text pairs; files are referred to by their hidden fields.
- * @param {HTMLFormElement} form
- * @param {HTMLElement | null} [submitter]
- * @returns {[string, string][]}
- */
-export function pairsOf(form, submitter = null) {
-  /** @type {[string, string][]} */
-  const pairs = [];
-  for (const [name, value] of new FormData(form, submitter)) {
-    if (typeof value === "string") pairs.push([name, value]);
-  }
-  return pairs;
-}
 
 /**
  * Forms that are sent another way, by the path of their action.
@@ -32,6 +18,7 @@ const others = new Map();
  */
 export function startForms(sentOtherwise) {
   for (const [path, sendOther] of Object.entries(sentOtherwise)) others.set(path, sendOther);
+  startFormValues();
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onCancel);
 }

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from fieldpost.kept_values import keep_unreadable
 from fieldpost.text.casefolding import add_folding
+from fieldpost_server.storage.loaders import read_everything
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite connection waits for the one writer."""
@@ -33,6 +35,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
+        keep_unreadable(self.engine)
 
     @property
     def dialect(self) -> str:
@@ -115,7 +118,7 @@ def make_engine(url: str) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed,
         pool_size=10,
         max_overflow=20,
@@ -127,6 +130,8 @@ def make_engine(url: str) -> sa.Engine:
             "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=60000",
         },
     )
+    sa.event.listen(engine, "connect", read_everything)
+    return engine
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
+from fieldpost.kept_values import keep_unreadable
 from fieldpost.replication.rows import public_columns
 from fieldpost.text.casefolding import add_folding
 
@@ -98,6 +99,7 @@ def replica_engine() -> sa.Engine:
     arguments = {"isolation_level": None, "check_same_thread": False}
     engine = sa.create_engine("sqlite+fieldpost://", poolclass=sa.NullPool, connect_args=arguments)
     add_folding(engine)
+    keep_unreadable(engine)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

@@ -8,7 +8,7 @@ import base64
 import math
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from fieldpost.kept_values import Unreadable
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.schema.models import Model
@@ -55,10 +56,20 @@ def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:
     """
     columns = table.columns
     return {
-        name: None if value is None else _reader(columns[name].type)(value)
+        name: None if value is None else _read(columns[name].type, value)
         for name, value in data.items()
         if name in columns
     }
+
+
+def _read(type_: Any, value: Any) -> Any:
+    try:
+        return _reader(type_)(value)
+    except (ValueError, LookupError, ArithmeticError) as error:
+        if isinstance(value, str):
+            # what a column holds and its type cannot read travels, and stays, as it is
+            return Unreadable(value)
+        raise ValueError(f"{value!r} is no value of its column") from error
 
 
 def _to_wire(column: sa.Column[Any], value: Any) -> Any:
@@ -66,6 +77,8 @@ def _to_wire(column: sa.Column[Any], value: Any) -> Any:
     kind = column.type
     if value is None or type(value) in _PLAIN or isinstance(kind, sa.JSON):
         return value
+    if isinstance(value, Unreadable):
+        return str(value)
     if isinstance(kind, AttachmentType):
         return [v.to_json() for v in value] if isinstance(value, list) else value.to_json()
     if isinstance(kind, sa.Enum) and isinstance(value, Enum):
@@ -93,9 +106,15 @@ def _iso(value: Any) -> str:
     return str(value.isoformat())
 
 
+def _moment(value: datetime) -> str:
+    # one text for one moment, in whatever zone somebody looks at it
+    return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+
+
 _WRITERS: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (Decimal, _decimal_text),
     (float, _float),
+    (datetime, _moment),
     (date, _iso),
     (time, _iso),
     (uuid.UUID, str),

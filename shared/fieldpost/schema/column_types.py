@@ -6,11 +6,14 @@ ones, and has SQLite count keys as PostgreSQL does, without changing the tables 
 """
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+
+from fieldpost.kept_values import Unreadable, kept
+from fieldpost.moments import local
 
 EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
@@ -69,14 +72,24 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
         """Read the shortest decimal and give it the column's scale."""
         if value is None:
             return None
-        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        try:
+            number = value if isinstance(value, Decimal) else Decimal(str(value))
+        except InvalidOperation:
+            return kept(value)  # type: ignore[return-value]  # what no type describes
         if self.scale is None:
             return number
-        return number.quantize(Decimal(1).scaleb(-self.scale))
+        try:
+            return number.quantize(Decimal(1).scaleb(-self.scale))
+        except InvalidOperation:
+            # more digits than any column of ours has, or no finite number
+            return number
 
 
 class AwareDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment, kept in UTC; naive values are refused because nobody knows when they are."""
+    """A moment, kept in UTC and read in the person's zone.
+
+    Naive values are refused: nobody knows when they are.
+    """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -87,19 +100,18 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
         Raises:
             ValueError: the value has no offset.
         """
-        if value is None:
-            return None
+        if value is None or isinstance(value, Unreadable):
+            return value
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
-        """Give back an aware moment in UTC."""
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        """Give back an aware moment as the person's clock shows it."""
+        if not isinstance(value, datetime):
+            return value  # type: ignore[no-any-return]  # nothing, or what no type describes
+        return local(value.replace(tzinfo=UTC) if value.tzinfo is None else value)
 
 
 def adapt(table: sa.Table) -> None:

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
+from fieldpost import moments
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.values import Codec, ValueProblem
+from fieldpost.text.numbers import marked
 
 ADDRESS = "/,:@!$&'()*+;="
 """Characters that stand for themselves in an address's path."""
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def words_for(field: Field, value: Any) -> str:
@@ -30,34 +31,25 @@ def words_for(field: Field, value: Any) -> str:
 def _plain_words(value: Any) -> str:
     match value:
         case datetime():
-            return f"{_plain_words(value.date())}, {value:%H:%M}"
+            return moments.moment_words(value)
         case date():
-            return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+            return moments.day_words(value)
         case time():
-            return f"{value:%H:%M}"
+            return moments.time_words(value)
         case Decimal():
-            return format(value, "f")
+            return marked(format(value, "f"))
+        case float():
+            return marked(str(value))
         case _:
             return str(value)
 
 
 def moment_words(text: str) -> str:
-    """Return an ISO 8601 moment in words; what is none stays as it is."""
+    """Return an ISO 8601 moment in words, in the person's zone; what is none stays as it is."""
     try:
-        return _plain_words(datetime.fromisoformat(text))
+        return moments.moment_words(datetime.fromisoformat(text))
     except ValueError:
         return text
-
-
-def moment_beside(text: str, other: str) -> str:
-    """Return an ISO 8601 moment with the offset of another one, so that both can be compared."""
-    try:
-        moment, zone = datetime.fromisoformat(text), datetime.fromisoformat(other).tzinfo
-    except ValueError:
-        return text
-    if moment.tzinfo is None or zone is None:
-        return text
-    return moment.astimezone(zone).isoformat(timespec="milliseconds")
 
 
 def element_id(path: str) -> str:
@@ -84,10 +76,18 @@ def key_from_text(model: Model, text: str) -> list[Any] | None:
     for attribute, part in zip(model.key, parts, strict=True):
         codec = model.by_attribute[attribute].codec
         try:
-            data.append(codec.encode(codec.from_text(part)))
+            data.append(_key_part(codec, part))
         except ValueError:
             return None
     return data
+
+
+def _key_part(codec: Codec, part: str) -> Any:
+    # an address has a key as it travels, and not as people write it
+    try:
+        return codec.encode(codec.from_json(part))
+    except ValueProblem:
+        return codec.encode(codec.from_text(part))
 
 
 def record_url(page: str, key: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fieldpost.kept_values import Unreadable
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field
@@ -63,5 +64,7 @@ def _lists(asked: PageRequest, form: Form, record: Any, links: Links) -> Iterato
 
 def _attached(field: Field, record: Any) -> Shown:
     value = getattr(record, field.attribute)
+    if isinstance(value, Unreadable):
+        return Shown(field.label, str(field.kind), str(value))
     held = tuple(value) if isinstance(value, list) else (value,) if value else ()
     return Shown(field.label, str(field.kind), attachments=held)

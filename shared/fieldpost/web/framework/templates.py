@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse
 
 from fieldpost.home import Home
+from fieldpost.moments import zone_name
 from fieldpost.users import User
 from fieldpost.web.display.values import element_id, moment_words
 
@@ -33,6 +34,7 @@ def environment() -> Environment:
     )
     made.filters["element_id"] = element_id
     made.filters["moment"] = moment_words
+    made.globals["zone"] = zone_name
     return made
 
 

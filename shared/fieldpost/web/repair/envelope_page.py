@@ -9,7 +9,6 @@ from fieldpost.errors import Code, Problem
 from fieldpost.home import Story
 from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.web.display.envelope_contents import Contents
-from fieldpost.web.display.values import moment_beside
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.wire.receipts import SUPERSEDED
 
@@ -94,11 +93,9 @@ def _trail(story: Story) -> Iterator[Step]:
         return
     if receipt.received_at:
         words = OUTCOMES[str(receipt.outcome)][0]
-        at = moment_beside(receipt.received_at, envelope.saved_at)
-        yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", at)
+        yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", receipt.received_at)
     for note in receipt.notes:
         yield Step(note.message)
     if (settled := receipt.settled) is not None:
         done = "Repaired" if settled.how == SUPERSEDED else "Discarded"
-        at = moment_beside(settled.at, envelope.saved_at)
-        yield Step(f"{done} by {settled.user}", at, settled.by)
+        yield Step(f"{done} by {settled.user}", settled.at, settled.by)

@@ -1,0 +1,93 @@
+"""A form never changes what nobody touched, on both databases and on a device (R18, R36)."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from apps import samples
+from apps.samples import ROWS, THINGS, statements
+from browser_forms import BrowserForm
+
+SHELL = {"Accept": "text/html", "Fieldpost-Shell": "1"}
+TABLES = (("sample", "id"), ("part", "sample_id"), ("sample_thing", "sample_id"))
+
+
+@pytest.fixture
+def office(open_office: Any) -> Any:
+    """A server with rows of another program."""
+    made = open_office(samples.app, lambda _: None, ("sample", "part"))
+    dialect = made.database.dialect
+    writing = made.database.engine.raw_connection()
+    driver, cursor = writing.driver_connection, writing.cursor()
+    if dialect == "postgresql":
+        driver.autocommit = True
+        cursor.execute("ALTER TYPE kind ADD VALUE 'gone'")
+    else:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+    for statement in THINGS + [s for n in range(ROWS) for s in statements(n, dialect)]:
+        cursor.execute(statement)
+    cursor.close()
+    writing.invalidate()
+    return made
+
+
+def stored(office: Any, number: int) -> dict[str, str]:
+    """Return a record as its database writes it, not as a type of ours would read it."""
+    text = "CAST(t.* AS TEXT)" if office.database.dialect == "postgresql" else "*"
+    with office.database.engine.connect() as connection:
+        return {
+            table: repr(
+                connection.exec_driver_sql(
+                    f"SELECT {text} FROM {table} AS t WHERE {key} = {number}"
+                ).all()
+            )
+            for table, key in TABLES
+        }
+
+
+def test_untouched_forms_change_nothing(office: Any) -> None:
+    """Opened and saved as they are, nothing had changed, and all rows are as they were."""
+    client = office.client("anna")
+    for number in range(ROWS):
+        address, before = f"/pages/sample/records/{number}/edit", stored(office, number)
+        opened = client.get(address, headers=SHELL)
+        assert 200 == opened.status_code, (number, opened.text)
+        pairs = [*BrowserForm(opened.text).pairs, ("_action", "save")]
+        answer = client.post(address, data=_multi(pairs), headers=SHELL)
+
+        assert 303 == answer.status_code, (number, answer.text)
+        assert "unchanged" == answer.headers["location"].partition("=")[2]
+        assert before == stored(office, number)
+
+
+def test_a_change_elsewhere_changes_only_that(office: Any) -> None:
+    """Another field is edited: only that one changes."""
+    client = office.client("anna")
+    for number in range(ROWS):
+        address, before = f"/pages/sample/records/{number}/edit", stored(office, number)
+        form = BrowserForm(client.get(address, headers=SHELL).text)
+        pairs = [*form.filled(state="changed"), ("_action", "save")]
+        answer = client.post(address, data=_multi(pairs), headers=SHELL)
+        assert "saved" == answer.headers["location"].partition("=")[2], (number, answer.text)
+        office.run(sa.text(f"UPDATE sample SET state = 'open' WHERE id = {number}"))
+
+        assert before == stored(office, number)
+
+
+def test_a_device_gets_every_row(office: Any) -> None:
+    """A row with a value that its column's type cannot read stops no download, and is in it."""
+    device = office.device("anna")
+
+    assert [(ROWS,)] == device.read(sa.select(sa.func.count()).select_from(samples.Sample))
+    assert 200 == office.client("anna").get("/pages/sample", headers=SHELL).status_code
+    names = "day, clock, wall, moment, kind, token, money"
+    there = [f"{n}: {r}" for n, r in enumerate(device.read(sa.text(f"SELECT {names} FROM sample")))]
+    assert ROWS == len(there)
+
+
+def _multi(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found

@@ -1,0 +1,121 @@
+"""A form never changes what nobody touched: each kind of field, whatever its column holds (R18)."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from apps.fakes import FakeBrowser, FakeHome
+from apps.samples import ROWS, THINGS, Sample, app, statements
+from browser_forms import BrowserForm
+from fieldpost.moments import in_zone, zone_named
+
+
+@pytest.fixture(scope="module")
+def browser() -> FakeBrowser:
+    """A browser of a home with rows of another program."""
+    home = FakeHome(app)
+    with home.engine.begin() as connection:
+        for statement in THINGS + [s for n in range(ROWS) for s in statements(n, "sqlite")]:
+            connection.exec_driver_sql(statement)
+    return FakeBrowser(home)
+
+
+def stored(home: FakeHome, number: int) -> dict[str, Any]:
+    """Return a record as it is stored, each value with the type that the database has it in."""
+    with home.engine.connect() as connection:
+        found: dict[str, Any] = {}
+        for table, key in (("sample", "id"), ("part", "sample_id"), ("sample_thing", "sample_id")):
+            query = sa.text(f"SELECT * FROM {table} WHERE {key} = {number}")
+            for row in connection.execute(query).mappings():
+                found |= {f"{table}.{n}": (type(v).__name__, v) for n, v in row.items()}
+    return found
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
+@pytest.mark.parametrize("number", range(ROWS))
+def test_an_untouched_form_changes_nothing(browser: FakeBrowser, number: int, zone: str) -> None:
+    """Opened and saved as it is, nothing had changed, and the row is as it was, to the byte."""
+    address = f"/pages/sample/records/{number}/edit"
+    before, envelopes = stored(browser.home, number), len(browser.home.envelopes)
+    with in_zone(zone_named(zone)):
+        form = BrowserForm(browser.get(address).text)
+        answer = browser.post(address, [*form.pairs, ("_action", "save")])
+
+    assert (303, "unchanged") == (answer.status, answer.headers["location"].partition("=")[2])
+    assert before == stored(browser.home, number)
+    assert envelopes == len(browser.home.envelopes)
+
+
+@pytest.mark.parametrize("number", range(ROWS))
+def test_a_change_elsewhere_changes_only_that(browser: FakeBrowser, number: int) -> None:
+    """Another field is edited: only that one is in the envelope and changes in the row."""
+    address = f"/pages/sample/records/{number}/edit"
+    before = stored(browser.home, number)
+    with in_zone(zone_named("Europe/Berlin")):
+        form = BrowserForm(browser.get(address).text)
+        filled = form.filled(state="changed", **{"parts[0]__label": "New"})
+        answer = browser.post(address, [*filled, ("_action", "save")])
+
+    assert 303 == answer.status, answer.text
+    changes = [o.set for o in browser.home.envelopes[-1].operations]
+    assert [{"state": "changed"}, {"label": "New"}] == changes
+    expected = {**before, "sample.state": ("str", "changed"), "part.label": ("str", "New")}
+    assert expected == stored(browser.home, number)
+
+
+@pytest.mark.parametrize("number", range(ROWS))
+def test_every_row_can_be_looked_at(browser: FakeBrowser, number: int) -> None:
+    """What a column's type cannot read is shown as it is, and hides nothing else."""
+    assert 200 == browser.get(f"/pages/sample/records/{number}").status
+
+
+def test_every_row_can_be_listed(browser: FakeBrowser) -> None:
+    """A row with a value that its column's type cannot read does not end its list."""
+    answer = browser.get("/pages/sample")
+
+    assert 200 == answer.status
+    assert "0000-00-00" in answer.text
+
+
+def test_an_untouched_new_row_is_what_its_columns_say() -> None:
+    """A new form saved with nothing but a name: NULL, empty text and defaults as declared."""
+    browser = FakeBrowser(FakeHome(app))
+    form = BrowserForm(browser.get("/pages/sample/new").text)
+    answer = browser.post("/pages/sample/new", [*form.filled(name="N"), ("_action", "save")])
+
+    assert 303 == answer.status, answer.text
+    made = browser.home.get(Sample, 1)
+    assert made is not None
+    assert ("", "", "open", 3) == (made.never_null, made.server_empty, made.state, made.level)
+    assert (None, False, None, None) == (made.answer, made.flag, made.plain, made.moment)
+    assert made.made_at is not None
+
+
+def test_what_is_emptied_in_a_new_row_stays_empty() -> None:
+    """A default that somebody took out of the form does not come back behind her."""
+    browser = FakeBrowser(FakeHome(app))
+    form = BrowserForm(browser.get("/pages/sample/new").text)
+    assert form.value("ended_on")
+    filled = form.filled(name="N", ended_on="", never_null="")
+    answer = browser.post("/pages/sample/new", [*filled, ("_action", "save")])
+
+    assert 303 == answer.status, answer.text
+    made = browser.home.get(Sample, 1)
+    assert made is not None
+    assert (None, "") == (made.ended_on, made.never_null)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored_as"), [("", None), ("true", True), ("false", False)], ids=repr
+)
+def test_a_yes_or_no_has_three_states(text: str, stored_as: bool | None) -> None:
+    """Not answered is neither yes nor no, and can be chosen again."""
+    browser = FakeBrowser(FakeHome(app))
+    browser.home.add(Sample(id=1, name="N", kind=None, answer=True))
+    form = BrowserForm(browser.get("/pages/sample/records/1/edit").text)
+    browser.post("/pages/sample/records/1/edit", [*form.filled(answer=text), ("_action", "save")])
+
+    made = browser.home.get(Sample, 1)
+    assert made is not None
+    assert stored_as is made.answer
