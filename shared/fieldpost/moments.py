@@ -196,6 +196,19 @@ def moment_words(moment: datetime) -> str:
     return f"{words} ({offset_words(shown)})"
 
 
+def told(value: object) -> str | None:
+    """Return a day, a time or a moment in words; None for everything else."""
+    match value:
+        case datetime():
+            return moment_words(value)
+        case date():
+            return day_words(value)
+        case time():
+            return time_words(value)
+        case _:
+            return None
+
+
 def wall_text(value: datetime | time) -> str:
     """Return a wall clock's time as inputs write it: as short as it can be.
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
@@ -60,7 +61,7 @@ def new_device(
     """Start browsers on profiles of their own; afterwards none of them may have faults."""
     made: list[Device] = []
 
-    def start(**options: int) -> Device:
+    def start(**options: Any) -> Device:
         profile = tmp_path / f"profile{len(made)}"
         made.append(Device(playwright, chromium_path, profile, proxy.origin, **options))
         return made[-1]

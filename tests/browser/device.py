@@ -46,12 +46,14 @@ class Device:
         *,
         width: int = 390,
         height: int = 780,
+        timezone: str | None = None,
     ) -> None:
         self.playwright = playwright
         self.chromium = chromium
         self.profile = profile
         self.origin = origin
         self.size = ViewportSize(width=width, height=height)
+        self.timezone = timezone
         self.faults: list[str] = []
         self.context: BrowserContext
         self.page: Page
@@ -64,6 +66,7 @@ class Device:
             executable_path=self.chromium,
             args=ARGUMENTS,
             viewport=self.size,
+            timezone_id=self.timezone,
             service_workers="allow",
         )
         self.context.on("weberror", lambda e: self.faults.append(f"page error: {e.error}"))

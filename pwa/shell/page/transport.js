@@ -1,6 +1,6 @@
 // Gets pages: from Python on this device, or from the server.
 
-import { context } from "./context.js";
+import { context, locale } from "./context.js";
 import { signIn } from "./sign-in.js";
 
 /**
@@ -25,7 +25,7 @@ export async function ask(asked, onRedirect) {
   if (!context.device) return askServer(asked, onRedirect);
   let redirected = false;
   for (let i = 0; i < MAX_REDIRECTS; i++) {
-    const answer = await context.device.call("request", asData(asked));
+    const answer = await context.device.call("request", { ...asData(asked), ...locale() });
     if (answer.headers["fieldpost-elsewhere"] === "server") {
       return askServer(asked, onRedirect).catch((error) => askUnreachable(asked, error));
     }
@@ -56,7 +56,7 @@ async function askServer(asked, onRedirect) {
   const response = await fetch(path, {
     method,
     body,
-    headers: { ...headers, "Fieldpost-Shell": "1" },
+    headers: { ...headers, "Fieldpost-Shell": "1", ...ownLocale() },
   }).catch((error) => {
     throw new NoAnswer(String(error));
   });
@@ -70,6 +70,12 @@ async function askServer(asked, onRedirect) {
   if (response.redirected) onRedirect(found);
   const html = type.startsWith("text/html") ? await response.text() : null;
   return { status: response.status, path: withoutDone(found), html, redirected: response.redirected };
+}
+
+/** A device's pages and the server's are told in one zone. @returns {Record<string, string>} */
+function ownLocale() {
+  const { zone, mark } = locale();
+  return context.device ? { "Fieldpost-Zone": zone, "Fieldpost-Mark": mark } : {};
 }
 
 /**

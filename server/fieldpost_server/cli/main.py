@@ -5,7 +5,9 @@ import gc
 import getpass
 import importlib
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ from fieldpost_server.application import load_app, make_application, make_assets
 from fieldpost_server.cli.envelopes import EnvelopeCommands
 from fieldpost_server.cli.keys import KeyCommands
 from fieldpost_server.feed.triggers import install
+from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
 from fieldpost_server.operations.health import check_health
 from fieldpost_server.restore.timelines import begin_anew
@@ -118,6 +121,7 @@ def _write(settings: Settings, work: Callable[[Session], object]) -> None:
 
 def _serve(settings: Settings, _: argparse.Namespace) -> None:
     start_logging()
+    _set_clock(settings)
     application = make_application(settings)
     _settle_memory()
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
@@ -128,6 +132,14 @@ def _serve(settings: Settings, _: argparse.Namespace) -> None:
         log_config=None,
         timeout_graceful_shutdown=5,
     )
+
+
+def _set_clock(settings: Settings) -> None:
+    """Let `date.today()` in an author's code be the office's day, too."""
+    if settings.timezone and hasattr(time, "tzset"):
+        office_zone(settings)
+        os.environ["TZ"] = settings.timezone
+        time.tzset()
 
 
 def _settle_memory() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fieldpost.errors import Code, Problem, join_path, problem
+from fieldpost.moments import told
 from fieldpost.pages import Form
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.values import ValueProblem
@@ -79,10 +80,18 @@ def is_same(field: Field, now: Any, other: Mapping[str, Any]) -> bool:
         return False
 
 
+def _words(field: Field, data: Any) -> str:
+    """Return a day or moment as all pages tell it, and everything else as it travels."""
+    try:
+        return told(field.codec.decode(data)) or str(data)
+    except ValueProblem:
+        return str(data)
+
+
 def _shown(field: Field, data: Any) -> str:
     if data is None or data == []:
         return "empty"
     if isinstance(data, dict | list):
         return "another file"
-    label = next((c.label for c in field.choices if c.value == str(data)), str(data))
+    label = next((c.label for c in field.choices if c.value == str(data)), _words(field, data))
     return f"'{label if len(label) <= 60 else label[:59] + '…'}'"

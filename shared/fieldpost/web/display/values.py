@@ -1,7 +1,7 @@
 """Values in words, for people."""
 
 import re
-from datetime import date, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
@@ -29,13 +29,9 @@ def words_for(field: Field, value: Any) -> str:
 
 
 def _plain_words(value: Any) -> str:
+    if (words := moments.told(value)) is not None:
+        return words
     match value:
-        case datetime():
-            return moments.moment_words(value)
-        case date():
-            return moments.day_words(value)
-        case time():
-            return moments.time_words(value)
         case Decimal():
             return marked(format(value, "f"))
         case float():
