@@ -1,4 +1,5 @@
 # make demo   the demo app on http://127.0.0.1:8000
+# make check  while working: style, types and the quick tests
 # make test   every test; make lint: style and types; make bench: the speeds
 
 VENV ?= .venv
@@ -6,11 +7,13 @@ PYTHON_OF_VENV = $(VENV)/bin/python
 PORT ?= 8000
 FIELDPOST_DATA ?= .data
 export PORT FIELDPOST_DATA
+# test files are compiled once, and not by every process again
+unexport PYTHONDONTWRITEBYTECODE
 
 PIP_INSTALL = $(PYTHON_OF_VENV) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo check quick test lint format bench lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,6 +51,17 @@ setup: $(VENV)/.dev node_modules/.dev ## install all that development needs
 
 demo: $(VENV)/.demo node_modules/.demo ## run the demo app (PORT, FIELDPOST_DATA)
 	@$(VENV)/bin/fieldpost demo
+
+# Left out: PostgreSQL, the device's Python, the browser, and whatever makes up its cases by the hundred.
+QUICK = not (postgresql or parity or browser or long)
+
+check: $(VENV)/.dev node_modules/.dev ## lint and the quick tests on SQLite, while you work
+	@$(MAKE) --no-print-directory --jobs 2 quick lint
+	@echo "Left out here: PostgreSQL, the device's Python, the browser, long stories. make test runs all."
+
+quick: $(VENV)/.dev
+	@$(VENV)/bin/pytest -q --numprocesses 2 --dist worksteal -m "$(QUICK)" \
+		--ignore tests/browser --ignore tests/parity
 
 # The browser has the machine for itself: what a test waits for is a person's patience.
 test: setup ## run all tests: both databases, both Pythons, a real browser

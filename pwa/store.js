@@ -41,6 +41,8 @@ export function open({ create } = { create: true }) {
   const opening = indexedDB.open(DATABASE, VERSION);
   return new Promise((resolve, reject) => {
     opening.onupgradeneeded = () => {
+      // fault point: store-half-made — the browser makes all stores in one transaction: the next opening
+      // finds none, and makes them again.
       if (create) STORES.forEach((name) => opening.result.createObjectStore(name));
       else opening.transaction?.abort();
     };
@@ -134,6 +136,8 @@ export function write(db, operations, { durability = "strict" } = {}) {
       transaction.abort();
     };
     try {
+      // fault point: store-transaction-open — until the transaction is complete a crash leaves nothing of it;
+      // from then on all of it is there, with "strict" even after a power cut.
       for (const operation of operations) apply(transaction, operation, abort);
     } catch (error) {
       abort(error);
@@ -182,6 +186,8 @@ function adopt(transaction, sha256, abort) {
         return;
       }
       const { blob, type, size, name } = found.result;
+      // fault point: attachment-half-adopted — it is in one transaction with the envelope that refers to it:
+      // it waits to be sent with that, or is still staged for the form.
       attachments.put({ blob, type, size, name, state: "pending" }, sha256);
       staged.delete(sha256);
     };

@@ -9,6 +9,8 @@ import { open, read, write } from "./store.js";
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
+/** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
+const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
 const REPORT_EVERY_BYTES = 256 << 10;
 
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
@@ -59,9 +61,17 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     db && ((await read(db, "attachments", sha256)) ?? (await read(db, "staged", sha256)));
   const found = await withStore(look);
   if (!found) return fetch(request);
-  const policy = "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'";
-  const headers = { "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff" };
-  return new Response(found.blob, { headers: { ...headers, "Content-Type": found.type } });
+  // whatever a user brought is shown as a picture or handed over, and never is a page of ours
+  const name = new URL(request.url).searchParams.get("name") || found.name || sha256;
+  const shown = SHOWN.has(found.type) ? "inline" : "attachment";
+  const quoted = encodeURIComponent(name.replace(/\p{Cs}/gu, "")).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  const headers = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Type": found.type,
+    "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
+  };
+  return new Response(found.blob, { headers });
 }
 
 /** Fill a version's cache with what is not there yet; the port hears how many bytes are done. */
@@ -74,6 +84,8 @@ async function precache(/** @type {Manifest} */ manifest, /** @type {MessagePort
     if (bytes - said >= REPORT_EVERY_BYTES || bytes === total) port.postMessage({ done: (said = bytes), total });
   };
   await cache.put("/assets/manifest.json", Response.json(manifest));
+  // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
+  // former one is shown, or the first start goes on and fetches what is not there.
   await cache.put("/shell", new Response(manifest.html, { headers: manifest.headers }));
   await cache.add("/manifest.webmanifest");
   for (const { url, size } of [...shell, ...pyodide.files, ...wheels]) {
@@ -88,6 +100,8 @@ async function keep(cache, url, count) {
   const headers = new Headers(response.headers);
   for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name); // it is unpacked
   const counter = new TransformStream({ transform: (part, out) => (count(part.byteLength), out.enqueue(part)) });
+  // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt fetches this one
+  // again.
   await cache.put(url, new Response(response.body.pipeThrough(counter), { headers }));
 }
 
@@ -95,6 +109,8 @@ async function keep(cache, url, count) {
  * @param {{version: string, complete: boolean}} marker */
 async function use(marker) {
   await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
+  // fault point: marker-set-caches-left — the new version is shown, and the former ones only take space: the
+  // next change of the marker deletes them.
   const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && n !== PREFIX + marker.version);
   await Promise.all(others.map((name) => caches.delete(name)));
 }

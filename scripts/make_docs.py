@@ -1,35 +1,45 @@
 """Write what the documentation takes from the code: ``python scripts/make_docs.py``.
 
-docs/errors.md is the catalogue of errors. In docs/requirements.md the line below each promise names
-the tests whose docstrings cite its number.
+docs/errors.md is the catalogue of errors, docs/api.md what authors import, and docs/fault-points.md
+what is true wherever a process may die. In docs/requirements.md the line below each promise names
+the tests whose docstrings cite its number; docs/architecture.md shows the floors of
+`tests/test_imports.py`.
 """
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fieldpost.errors import MESSAGES, Code
+from api_page import api_page
+from fieldpost.errors import SPEAKERS
+from floors import with_floors
 
 ROOT = Path(__file__).parent.parent
+API = ROOT / "docs" / "api.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 ERRORS = ROOT / "docs" / "errors.md"
+FAULT_POINTS = ROOT / "docs" / "fault-points.md"
 REQUIREMENTS = ROOT / "docs" / "requirements.md"
 MOST_NAMES = 3
 """Tests of one file that are named; the others are counted."""
-
-GROUPS = {
-    Code.REQUIRED: "A value in a form or an envelope",
-    Code.MALFORMED: "An envelope",
-    Code.SIGN_IN_FAILED: "Signing in, seats, sync",
-    Code.STORAGE_FULL: "The device",
-    Code.DEFINITION: "An app's definition",
-}
-"""The first code of each group, in the catalogue's order."""
 
 INTRODUCTION = """# Errors
 
 Every code of the catalogue (`fieldpost.errors`) with its words. A code stays what it is: clients
 and logs may depend on it. The words in braces are filled in; the words themselves may change.
+
+This page is written by `scripts/make_docs.py`.
+"""
+
+FAULTS = """# Fault points
+
+A fault point is a place that orders durable writes, holds a lock or relies on isolation.
+A comment in the code names it, and says what is true if the process dies right there.
+The moment is after the statement above the comment and before the one below it.
+Crash tests find the places by these names (`tests/fault_points.py`).
+`tests/test_fault_points.py` finds durable writes without one.
 
 This page is written by `scripts/make_docs.py`.
 """
@@ -41,10 +51,30 @@ Citations = dict[int, dict[str, list[str]]]
 def errors_page() -> str:
     """Return the text of docs/errors.md."""
     lines = [INTRODUCTION.rstrip()]
-    for code in Code:
-        if code in GROUPS:
-            lines += ["", f"## {GROUPS[code]}", "", "| code | words |", "|---|---|"]
-        lines.append(f"| `{code}` | {MESSAGES[code]} |")
+    for speaker, spoken in SPEAKERS.items():
+        lines += ["", f"## {speaker}", "", "| code | words |", "|---|---|"]
+        lines += [f"| `{code}` | {words} |" for code, words in spoken.items()]
+    return "\n".join(lines) + "\n"
+
+
+def fault_points_page() -> str:
+    """Return the text of docs/fault-points.md."""
+    # not at the top: a script finds the tests' modules only when it is told where they are
+    sys.path.append(str(ROOT / "tests"))
+    from fault_points import PACKAGES, fault_points
+
+    lines, points = [FAULTS.rstrip()], fault_points()
+    for package, title in PACKAGES.items():
+        lines += [
+            "",
+            f"## {title} (`{package}`)",
+            "",
+            "| name | file | if the process dies there |",
+        ]
+        lines.append("|---|---|---|")
+        for point in (p for p in points if p.package == package):
+            place = point.path.removeprefix(f"{package}/")
+            lines.append(f"| `{point.name}` | [{place}](../{point.path}) | {point.words} |")
     return "\n".join(lines) + "\n"
 
 
@@ -97,8 +127,11 @@ def _link(place: str, names: list[str]) -> str:
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
+    API.write_text(api_page(), "utf-8")
+    ARCHITECTURE.write_text(with_floors(ARCHITECTURE.read_text("utf-8")), "utf-8")
     ERRORS.write_text(errors_page(), "utf-8")
+    FAULT_POINTS.write_text(fault_points_page(), "utf-8")
     REQUIREMENTS.write_text(requirements_page(REQUIREMENTS.read_text("utf-8")), "utf-8")
 
 

@@ -21,7 +21,7 @@ class FormReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         have = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._inside = "data-record-form" in have
+            self._inside = "data-record-form" in have or have.get("class") == "confirm"
         if not self._inside:
             return
         name = have.get("name", "")

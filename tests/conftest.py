@@ -2,12 +2,14 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+import evidence as evidence_of
 
 if TYPE_CHECKING:
     from postgresql import Cluster
@@ -17,6 +19,29 @@ ROOT = Path(__file__).parent.parent
 ORDER = ("shared", "client", "server", "convergence", "parity", "chaos", "browser")
 _numbers = count(1)
 WITHOUT = "FIELDPOST_WITHOUT"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("results", "the folder for what failing tests leave", default="test-results")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    evidence_of.begin(item, _results(item.config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    # before fixtures end: a window that shows the failure is still open
+    report = yield
+    if report.failed:
+        evidence_of.keep(item, call, report)
+    return report
+
+
+def _results(config: pytest.Config) -> Path:
+    return config.rootpath / str(config.getini("results"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,10 +55,20 @@ def _place(item: pytest.Item) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        results = _results(terminalreporter.config)
+        terminalreporter.write_line(f"what failing tests left, a folder each: {results}")
     skipped = terminalreporter.stats.get("skipped", ())
     if any(WITHOUT in str(report.longrepr) for report in skipped):
         parts = os.environ[WITHOUT]
         terminalreporter.write_line(f"NOT TESTED with {parts}: left out by {WITHOUT}")
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> evidence_of.Evidence:
+    """Return what collects the traces that this test leaves if it fails."""
+    kept: evidence_of.Evidence = request.node.stash[evidence_of.KEY]
+    return kept
 
 
 def _find(part: str) -> Path:

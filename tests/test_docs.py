@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from fault_points import fault_points
+from fieldpost.errors import SPEAKERS, Code
 from fieldpost.rules import broken_rules
 from fieldpost.wire import protocol
 from fieldpost_server.cli.main import _parser
@@ -18,7 +20,12 @@ from fieldpost_server.sync.calls import Sync
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+_ROOTS = ("shared", "server", "pwa/py", "pwa", "tests", "examples/inspections")
+PLACES = [ROOT, *(ROOT / place for place in _ROOTS)]
+"""What the names of files and modules in the documentation begin at."""
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("examples/*/*.md")])
+
+NAMING = [page for page in PAGES if page.is_relative_to(DOCS) or page.name == "CONTRIBUTING.md"]
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -42,6 +49,63 @@ def test_every_error_is_documented(make_docs: Any) -> None:
     written = (DOCS / "errors.md").read_text("utf-8")
 
     assert make_docs.errors_page() == written, "run scripts/make_docs.py"
+
+
+def test_every_fault_point_is_documented(make_docs: Any) -> None:
+    """docs/fault-points.md holds all fault points in their present words, each name once."""
+    written = (DOCS / "fault-points.md").read_text("utf-8")
+
+    assert make_docs.fault_points_page() == written, "run scripts/make_docs.py"
+    assert [p.name for p in fault_points()] == re.findall(
+        r"^\| `([^`]+)` \|", written, re.MULTILINE
+    )
+
+
+def test_every_code_has_its_words() -> None:
+    """Each code has words, in one group of the catalogue, in the order of the codes."""
+    assert list(Code) == [code for spoken in SPEAKERS.values() for code in spoken]
+
+
+def test_the_picture_of_the_house_is_true(make_docs: Any) -> None:
+    """docs/architecture.md shows the floors as the tests hold them, each room with its one job."""
+    text = (DOCS / "architecture.md").read_text("utf-8")
+
+    assert make_docs.with_floors(text) == text, "run scripts/make_docs.py"
+
+
+@pytest.mark.parametrize("page", NAMING, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_files_that_are_named_are_there(page: Path) -> None:
+    """Each file of Python or JavaScript that the documentation names exists."""
+    named = set(re.findall(r"`([\w.-][\w./-]*\.(?:py|js))`", page.read_text("utf-8")))
+
+    assert [] == sorted(name for name in named if not _is_file(name))
+
+
+@pytest.mark.parametrize("page", NAMING, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_modules_that_are_named_are_there(page: Path) -> None:
+    """Each module of Fieldpost that the documentation names, and what it names inside, exists."""
+    named = set(re.findall(r"`(fieldpost(?:_\w+)?(?:\.\w+)+)(?:\(|`)", page.read_text("utf-8")))
+
+    assert [] == sorted(name for name in named if not _is_defined(name))
+
+
+def _is_file(name: str) -> bool:
+    if "/" in name:
+        return any((place / name).is_file() for place in PLACES)
+    return any(path.name == name for place in PLACES[1:] for path in place.rglob("*.[pj][ys]"))
+
+
+def _is_defined(name: str) -> bool:
+    """Say whether a dotted name leads to a module, or to what one defines at its top."""
+    *packages, last = name.split(".")
+    defines = re.compile(rf"^(async def |def |class )?{last}\b", re.MULTILINE)
+    for place in PLACES:
+        at = place.joinpath(*packages)
+        if (at / last).is_dir() or (at / f"{last}.py").is_file():
+            return True
+        if (module := at.with_suffix(".py")).is_file():
+            return defines.search(module.read_text("utf-8")) is not None
+    return False
 
 
 def test_every_promise_is_listed() -> None:

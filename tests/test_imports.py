@@ -29,6 +29,7 @@ FLOORS = {
         odp/lineage
         home
         replication
+        loading
         app
         pages  rules
         schema
@@ -56,7 +57,7 @@ FLOORS = {
     """,
     "pwa/py/fieldpost_client": """
         main
-        asgi  warmup
+        warmup
         sync
         device
         sync_status
@@ -80,6 +81,15 @@ FLOORS = {
 A module imports from its own room and from rooms of the floors below, never from above and never
 from another room of its own floor. Names that only the type checker sees count.
 """
+
+FOLDERS_OF_SCRIPTS = {
+    "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
+    "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
+    "shell/page": "Any page: links, answers put into the document, signing in again.",
+    "worker": "The worker's side: Python is started, and given what it may use of the browser.",
+    "vendor": "Types of libraries of others.",
+}
+"""What the folders of `pwa` are for; Python's say it in their ``__init__.py``."""
 
 MOST_IN_A_ROOM = 12
 
@@ -206,7 +216,7 @@ class House:
 
     @cached_property
     def modules(self) -> dict[str, Path]:
-        """The the files by their path in the package, without the ending."""
+        """The files by their path in the package, without the ending."""
         folder = ROOT / self.root
         if self.root == "pwa":
             paths = [*folder.glob("*.js"), *folder.glob("*.d.ts"), *folder.glob("shell/**/*.js")]
@@ -281,10 +291,49 @@ def test_no_room_is_crowded(root: str) -> None:
         rooms.setdefault(house.room(module), []).append(module)
 
     assert {} == {room: held for room, held in rooms.items() if len(held) > MOST_IN_A_ROOM}
-    if root != "pwa":
+    if root == "pwa":
+        assert set(FOLDERS_OF_SCRIPTS) == {r for r in rooms if (ROOT / root / r).is_dir()}
+    else:
         folders = [ROOT / root / room for room in rooms if (ROOT / root / room).is_dir()]
         assert [] == [f for f in folders if not ast.get_docstring(_parsed(f / "__init__.py"))]
 
 
 def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
+
+
+TESTS_OF = {
+    "shared": "shared/fieldpost",
+    "server": "server/fieldpost_server",
+    "client": "pwa/py/fieldpost_client",
+}
+"""By folder of tests: the package whose rooms it mirrors. `pwa` is tested by `browser` as a whole.
+
+A test of several rooms lies at the top of the folder.
+"""
+
+
+@pytest.mark.parametrize("tests", TESTS_OF)
+def test_tests_mirror_the_rooms(tests: str) -> None:
+    """What a room does is tested in a folder of the same name, and no other folder holds tests."""
+    house = House(TESTS_OF[tests])
+    ways = {"/".join(room.split("/")[:n]) for room in house.level for n in range(1, 4)}
+    found = {
+        path.parent.relative_to(ROOT / "tests" / tests).as_posix()
+        for path in (ROOT / "tests" / tests).rglob("*.py")
+    }
+
+    assert {"."} < found
+    assert {"."} == found - ways
+
+
+def test_whoever_needs_a_browser_is_tested_in_its_folder() -> None:
+    """The rooms of `pwa` have no folders of tests: a real browser shows them, in `browser`."""
+    tests = ROOT / "tests"
+    driven = {
+        path.relative_to(tests).parts[0]
+        for path in tests.rglob("*.py")
+        if any(name.startswith("playwright.") for name in imported(path))
+    }
+
+    assert {"browser"} == driven

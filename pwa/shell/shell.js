@@ -3,7 +3,8 @@
 import { startAttachments } from "./form/attachments.js";
 import { startChoosing } from "./form/conflict-choice.js";
 import { context, closeDatabase } from "./page/context.js";
-import { startDrafts, keepDraft } from "./form/drafts.js";
+import { startDraftList } from "./form/draft-list.js";
+import { startDrafts, keepDraft, releaseDraft } from "./form/drafts.js";
 import { make } from "./page/elements.js";
 import { exportButton, startExporting } from "./device/export.js";
 import { startForms } from "./form/forms.js";
@@ -23,6 +24,7 @@ async function start() {
   startChoosing();
   startExporting();
   startDrafts();
+  startDraftList();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
     return;
@@ -40,6 +42,7 @@ async function start() {
 /** End this tab's work with the device's data: another tab goes on with it. */
 async function letGo() {
   await keepDraft();
+  releaseDraft();
   await context.device?.idle();
   context.device?.end();
   context.device = null;

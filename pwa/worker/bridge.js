@@ -86,6 +86,8 @@ function storeFunctions(db, prefetched) {
           operation[3] = pieces[operation[3]];
         }
       }
+      // fault point: write-handed-on — Python waits for this promise before it says anything: the store
+      // decides whether all of it is there or none.
       return store.write(db, operations);
     },
   };
@@ -113,6 +115,8 @@ function attachmentFunctions(db) {
       if ((await hash(bytes)) !== sha256) throw named("Damaged", `${path} has another hash`);
       const blob = new Blob([bytes], { type });
       const value = { blob, type, size: blob.size, name: "", state: "downloaded" };
+      // fault point: download-unstored — a downloaded picture can be had again: the next sync asks for those
+      // whose digest is not in the store, a power cut's included.
       await store.write(db, [["put", "attachments", sha256, value]], { durability: "relaxed" });
       return blob.size;
     },

@@ -81,6 +81,8 @@ async function storeSnapshot(manifest) {
   const old = (await store.keys(db, "snapshots")).filter((other) => other !== key);
   const bytes = await makeSnapshot(manifest);
   const blob = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)]);
+  // fault point: snapshot-unstored — nothing but time is lost: the next start is an ordinary one and makes
+  // the snapshot again; old and new change places in one transaction.
   await store.write(db, [
     ...old.map((other) => /** @type {store.Operation} */ (["delete", "snapshots", other])),
     ["put", "snapshots", key, blob],

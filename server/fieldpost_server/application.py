@@ -1,6 +1,5 @@
 """The server as one ASGI application."""
 
-import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fieldpost.app import App
-from fieldpost.errors import Code, DefinitionError, problem
+from fieldpost.loading import load_app
 from fieldpost.web.application import web_routes
 from fieldpost_server.accounts.sign_out import EndLeftSessions
 from fieldpost_server.delivery.assets import Assets
-from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
 from fieldpost_server.http.guards import BodyLimit, OriginGuard
@@ -38,24 +37,6 @@ from fieldpost_server.storage.database import Database
 from fieldpost_server.sync.calls import Sync
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def load_app(name: str) -> App:
-    """Import an author's app, named as ``package.module:attribute``.
-
-    Raises:
-        DefinitionError: it cannot be found, or is no app.
-    """
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute or "app")
-    except (ImportError, AttributeError, ValueError) as error:
-        text = f"The app '{name}' cannot be loaded: {error}. Name it as package.module:attribute."
-        raise DefinitionError([problem(Code.DEFINITION, "app", text=text)]) from error
-    if not isinstance(found, App):
-        text = f"'{name}' is no App. Name the attribute that holds it."
-        raise DefinitionError([problem(Code.DEFINITION, "app", text=text)])
-    return found
 
 
 def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
@@ -100,7 +81,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
             *supervision_routes(home),
-            *Sync(home, settings, assets.app_version, Proofs(app)).routes(),
+            *Sync(home, settings, assets.app_version, Checksums(app)).routes(),
             *web_routes(home),
         ],
         middleware=[

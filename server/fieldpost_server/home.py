@@ -15,9 +15,11 @@ from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import Receipt
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.inbox.audit_trail import story_of
+from fieldpost_server.inbox.dependencies import first_receipt
 from fieldpost_server.inbox.failed_envelopes import trouble_of
 from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.scope.page_settings import offline_pages
@@ -58,6 +60,11 @@ class ServerHome:
         self.asset = asset_url
         self.demo = demo
 
+    @property
+    def limits(self) -> Limits:
+        """What this server takes."""
+        return self.store.limits
+
     def session(self) -> AbstractContextManager[Session]:
         """Open a snapshot."""
         return self.database.read_session()
@@ -65,6 +72,11 @@ class ServerHome:
     def commit(self, user: User, submission: Submission) -> Receipt:
         """Apply a submission in one transaction."""
         return self.inbox.commit(user, submission, self.new_id())
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:
+        """Return what a form was answered when it was saved; None where it has not been."""
+        with self.database.read_session() as session:
+            return first_receipt(session, user, envelope)
 
     def temporary_key(self) -> int:
         """Return a random one: many processes count for one device, and 52 bits never meet."""

@@ -25,6 +25,8 @@ class Settings:
         port: TCP port to listen on; the variable is ``PORT``.
         origin: public address such as ``https://field.example.com`` when a proxy changes the
             Host header; empty means that the Host header is right.
+        proxies: addresses of the proxies in front, separated by commas: what these say of a
+            request's address and scheme is believed; empty means that nobody is.
         seats: how many users may have the role ``Offline``.
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
@@ -50,6 +52,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     origin: str = ""
+    proxies: str = ""
     seats: int = 100
     session_idle_hours: int = 14 * 24
     session_hours: int = 90 * 24

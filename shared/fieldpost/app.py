@@ -14,19 +14,17 @@ from fieldpost.schema.models import Model, models_of
 from fieldpost.schema.validation import has_default
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 
-LIST_FIELDS = 4
+_LIST_FIELDS = 4
 """Fields of a list whose page names none."""
 
 
 class App:
-    """What an author describes.
+    """What an author describes: models, pages and rules under one name.
 
     Attributes:
         title: the words for it.
         name: its name in envelopes.
         base: the declarative base of its models.
-        models: all its models by table name.
-        link_tables: the tables of its many-to-many relationships by name.
         pages: its pages by name, in the author's order.
         roles: the roles that can be given: `Offline`, `Supervisor`, `Admin` and the app's own.
         renamed: former names of tables, pages and fields to their present ones, such as
@@ -53,6 +51,7 @@ class App:
         self.title = title
         self.name = name or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         self.base = base
+        # for the packages of Fieldpost: all models and link tables by the names of their tables
         self.models: dict[str, Model] = models_of(base)
         links = (f.association for m in self.models.values() for f in m.links.values())
         self.link_tables = {how.link.name: how.link for how in links if how is not None}
@@ -67,31 +66,31 @@ class App:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
 
     def page(self, name: str) -> Page:
-        """Return a page by name; raises `NotFound`."""
+        """Internal: return a page by name; raises `NotFound`."""
         try:
             return self.pages[name]
         except KeyError:
             raise NotFound([problem(Code.UNKNOWN_PAGE, page=name)]) from None
 
     def present_page(self, name: str) -> Page | None:
-        """Return a page by a name that it has or had; None where it is gone."""
+        """Internal: return a page by a name that it has or had; None where it is gone."""
         return self.pages.get(name) or self.pages.get(self.renamed.get(name, ""))
 
     def pages_for(self, user: User) -> list[Page]:
-        """Return the pages that the user may open."""
+        """Internal: return the pages that the user may open."""
         return [page for page in self.pages.values() if page.may_open(user)]
 
     @cached_property
     def tables(self) -> dict[str, Model | LinkTable]:
-        """All tables whose rows a device may have, by name."""
+        """Internal: all tables whose rows a device may have, by name."""
         return {**self.models, **self.link_tables}
 
     def page_of(self, model: str) -> Page | None:
-        """Return the first page over a model."""
+        """Internal: return the first page over a model."""
         return next((p for p in self.pages.values() if p.spec.name == model), None)
 
     def model_of(self, cls: type) -> Model:
-        """Return the description of a mapped class."""
+        """Internal: return the description of a mapped class."""
         return self.models[cls.__table__.name]  # type: ignore[attr-defined]  # mapped by contract
 
     def _misnamed(self) -> Iterator[str]:
@@ -117,7 +116,7 @@ class App:
         builder = FormBuilder(self.models)
         page.layout = builder.build(page.spec, page.form)
         wanted = (
-            page.list or [n for n in page.layout.order if n in page.layout.fields][:LIST_FIELDS]
+            page.list or [n for n in page.layout.order if n in page.layout.fields][:_LIST_FIELDS]
         )
         found = (builder.field(page.spec, name) for name in wanted)
         page.columns = tuple(f for f in found if f is not None)

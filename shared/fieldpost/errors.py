@@ -35,6 +35,7 @@ class Code(StrEnum):
     NOT_UNIQUE = "not_unique"
     RULE = "rule"
     RULE_FAILED = "rule_failed"
+    SAVED_ALREADY = "saved_already"
     STILL_REFERRED_TO = "still_referred_to"
     # an envelope
     MALFORMED = "malformed"
@@ -79,6 +80,7 @@ class Code(StrEnum):
     # sign-in, seats, sync
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_IN_THROTTLED = "sign_in_throttled"
+    SIGN_IN_BUSY = "sign_in_busy"
     SIGNED_OUT = "signed_out"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -112,7 +114,7 @@ class Code(StrEnum):
     DEFINITION = "definition"
 
 
-MESSAGES: Mapping[Code, str] = {
+_FORM: Mapping[Code, str] = {
     Code.REQUIRED: "Fill in {label}.",
     Code.NOT_A_NUMBER: "{label} must be a number, such as 12.5. Correct it.",
     Code.NOT_A_WHOLE_NUMBER: "{label} must be a whole number, such as 12. Correct it.",
@@ -148,9 +150,16 @@ MESSAGES: Mapping[Code, str] = {
         "The rule '{rule}' could not be checked ({cause}). "
         "Tell your office; the app needs a repair."
     ),
+    Code.SAVED_ALREADY: (
+        "This form was saved before, and has been changed since. Open the saved record and change "
+        "it there."
+    ),
     Code.STILL_REFERRED_TO: (
         "This cannot be deleted: {count} of {label} still refer to it. Change or delete them first."
     ),
+}
+
+_ENVELOPE: Mapping[Code, str] = {
     Code.MALFORMED: "The envelope cannot be read: {reason}. Nothing of it was applied.",
     Code.TOO_BIG: "{what} is larger than {limit}. Nothing of it was applied; make it smaller.",
     Code.TOO_DEEP: "The envelope is nested too deeply. Nothing of it was applied.",
@@ -235,14 +244,18 @@ MESSAGES: Mapping[Code, str] = {
     ),
     Code.WAS_DISCARDED: "This was discarded on its device before it arrived. Nothing was applied.",
     Code.WAS_SUPERSEDED: "A repaired entry took the place of this one before it arrived.",
+    Code.PREDECESSOR_MISSING: "This waits for an earlier entry that has not arrived yet.",
     Code.PREDECESSOR_OPEN: (
         "This builds on an earlier entry that needs attention. It is applied when that is settled."
     ),
-    Code.PREDECESSOR_MISSING: "This waits for an earlier entry that has not arrived yet.",
     Code.ATTACHMENT_MISSING: "This waits for {count} of its pictures or files to arrive.",
     Code.REPLAY_FAILED: "The office could not apply this: {cause}. Nothing of it was applied.",
+}
+
+_DOOR: Mapping[Code, str] = {
     Code.SIGN_IN_FAILED: "User name or password is wrong. Check both and try again.",
     Code.SIGN_IN_THROTTLED: "Too many attempts. Wait {seconds} seconds, then try again.",
+    Code.SIGN_IN_BUSY: "Many people sign in at this moment. Wait a few seconds, then try again.",
     Code.SIGNED_OUT: "You are signed out. Sign in and try again; your work is kept.",
     Code.FORBIDDEN: "You may not open this. Ask your administrator for access.",
     Code.NOT_FOUND: "There is nothing here. It may have been deleted; go back to the list.",
@@ -276,6 +289,9 @@ MESSAGES: Mapping[Code, str] = {
     Code.UPLOAD_HASH: "The file arrived damaged and was thrown away. Send it again.",
     Code.NOT_A_PICTURE: "The file is not a picture of type {type}. Choose another.",
     Code.SERVER_TROUBLE: "The office has trouble of its own. Nothing is lost; try again later.",
+}
+
+_DEVICE: Mapping[Code, str] = {
     Code.STORAGE_FULL: (
         "This device has no space left, so this was not saved. Your entries are still here: "
         "free some space, then save again."
@@ -294,8 +310,25 @@ MESSAGES: Mapping[Code, str] = {
         "one. Ask your office whether that is right; then sign in again. Nothing is lost."
     ),
     Code.UNEXPECTED: "Something unexpected went wrong ({cause}). Nothing was saved; try again.",
+}
+
+_DEFINITION: Mapping[Code, str] = {
     Code.DEFINITION: "{text}",
 }
+
+SPEAKERS: Mapping[str, Mapping[Code, str]] = {
+    "A value in a form or an envelope": _FORM,
+    "An envelope": _ENVELOPE,
+    "Signing in, seats, sync": _DOOR,
+    "The device": _DEVICE,
+    "An app's definition": _DEFINITION,
+}
+"""Internal: the catalogue by what the words are about, in the order of the codes."""
+
+MESSAGES: Mapping[Code, str] = {
+    code: words for spoken in SPEAKERS.values() for code, words in spoken.items()
+}
+"""The words of each code; what stands in braces is filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,14 +360,14 @@ class Problem:
 
 
 def problem_from_json(data: Mapping[str, Any]) -> Problem:
-    """Read back what `Problem.to_json` wrote; an unknown code becomes `UNEXPECTED`."""
+    """Internal: read back what `Problem.to_json` wrote; an unknown code becomes `UNEXPECTED`."""
     known = data.get("code") in set(Code)
     code = Code(data["code"]) if known else Code.UNEXPECTED
     return Problem(code, data.get("path", ""), data.get("message", ""), data.get("detail", {}))
 
 
 def join_path(*parts: str) -> str:
-    """Join parts of a path with dots, leaving out empty ones."""
+    """Internal: join parts of a path with dots, leaving out empty ones."""
     return ".".join(part for part in parts if part)
 
 
@@ -369,9 +402,3 @@ class Forbidden(FieldpostError):
 
 class NotFound(FieldpostError):
     """There is no such thing, or this user may not know of it."""
-
-
-def error_body(problems: Iterable[Problem]) -> dict[str, Any]:
-    """Return the one shape of every error body of the HTTP API: the first problem, and all."""
-    every = [p.to_json() for p in problems]
-    return {"error": {**every[0], "problems": every}}

@@ -13,6 +13,7 @@ from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Operation
+from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import Receipt
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Submission:
         title: words for the record, for lists of envelopes.
         supersedes: ids of the envelopes that this repairs.
         opened: what the form was opened on, as `form.rows.Opened`; None for a new record.
+        identity: id of the envelope that it becomes, which the form carried; empty: a new one.
     """
 
     page: str
@@ -41,6 +43,7 @@ class Submission:
     title: str = ""
     supersedes: tuple[str, ...] = ()
     opened: Mapping[str, Any] | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +158,18 @@ class Home(Protocol):
     kind: str
     app: App
 
+    @property
+    def limits(self) -> Limits:
+        """What the server takes."""
+
     def session(self) -> AbstractContextManager[Session]:
         """Open a session to read with."""
 
     def commit(self, user: User, submission: Submission) -> Receipt:
-        """Make the envelope, replay it, keep it."""
+        """Make the envelope, replay it, keep it; of one that was kept before the first receipt."""
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:
+        """Return what a form was answered when it was saved; None where it has not been."""
 
     def temporary_key(self) -> int:
         """Return the next temporary key: negative, never used before by this device."""

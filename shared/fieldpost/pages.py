@@ -48,7 +48,7 @@ class ChildList:
 
 @dataclass(frozen=True, slots=True)
 class FormList:
-    """A child list of a form, resolved."""
+    """Internal: a child list of a form, resolved."""
 
     name: str
     label: str
@@ -59,7 +59,7 @@ class FormList:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields and child lists of a form over one model, resolved.
+    """Internal: the fields and child lists of a form over one model, resolved.
 
     Attributes:
         model: whose rows it edits.
@@ -115,7 +115,6 @@ class Page:
     roles: Sequence[str] | None = None
     name: str = ""
     title: str = ""
-    icon: str = ""
     # filled in by the app
     spec: Model = field(init=False, repr=False)
     layout: Form = field(init=False, repr=False)
@@ -130,15 +129,15 @@ class Page:
             self.create = self.edit = self.delete = False
 
     def may_open(self, user: User) -> bool:
-        """Say whether the user may open this page at all."""
+        """Internal: say whether the user may open this page at all."""
         return self.roles is None or bool(user.roles.intersection(self.roles))
 
     def condition(self, user: User) -> sa.ColumnElement[bool] | None:
-        """Return the user's scope as an SQL condition; None means every row."""
+        """Internal: return the user's scope as an SQL condition; None means every row."""
         return None if self.scope is None else self.scope(user)
 
     def may(self, do: str) -> bool:
-        """Say whether the page allows to 'insert', 'update' or 'delete' its records."""
+        """Internal: say whether the page allows to 'insert', 'update' or 'delete' its records."""
         return {"insert": self.create, "update": self.edit, "delete": self.delete}[do]
 
 
@@ -149,7 +148,7 @@ def _plural(word: str) -> str:
 
 
 class FormBuilder:
-    """Resolves the names of a page's form against the models, and collects what is wrong."""
+    """Internal: resolves the names of a form against the models, and collects what is wrong."""
 
     def __init__(self, models: dict[str, Model]) -> None:
         self.models = models

@@ -10,12 +10,14 @@ Verdict = tuple[str, str] | str
 """What a rule yields: a path and words, or words for the whole record."""
 
 RuleFunction = Callable[[Any], Iterable[Verdict] | None]
+"""What a rule is: a function of a mapped object that yields what is wrong with it."""
+
 _Function = TypeVar("_Function", bound=RuleFunction)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule over one model."""
+    """Internal: one rule over one model."""
 
     model: type[Any]
     check: RuleFunction
@@ -52,7 +54,7 @@ def _identity(function: RuleFunction) -> tuple[str, str]:
 
 
 def rules_of(model: type[Any]) -> tuple[Rule, ...]:
-    """Return the rules of a class, those of its base classes first."""
+    """Internal: return the rules of a class, those of its base classes first."""
     return tuple(r for cls in reversed(model.__mro__) for r in _registered.get(cls, ()))
 
 

@@ -59,7 +59,7 @@ def _is_short_text(value: Any) -> bool:
 
 
 class AttachmentType(sa.types.TypeDecorator[Any]):
-    """A column that refers to one attachment, or with `several` to a list of them."""
+    """Internal: a column that refers to one attachment, or with `several` to a list of them."""
 
     impl = sa.JSON(none_as_null=True)
     cache_ok = True

@@ -30,6 +30,7 @@ from fieldpost.users import User, acting_as
 from fieldpost.web.application import web_app
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.envelope import Envelope, Operation, read_envelope
+from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import APPLIED, NewKey, Receipt
 
 T = TypeVar("T")
@@ -213,6 +214,13 @@ class FakeHome:
         )
         self.troubles[user.name, first.id] = made
         return f"/repair/{first.id}", made
+
+    @property
+    def limits(self) -> Limits:
+        return Limits()
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:  # noqa: ARG002
+        return None
 
     def temporary_key(self) -> int:
         return -next(self._numbers) - 100

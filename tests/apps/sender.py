@@ -1,4 +1,4 @@
-"""A device reduced to its chain of envelopes, which reach the inbox in any order."""
+"""Chains of envelopes, as devices make them."""
 
 import uuid
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from apps import clinic
+from fieldpost.app import App
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Operation
 from fieldpost.wire.receipts import Receipt
@@ -14,31 +16,46 @@ ANNA = User("anna", "", frozenset({"Offline"}))
 NewVisit = Callable[..., Operation]
 
 
-class Sender:
-    """Makes a chain of envelopes, and hands them to the inbox in any order."""
+class Chain:
+    """The envelopes of one device: each is numbered and names the one before."""
 
-    def __init__(self, office: Any) -> None:
-        self.office = office
-        self.device = f"d-{uuid.uuid4()}"
+    def __init__(self, device: str, user: str, app: App) -> None:
+        self.device = device
+        self.user = user
+        self.app = app
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was made; the next envelope is the first."""
         self.number = 0
         self.last = ""
 
     def next(self, *operations: Operation, **parts: Any) -> Envelope:
+        """Return the next envelope; parts replace what it would have."""
         standard: dict[str, Any] = {
             "id": str(uuid.uuid4()),
             "device": self.device,
             "number": self.number + 1,
             "previous": self.last,
-            "app": "clinic",
+            "app": self.app.name,
             "app_version": "1",
-            "page": "visit",
-            "user": "anna",
+            "page": next(iter(self.app.pages)),
+            "user": self.user,
             "saved_at": "2026-11-23T08:15:04.112+01:00",
             "base": "",
+            "attachments": (),
         }
         made = Envelope(**{**standard, **parts}, operations=operations).sealed()
         self.number, self.last = made.number, made.digest
         return made
+
+
+class Sender(Chain):
+    """A device reduced to its chain, which reaches the inbox of the clinic in any order."""
+
+    def __init__(self, office: Any) -> None:
+        super().__init__(f"d-{uuid.uuid4()}", ANNA.name, clinic.app)
+        self.office = office
 
     def send(self, envelope: Envelope, user: User = ANNA) -> Receipt:
         receipt: Receipt = self.office.home.inbox.receive(envelope.to_text(), user, self.device)

@@ -1,46 +1,22 @@
 """A browser on a profile of its own, as a person has it: it can be killed and started again."""
 
 import os
-import re
 import signal
 import time
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, Playwright, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Playwright
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-    "--disable-sync",
-]
-SETUP_MS = 90_000
-FOLLOW = """path => {
-  document.getElementById("main").dataset.left = "";
-  const link = Object.assign(document.createElement("a"), { href: path });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}"""
-
-# a browser reports every answer of 4xx and every lost connection to its console by itself
-EXPECTED = re.compile(
-    r"Failed to load resource: (net::ERR_|the server responded with a status of (401|409|422|503))"
-)
+from browser.window import ARGUMENTS, Window
 
 
-class Device:
-    """One browser profile.
-
-    Attributes:
-        faults: page errors, console errors and requests to foreign hosts, as words.
-    """
+class Device(Window):
+    """One browser profile: what is in its folder survives the browser."""
 
     def __init__(
         self,
         playwright: Playwright,
-        chromium: str,
+        chromium: str | Path,
         profile: Path,
         origin: str,
         *,
@@ -48,46 +24,27 @@ class Device:
         height: int = 780,
         timezone: str | None = None,
     ) -> None:
+        super().__init__(origin, width=width, height=height)
         self.playwright = playwright
         self.chromium = chromium
         self.profile = profile
-        self.origin = origin
-        self.size = ViewportSize(width=width, height=height)
         self.timezone = timezone
-        self.faults: list[str] = []
-        self.context: BrowserContext
-        self.page: Page
         self.open()
 
     def open(self) -> Page:
         """Start the browser."""
-        self.context = self.playwright.chromium.launch_persistent_context(
-            str(self.profile),
-            executable_path=self.chromium,
-            args=ARGUMENTS,
-            viewport=self.size,
-            timezone_id=self.timezone,
-            service_workers="allow",
+        self.watch(
+            self.playwright.chromium.launch_persistent_context(
+                str(self.profile),
+                executable_path=str(self.chromium),
+                args=ARGUMENTS,
+                viewport=self.size,
+                timezone_id=self.timezone,
+                service_workers="allow",
+            )
         )
-        self.context.on("weberror", lambda e: self.faults.append(f"page error: {e.error}"))
-        self.context.on("console", self._on_console)
-        self.context.on("request", self._on_request)
         self.page = self.context.pages[0]
         return self.page
-
-    def _on_console(self, message: object) -> None:
-        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
-        if kind == "error" and not EXPECTED.match(text):
-            self.faults.append(f"console: {text}")
-
-    def _on_request(self, request: object) -> None:
-        url = getattr(request, "url", "")
-        if not url.startswith((self.origin, "blob:", "data:", "about:")):
-            self.faults.append(f"foreign request: {url}")
-
-    def close(self) -> None:
-        """Close the browser as a person does."""
-        self.context.close()
 
     def kill(self) -> None:
         """Kill the browser's processes at once."""
@@ -118,71 +75,11 @@ class Device:
                     continue
         return found
 
-    # what a person does
 
-    def sign_in(self, name: str, password: str = "demo") -> None:
-        """Sign in on the sign-in page."""
-        self.page.goto(self.origin + "/")
-        self.page.get_by_label("User name").fill(name)
-        self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
+class Desk(Window):
+    """A window of a browser that desks share: nobody kills it, and nothing of it is kept."""
 
-    def set_up(self, name: str) -> None:
-        """Sign in as a field worker and wait for the first download."""
-        self.sign_in(name)
-        self.wait_ready()
-
-    def wait_ready(self) -> None:
-        """Wait until the menu that Python has made on the device is there."""
-        self.page.locator("body[data-home=device]").wait_for(timeout=SETUP_MS)
-        self.page.get_by_role("navigation", name="Pages").wait_for(timeout=SETUP_MS)
-
-    def go(self, path: str) -> None:
-        """Open an address: as a link does within the app, else in the address bar."""
-        if not self.page.locator("body[data-home=device]").count():
-            self.restart(path)
-            return
-        self.page.evaluate(FOLLOW, path)
-        self.page.locator("main:not([data-left]) h1").first.wait_for()
-
-    def restart(self, path: str) -> None:
-        """Open an address in the address bar, which starts the app anew."""
-        self.page.goto(self.origin + path)
-        # the shell's own page says "Preparing…" until Python has made the real one
-        self.page.locator("body:not([data-home=shell]) main h1").first.wait_for(timeout=SETUP_MS)
-
-    def new_inspection(self, remarks: str, site: str = "") -> None:
-        """Open a new inspection's form and fill in what must be there."""
-        self.page.get_by_role("link", name="Site inspections").click()
-        self.page.get_by_role("link", name=re.compile("^Inspections")).click()
-        self.page.get_by_role("link", name="New inspection").click()
-        self.page.get_by_role("heading", name="New inspection").wait_for()
-        if site:
-            self.page.get_by_label("Site").select_option(label=site)
-        else:
-            self.page.get_by_label("Site").select_option(index=1)
-        self.page.get_by_label("Inspected on").fill("2026-11-23")
-        self.page.get_by_label("Remarks").fill(remarks)
-
-    def save(self) -> None:
-        """Save the form and wait for the word."""
-        self.page.get_by_role("button", name="Save").last.click()
-        expect(self.page.get_by_role("status")).to_contain_text("Saved", timeout=20_000)
-
-    def sync(self) -> None:
-        """Tap Sync and wait until nothing is being done any more."""
-        button = self.page.get_by_role("button", name=re.compile("^Sync"))
-        button.click()
-        expect(button).not_to_have_attribute("data-state", "working", timeout=60_000)
-        dialog = self.page.get_by_role("dialog")
-        if dialog.is_visible():
-            # a browser writes cookies every 30 s: one that was killed may have lost its session
-            dialog.get_by_label("Password").fill("demo")
-            dialog.get_by_role("button", name="Sign in").click()
-            expect(dialog).to_have_count(0)
-            expect(button).not_to_have_attribute("data-state", "working", timeout=60_000)
-
-    def sync_state(self) -> str:
-        """Return what the button says it is."""
-        button = self.page.get_by_role("button", name=re.compile("^Sync"))
-        return button.get_attribute("data-state") or ""
+    def __init__(self, browser: Browser, origin: str) -> None:
+        super().__init__(origin, width=1280, height=800)
+        self.watch(browser.new_context(viewport=self.size, service_workers="allow"))
+        self.page = self.context.new_page()

@@ -1,6 +1,7 @@
 """The server that browser tests work with: a real process that can be stopped and killed."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -45,8 +46,8 @@ class Office:
             "PORT": str(self.port),
             "FIELDPOST_DATA": str(self.data),
         }
-        log = (self.data.parent / f"{self.data.name}.log").open("ab")
-        command = [sys.executable, "-m", "fieldpost_server.cli.main", *self.command]
+        log = self.log.open("ab")
+        command = [sys.executable, "-m", "fieldpost_server.cli", *self.command]
         self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + START_SECONDS
@@ -59,8 +60,17 @@ class Office:
                 time.sleep(0.1)
             else:
                 return self.port
-        text = (self.data.parent / f"{self.data.name}.log").read_text()[-3000:]
+        text = self.log.read_text()[-3000:]
         raise AssertionError(f"the server did not start: {text}")
+
+    @property
+    def log(self) -> Path:
+        """The file that holds what the process says."""
+        return self.data.parent / f"{self.data.name}.log"
+
+    def keep_log(self, folder: Path) -> None:
+        """Leave a copy of the log."""
+        shutil.copyfile(self.log, folder / "server.log")
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End the process: SIGTERM asks it, SIGKILL does not."""

@@ -4,6 +4,7 @@ import http.client
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
@@ -19,11 +20,7 @@ class FaultProxy:
     """
 
     def __init__(self) -> None:
-        self.target: int | None = None
-        self.lose_answer: list[str] = []
-        self.on_line: Callable[[int], None] | None = None
-        self.change_line: Callable[[bytes], bytes] | None = None
-        self.seen: list[str] = []
+        self.begin(None)
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,10 +39,22 @@ class FaultProxy:
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def begin(self, target: int | None) -> None:
+        """Pass on to this port, and forget every fault that was asked for and all that was seen."""
+        self.target = target
+        self.lose_answer: list[str] = []
+        self.on_line: Callable[[int], None] | None = None
+        self.change_line: Callable[[bytes], bytes] | None = None
+        self.seen: list[str] = []
+
     @property
     def origin(self) -> str:
         """The address that the browser knows."""
         return f"http://127.0.0.1:{self.port}"
+
+    def keep_requests(self, folder: Path) -> None:
+        """Leave what was asked for, in its order."""
+        (folder / "requests.txt").write_text("\n".join(self.seen) + "\n", "utf-8")
 
     def close(self) -> None:
         """Stop listening."""

@@ -1,7 +1,5 @@
 """Boxes that link rows, in a real browser: under a thumb, offline, and kept (R14, R17, R62)."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import expect
 
@@ -13,11 +11,10 @@ pytestmark = pytest.mark.browser
 
 
 def test_equipment_is_ticked_without_a_signal_and_reaches_the_office(
-    new_device: Callable[..., Device], office: Office, proxy: FaultProxy
+    worker: Device, office: Office, proxy: FaultProxy
 ) -> None:
     """Wide boxes tick by their words, drafts and views keep them, a sync brings them in."""
-    worker = new_device(width=360, height=640)
-    worker.set_up("worker1")
+    worker.page.set_viewport_size({"width": 360, "height": 640})
     office.stop()
     proxy.target = None
     worker.context.set_offline(True)

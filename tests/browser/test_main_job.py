@@ -10,38 +10,20 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from browser.device import Device
+from browser.filling import add_finding, draw_signature
 from browser.office import Office
 from browser.pictures import png
 from browser.proxy import FaultProxy
+from browser.window import Window
 
 pytestmark = pytest.mark.browser
 
 NewDevice = Callable[..., Device]
-
-
-def draw_signature(page: Page) -> None:
-    """Draw two strokes on the canvas."""
-    canvas = page.locator("[data-attachment=signature] canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    for offset in (0.3, 0.6):
-        page.mouse.move(box["x"] + 20, box["y"] + box["height"] * offset)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 120, box["y"] + box["height"] * 0.5, steps=8)
-        page.mouse.up()
-
-
-def add_finding(page: Page, index: int, note: str) -> None:
-    """Add a row to the child list and fill it in."""
-    page.get_by_role("button", name="Add finding").click()
-    row = page.locator(".child-row").nth(index)
-    row.get_by_label("Note").fill(note)
-    row.get_by_label("Severity").fill("4" if index == 0 else "2")
+NewDesk = Callable[[str], Window]
 
 
 def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
-    new_device: NewDevice, office: Office, proxy: FaultProxy
+    new_device: NewDevice, new_desk: NewDesk, office: Office, proxy: FaultProxy
 ) -> None:
     """Sign in, lose the network, inspect, save, die, come back, sync: the office has it once."""
     worker = new_device()
@@ -78,8 +60,7 @@ def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
     worker.go("/pages/inspection")
     expect(worker.page.locator("tr.waiting")).to_have_count(0)
 
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
+    desk = new_desk("office")
     desk.go("/pages/inspection?q=2026-11-23")
     expect(desk.page.locator("table.list tbody tr")).to_have_count(1)
     desk.page.locator("table.list tbody a").first.click()
@@ -94,11 +75,9 @@ def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
 
 
 def test_a_lost_answer_to_a_push_applies_nothing_twice(
-    new_device: NewDevice, proxy: FaultProxy
+    worker: Device, new_desk: NewDesk, proxy: FaultProxy
 ) -> None:
     """The server applies and answers, the answer is lost, Sync again: still once (R26, R32)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.new_inspection("Answer lost")
     worker.save()
     proxy.lose_answer.append("/sync/push")
@@ -110,18 +89,15 @@ def test_a_lost_answer_to_a_push_applies_nothing_twice(
 
     worker.go("/pages/inspection?q=2026-11-23")
     expect(worker.page.locator("table.list tbody tr")).to_have_count(1)
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
+    desk = new_desk("office")
     desk.go("/pages/inspection?q=2026-11-23")
     expect(desk.page.locator("table.list tbody tr")).to_have_count(1)
 
 
 def test_a_server_killed_in_the_middle_of_a_push_loses_and_doubles_nothing(
-    new_device: NewDevice, office: Office, proxy: FaultProxy
+    worker: Device, new_desk: NewDesk, office: Office, proxy: FaultProxy
 ) -> None:
     """Twenty envelopes, the server dies after the seventh receipt: all twenty arrive once (R26)."""
-    worker = new_device()
-    worker.set_up("worker1")
     for number in range(20):
         worker.new_inspection(f"Visit {number}")
         worker.save()
@@ -138,8 +114,7 @@ def test_a_server_killed_in_the_middle_of_a_push_loses_and_doubles_nothing(
     worker.sync()
     assert worker.sync_state() == "clean"
 
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
+    desk = new_desk("office")
     desk.go("/pages/inspection?q=2026-11-23")
     expect(desk.page.locator("table.list tbody tr")).to_have_count(20)
 
@@ -155,13 +130,12 @@ def problems_of(page: Page) -> list[tuple[str, str]]:
     return [(field, words) for field, words in found]
 
 
-def test_a_rule_says_the_same_at_the_same_field_offline_and_online(new_device: NewDevice) -> None:
+def test_a_rule_says_the_same_at_the_same_field_offline_and_online(
+    worker: Device, new_desk: NewDesk
+) -> None:
     """The same wrong form gives the same messages at the same fields (R16)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.context.set_offline(True)
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
+    desk = new_desk("office")
     said = []
     for device in (worker, desk):
         device.go("/pages/inspection/new")
@@ -178,10 +152,10 @@ def test_a_rule_says_the_same_at_the_same_field_offline_and_online(new_device: N
     assert any(field.startswith("f-findings-0-") for field in fields)
 
 
-def test_a_conflict_is_kept_and_shown_and_overwrites_nothing(new_device: NewDevice) -> None:
+def test_a_conflict_is_kept_and_shown_and_overwrites_nothing(
+    worker: Device, new_desk: NewDesk
+) -> None:
     """Both changed the score: the office's stays, the worker's is kept for repair (R37)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.go("/pages/inspection")
     worker.page.locator("table.list tbody a").first.click()
     worker.page.get_by_role("link", name="Edit").wait_for()
@@ -191,9 +165,7 @@ def test_a_conflict_is_kept_and_shown_and_overwrites_nothing(new_device: NewDevi
     worker.page.get_by_label("Score").fill("11")
     worker.save()
 
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
-    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk = new_desk("office")
     desk.go(f"{address}/edit")
     desk.page.get_by_label("Score").fill("22")
     desk.save()
@@ -210,13 +182,11 @@ def test_a_conflict_is_kept_and_shown_and_overwrites_nothing(new_device: NewDevi
     expect(desk.page.locator("main")).to_contain_text("22")
 
 
-def test_the_designer_brings_a_page_to_a_device_and_takes_it_away(new_device: NewDevice) -> None:
+def test_the_designer_brings_a_page_to_a_device_and_takes_it_away(
+    worker: Device, new_desk: NewDesk
+) -> None:
     """Switched on, a page works without a network after the next sync; off, it goes (R57)."""
-    worker = new_device()
-    worker.set_up("worker1")
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("admin")
-    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk = new_desk("admin")
     for wanted in ("true", "false"):
         desk.go("/designer")
         switch = desk.page.get_by_role("switch", name="Offline: Contractors")
@@ -234,11 +204,9 @@ def test_the_designer_brings_a_page_to_a_device_and_takes_it_away(new_device: Ne
 
 
 @pytest.mark.parametrize("settings", [{"FIELDPOST_SEATS": "2"}])
-def test_a_field_worker_without_a_seat_is_refused_in_words(new_device: NewDevice) -> None:
+def test_a_field_worker_without_a_seat_is_refused_in_words(new_desk: NewDesk) -> None:
     """With all seats taken the role is refused, and nobody who has one loses it (R5)."""
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("admin")
-    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk = new_desk("admin")
     desk.go("/designer")
     expect(desk.page.locator(".seats")).to_contain_text("2 of 2 field-worker seats are taken")
     desk.page.get_by_role("switch", name="Offline: office").click()
@@ -248,10 +216,8 @@ def test_a_field_worker_without_a_seat_is_refused_in_words(new_device: NewDevice
         expect(switch).to_have_attribute("aria-checked", has)
 
 
-def test_signing_out_leaves_nothing_behind(new_device: NewDevice) -> None:
+def test_signing_out_leaves_nothing_behind(worker: Device) -> None:
     """Databases, caches and service workers are gone afterwards: counted, not assumed (R49)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.page.locator("#account summary").click()
     worker.page.get_by_role("button", name="Sign out").click()
     expect(worker.page.locator("body")).to_contain_text(

@@ -19,7 +19,6 @@ from ed25519 import Key
 pytestmark = pytest.mark.browser
 
 NewDevice = Callable[..., Device]
-
 READ = """(store) => new Promise((resolve, reject) => {
   const opening = indexedDB.open("fieldpost");
   opening.onerror = () => reject(opening.error);
@@ -50,11 +49,9 @@ def stored(page: Page, store: str) -> list[Any]:
 
 
 def test_a_receipt_that_was_changed_on_the_way_is_refused(
-    new_device: NewDevice, proxy: FaultProxy
+    worker: Device, proxy: FaultProxy
 ) -> None:
     """The device says so, the entry waits, and the genuine receipt is kept with its signature."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.new_inspection("Believed only when it is signed")
     worker.save()
 
@@ -78,15 +75,13 @@ def test_a_receipt_that_was_changed_on_the_way_is_refused(
 
 
 def test_a_changed_identity_is_said_and_a_sign_in_ends_it(
-    new_device: NewDevice, office: Office, proxy: FaultProxy
+    worker: Device, office: Office, proxy: FaultProxy
 ) -> None:
     """The dialog says why it asks; afterwards the office's new key is believed, and work goes."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.new_inspection("After the key was lost")
     worker.save()
     rotated = subprocess.run(
-        [sys.executable, "-m", "fieldpost_server.cli.main", "keys", "rotate", "--distrust"],
+        [sys.executable, "-m", "fieldpost_server.cli", "keys", "rotate", "--distrust"],
         env={**os.environ, "FIELDPOST_DATA": str(office.data)},
         check=False,
     )

@@ -10,10 +10,11 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from browser.device import Device
 from browser.pictures import png
+from browser.window import Window
 
 pytestmark = pytest.mark.browser
 
-NewDevice = Callable[..., Device]
+NewDesk = Callable[[str], Window]
 
 
 def a_record(worker: Device) -> str:
@@ -24,7 +25,7 @@ def a_record(worker: Device) -> str:
     return worker.page.url.removeprefix(worker.origin)
 
 
-def edit(device: Device, address: str, **values: str) -> None:
+def edit(device: Window, address: str, **values: str) -> None:
     """Fill in some fields of a record, by label, and save."""
     device.go(f"{address}/edit")
     for label, value in values.items():
@@ -32,29 +33,20 @@ def edit(device: Device, address: str, **values: str) -> None:
     device.save()
 
 
-def at_desk(new_device: NewDevice, name: str) -> Device:
-    desk = new_device(width=1280, height=800)
-    desk.sign_in(name)
-    desk.page.get_by_role("navigation", name="Pages").wait_for()
-    return desk
-
-
-def a_conflict(new_device: NewDevice) -> tuple[Device, Device, str]:
-    """Return a worker and the office, who both have changed the score and the remarks."""
-    worker = new_device()
-    worker.set_up("worker1")
+def a_conflict(worker: Device, new_desk: NewDesk) -> tuple[Window, str]:
+    """Return a desk and the address of a record: it and the worker have changed the same fields."""
     address = a_record(worker)
     worker.context.set_offline(True)
     edit(worker, address, Score="11", Remarks="Mine", Next_due_on="2027-05-01")
-    desk = at_desk(new_device, "office")
+    desk = new_desk("office")
     edit(desk, address, Score="22", Remarks="Theirs")
     worker.context.set_offline(False)
     worker.sync()
     assert worker.sync_state() == "attention"
-    return worker, desk, address
+    return desk, address
 
 
-def open_repair(device: Device) -> None:
+def open_repair(device: Window) -> None:
     device.go("/sync")
     device.page.locator(".entry[data-state=attention]").first.get_by_text("Repair").click()
     device.page.get_by_role("heading", name="Repair inspection").wait_for()
@@ -64,9 +56,11 @@ def version(page: Page, field: str, name: str) -> Locator:
     return page.locator(f'[data-versions="{field}"] button.version.{name}')
 
 
-def test_a_worker_repairs_a_conflict_without_a_connection(new_device: NewDevice) -> None:
+def test_a_worker_repairs_a_conflict_without_a_connection(
+    worker: Device, new_desk: NewDesk
+) -> None:
     """She takes theirs for one field, types another, is called away, saves, syncs (R17, R38)."""
-    worker, desk, address = a_conflict(new_device)
+    desk, address = a_conflict(worker, new_desk)
     worker.context.set_offline(True)
     open_repair(worker)
     page = worker.page
@@ -98,14 +92,12 @@ def test_a_worker_repairs_a_conflict_without_a_connection(new_device: NewDevice)
             expect(device.page.locator("main")).to_contain_text(words)
 
 
-def test_a_signature_is_chosen_by_looking_at_it(new_device: NewDevice) -> None:
+def test_a_signature_is_chosen_by_looking_at_it(worker: Device, new_desk: NewDesk) -> None:
     """Pictures of both sides stand beside the field, and a tap puts one of them in (R38, R42)."""
-    worker = new_device()
-    worker.set_up("worker1")
     address = a_record(worker)
     worker.context.set_offline(True)
     sign(worker, address, 40)
-    desk = at_desk(new_device, "office")
+    desk = new_desk("office")
     sign(desk, address, 90)
     worker.context.set_offline(False)
     worker.sync()
@@ -125,7 +117,7 @@ def test_a_signature_is_chosen_by_looking_at_it(new_device: NewDevice) -> None:
     expect(version(page, "signature", "mine")).to_have_attribute("aria-pressed", "true")
 
 
-def sign(device: Device, address: str, shade: int) -> None:
+def sign(device: Window, address: str, shade: int) -> None:
     """Put a picture of one's own in the place of the signature."""
     device.go(f"{address}/edit")
     widget = device.page.locator("[data-attachment=signature]")
@@ -138,15 +130,15 @@ def sign(device: Device, address: str, shade: int) -> None:
     device.save()
 
 
-def test_a_worker_discards_what_she_saved_and_what_came_on_top(new_device: NewDevice) -> None:
+def test_a_worker_discards_what_she_saved_and_what_came_on_top(
+    worker: Device, new_desk: NewDesk
+) -> None:
     """What was saved twice before a sync is one entry; after a warning it is gone (R18, R39)."""
-    worker = new_device()
-    worker.set_up("worker1")
     address = a_record(worker)
     worker.context.set_offline(True)
     edit(worker, address, Score="11")
     edit(worker, address, Remarks="On top")
-    desk = at_desk(new_device, "office")
+    desk = new_desk("office")
     edit(desk, address, Score="22")
     worker.context.set_offline(False)
     worker.sync()
@@ -166,10 +158,12 @@ def test_a_worker_discards_what_she_saved_and_what_came_on_top(new_device: NewDe
     expect(page.locator("main")).not_to_contain_text("On top")
 
 
-def test_a_supervisor_repairs_and_the_worker_sees_it_settled(new_device: NewDevice) -> None:
+def test_a_supervisor_repairs_and_the_worker_sees_it_settled(
+    worker: Device, new_desk: NewDesk
+) -> None:
     """The same form at the office; at her next sync the worker reads who did it (R38, R59)."""
-    worker, _, address = a_conflict(new_device)
-    lead = at_desk(new_device, "lead")
+    _, address = a_conflict(worker, new_desk)
+    lead = new_desk("lead")
     lead.go("/envelopes")
     lead.page.get_by_role("link", name="Repair").first.click()
     lead.page.get_by_role("heading", name="Repair inspection").wait_for()
@@ -188,7 +182,7 @@ def test_a_supervisor_repairs_and_the_worker_sees_it_settled(new_device: NewDevi
         expect(worker.page.locator("main")).to_contain_text(words)
 
 
-def saved_file(device: Device) -> zipfile.ZipFile:
+def saved_file(device: Window) -> zipfile.ZipFile:
     """Ask for the file and open it."""
     with device.page.expect_download() as waiting:
         device.page.get_by_role("button", name="Save my work as a file").click()
@@ -197,10 +191,8 @@ def saved_file(device: Device) -> zipfile.ZipFile:
     return file
 
 
-def test_unsent_work_is_saved_as_a_file(new_device: NewDevice) -> None:
+def test_unsent_work_is_saved_as_a_file(worker: Device) -> None:
     """Envelopes as they are sent, with pictures, and what cannot be read any more (R54)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.context.set_offline(True)
     worker.new_inspection("In the file")
     picture = FilePayload(name="s.png", mimeType="image/png", buffer=png())
@@ -234,10 +226,8 @@ BREAK = """async () => {
 """Takes Python's runtime away, and damages an entry."""
 
 
-def test_work_can_be_had_as_a_file_when_python_does_not_start(new_device: NewDevice) -> None:
+def test_work_can_be_had_as_a_file_when_python_does_not_start(worker: Device) -> None:
     """A start that never ends does not lock in what was saved (R54)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.context.set_offline(True)
     worker.new_inspection("Locked in")
     worker.save()

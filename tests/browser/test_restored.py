@@ -10,16 +10,17 @@ from playwright.sync_api import expect
 from browser.device import Device
 from browser.office import Office
 from browser.proxy import FaultProxy
+from browser.window import Window
 
 pytestmark = pytest.mark.browser
 
+NewDesk = Callable[[str], Window]
+
 
 def test_her_edit_finds_her_record_and_not_the_one_that_got_its_key(
-    new_device: Callable[..., Device], office: Office, proxy: FaultProxy, tmp_path: Path
+    worker: Device, new_desk: NewDesk, office: Office, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """What was forgotten comes back under a new key, with what she changed of it since (R26)."""
-    worker = new_device()
-    worker.set_up("worker1")
     office.stop()
     shutil.copytree(office.data, tmp_path / "backup")
     proxy.target = office.start()
@@ -32,9 +33,7 @@ def test_her_edit_finds_her_record_and_not_the_one_that_got_its_key(
     shutil.rmtree(office.data)
     shutil.copytree(tmp_path / "backup", office.data)
     proxy.target = office.start()
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
-    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk = new_desk("office")
     desk.new_inspection("Of the desk")
     desk.save()
     assert desk.page.url.removeprefix(desk.origin).partition("?")[0] == address
@@ -57,7 +56,7 @@ def test_her_edit_finds_her_record_and_not_the_one_that_got_its_key(
         expect(device.page.locator("main")).to_contain_text("17")
 
 
-def made_that_day(device: Device) -> list[str]:
+def made_that_day(device: Window) -> list[str]:
     """Return where the records are that the form of `new_inspection` makes."""
     device.go("/pages/inspection?q=2026-11-23")
     links = device.page.locator("table.list tbody a")

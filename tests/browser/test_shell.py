@@ -8,41 +8,18 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, expect
 
-from browser.device import SETUP_MS, Device
+from browser.device import Device
 from browser.office import Office
 from browser.pictures import png
 from browser.proxy import FaultProxy
+from browser.window import SETUP_MS, Window
 
 pytestmark = pytest.mark.browser
 
 NewDevice = Callable[..., Device]
-
-COUNT = """async (store) => {
-  const db = await new Promise((done) => {
-    const opening = indexedDB.open("fieldpost");
-    opening.onsuccess = () => done(opening.result);
-  });
-  const counting = db.transaction(store).objectStore(store).count();
-  const found = await new Promise((done) => (counting.onsuccess = () => done(counting.result)));
-  db.close();
-  return found;
-}"""
-
-
-def count(page: Page, store: str) -> int:
-    """Return how many values a store of the device has."""
-    found: int = page.evaluate(COUNT, store)
-    return found
-
-
-def until_count(page: Page, store: str, wanted: int, seconds: float = 60) -> None:
-    """Wait until a store has so many values."""
-    deadline = time.monotonic() + seconds
-    while count(page, store) != wanted:
-        assert time.monotonic() < deadline, f"{store}: {count(page, store)}, not {wanted}"
-        time.sleep(0.1)
+NewDesk = Callable[[str], Window]
 
 
 def test_a_second_start_uses_the_snapshot_and_needs_no_server(
@@ -52,7 +29,7 @@ def test_a_second_start_uses_the_snapshot_and_needs_no_server(
     worker = new_device()
     said: list[str] = []
     worker.set_up("worker1")
-    until_count(worker.page, "snapshots", 1)
+    worker.until_count("snapshots", 1)
     worker.close()
     office.stop()
     proxy.target = None
@@ -81,7 +58,7 @@ def test_a_first_download_goes_on_after_a_lost_connection_and_a_reload(
     expect(worker.page.get_by_role("heading", name="Preparing")).to_be_visible()
     # some of it is here: from then on a reload finds the page without the network
     some = re.compile(r"([2-9]|\d\d)\.\d of")
-    expect(worker.page.locator("#progress li").first).to_contain_text(some)
+    expect(worker.page.locator("#progress li").first).to_contain_text(some, timeout=SETUP_MS)
     proxy.target = None
     expect(worker.page.get_by_text("There is no connection")).to_be_visible(timeout=SETUP_MS)
 
@@ -93,13 +70,9 @@ def test_a_first_download_goes_on_after_a_lost_connection_and_a_reload(
     assert office.process is not None
 
 
-def test_a_draft_comes_back_after_the_browser_was_killed_with_its_photo(
-    new_device: NewDevice,
-) -> None:
+def test_a_draft_comes_back_after_the_browser_was_killed_with_its_photo(worker: Device) -> None:
     """What was typed, child rows and photos are back, and Discard forgets them (R17)."""
-    worker = new_device()
-    worker.set_up("worker1")
-    until_count(worker.page, "snapshots", 1)
+    worker.until_count("snapshots", 1)
     worker.new_inspection("Half a sentence")
     worker.page.get_by_role("button", name="Add finding").click()
     row = worker.page.locator(".child-row").first
@@ -107,7 +80,7 @@ def test_a_draft_comes_back_after_the_browser_was_killed_with_its_photo(
     picture = FilePayload(name="a.png", mimeType="image/png", buffer=png())
     row.locator("input[type=file]").set_input_files([picture])
     expect(row.locator(".thumbs img")).to_have_count(1)
-    until_count(worker.page, "staged", 1)
+    worker.until_count("staged", 1)
     time.sleep(1)  # the draft is kept a moment after the last change
 
     worker.kill()
@@ -120,35 +93,73 @@ def test_a_draft_comes_back_after_the_browser_was_killed_with_its_photo(
     expect(row.get_by_label("Note")).to_have_value("Unfinished")
     expect(row.locator(".thumbs img")).not_to_have_js_property("naturalWidth", 0)
 
-    worker.page.get_by_role("button", name="Discard").click()
+    worker.page.get_by_role("button", name="Start afresh").click()
     expect(worker.page.get_by_label("Remarks")).to_have_value("")
-    assert (0, 0) == (count(worker.page, "drafts"), count(worker.page, "staged"))
+    worker.page.get_by_role("button", name="Bring back").click()
+    expect(worker.page.get_by_label("Remarks")).to_have_value("Half a sentence")
+    expect(worker.page.locator(".child-row .thumbs img")).not_to_have_js_property("naturalWidth", 0)
 
 
-def test_saving_and_cancelling_remove_the_draft(new_device: NewDevice) -> None:
-    """Nothing comes back that was saved or given up (R17)."""
-    worker = new_device()
-    worker.set_up("worker1")
-    until_count(worker.page, "snapshots", 1)
+def test_saving_and_cancelling_remove_the_draft(worker: Device) -> None:
+    """Nothing comes back by itself that was saved or given up; what was given up can (R17)."""
+    worker.until_count("snapshots", 1)
     worker.new_inspection("Saved")
-    until_count(worker.page, "drafts", 1)
+    worker.until_count("drafts", 1)
     worker.save()
-    until_count(worker.page, "drafts", 0)
+    worker.until_count("drafts", 0)
     expect(worker.page).to_have_url(re.compile(r"/records/[^?]+$"))
 
     worker.new_inspection("Given up")
-    until_count(worker.page, "drafts", 1)
+    worker.until_count("drafts", 1)
     worker.page.get_by_role("button", name="Cancel").click()
     expect(worker.page.locator("table.list")).to_be_visible()
-    until_count(worker.page, "drafts", 0)
+    expect(worker.page.locator("#draft-undo")).to_be_visible()
+    worker.go("/pages/inspection/new")
+    expect(worker.page.get_by_label("Remarks")).to_have_value("")
+    worker.page.get_by_role("button", name="Cancel").click()
+    expect(worker.page.locator("#draft-undo")).to_have_count(0)
+
+    worker.new_inspection("Given up too soon")
+    worker.page.get_by_role("button", name="Cancel").click()
+    worker.page.get_by_role("button", name="Bring back").click()
+    expect(worker.page.get_by_label("Remarks")).to_have_value("Given up too soon")
 
 
-def test_pictures_are_made_smaller_and_bad_ones_are_refused_in_words(
-    new_device: NewDevice,
-) -> None:
+def test_a_link_that_is_tapped_after_the_last_key_is_not_too_quick(worker: Device) -> None:
+    """The last key is in the draft before the page goes, and the sync page tells of it (R17)."""
+    worker.new_inspection("Almost")
+    worker.page.get_by_label("Remarks").press_sequentially(" done")
+    worker.page.get_by_role("link", name="Site inspections").click()
+    worker.page.get_by_role("navigation", name="Pages").wait_for()
+    worker.go("/sync")
+    worker.page.get_by_role("link", name="Go on with New inspection").click()
+
+    expect(worker.page.get_by_label("Remarks")).to_have_value("Almost done")
+
+
+def test_two_tabs_have_two_drafts(new_device: NewDevice) -> None:
+    """Whoever works online may have the same form open twice: each tab keeps its own (R17)."""
+    desk = new_device(width=1280, height=800)
+    desk.sign_in("office")
+    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk.new_inspection("First tab")
+    desk.until_count("drafts", 1)
+    other = desk.context.new_page()
+    other.goto(f"{desk.origin}/pages/inspection/new")
+    expect(other.get_by_label("Remarks")).to_have_value("")
+    other.get_by_label("Remarks").fill("Second tab")
+    desk.until_count("drafts", 2)
+    other.get_by_role("button", name="Cancel").click()
+    expect(other.locator("#draft-undo")).to_be_visible()
+    desk.save()
+
+    expect(desk.page.locator("main")).to_contain_text("First tab")
+    other.get_by_role("button", name="Bring back").click()
+    expect(other.get_by_label("Remarks")).to_have_value("Second tab")
+
+
+def test_pictures_are_made_smaller_and_bad_ones_are_refused_in_words(worker: Device) -> None:
     """A large photo is scaled and loses its data; what is no picture is said at the field (R42)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.new_inspection("With pictures")
     worker.page.get_by_role("button", name="Add finding").click()
     widget = worker.page.locator("[data-attachment=photos]").first
@@ -168,11 +179,9 @@ def test_pictures_are_made_smaller_and_bad_ones_are_refused_in_words(
     assert widget.locator("input[type=hidden]").input_value() == ""
 
 
-def test_one_tab_works_and_a_second_takes_over_with_consent(new_device: NewDevice) -> None:
+def test_one_tab_works_and_a_second_takes_over_with_consent(worker: Device) -> None:
     """The second tab says so; after "Use it here" the first has let go (R56)."""
-    worker = new_device()
-    worker.set_up("worker1")
-    until_count(worker.page, "snapshots", 1)
+    worker.until_count("snapshots", 1)
     second = worker.context.new_page()
     second.goto(worker.origin + "/pages/inspection")
     expect(second.get_by_role("heading", name="Open in another tab")).to_be_visible()
@@ -183,10 +192,8 @@ def test_one_tab_works_and_a_second_takes_over_with_consent(new_device: NewDevic
     expect(worker.page.get_by_role("heading", name="Open in another tab")).to_be_visible()
 
 
-def test_a_session_that_ended_continues_in_a_dialog(new_device: NewDevice) -> None:
+def test_a_session_that_ended_continues_in_a_dialog(worker: Device) -> None:
     """Sync asks for the password again, keeps the page, and goes on (R6)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.context.clear_cookies()
     button = worker.page.get_by_role("button", name=re.compile("^Sync"))
     button.click()
@@ -202,12 +209,8 @@ def test_a_session_that_ended_continues_in_a_dialog(new_device: NewDevice) -> No
     expect(button).to_have_attribute("data-state", "clean", timeout=30_000)
 
 
-def test_signing_out_asks_before_it_throws_work_away(
-    new_device: NewDevice, proxy: FaultProxy
-) -> None:
+def test_signing_out_asks_before_it_throws_work_away(worker: Device, proxy: FaultProxy) -> None:
     """It says how much waits, wants a word typed, removes all, also without a connection (R50)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.new_inspection("Never sent")
     worker.save()
     target, proxy.target = proxy.target, None
@@ -232,13 +235,9 @@ def test_signing_out_asks_before_it_throws_work_away(
     expect(worker.page.get_by_label("User name")).to_be_visible()
 
 
-def test_a_form_that_cannot_be_sent_stays_as_it_is(
-    new_device: NewDevice, proxy: FaultProxy
-) -> None:
+def test_a_form_that_cannot_be_sent_stays_as_it_is(new_desk: NewDesk, proxy: FaultProxy) -> None:
     """Online, without an answer: plain words, everything typed is there, and it goes on (R22)."""
-    desk = new_device(width=1280, height=800)
-    desk.sign_in("office")
-    desk.page.get_by_role("navigation", name="Pages").wait_for()
+    desk = new_desk("office")
     desk.new_inspection("Typed at the desk")
     target, proxy.target = proxy.target, None
     desk.page.get_by_role("button", name="Save").last.click()
@@ -250,10 +249,8 @@ def test_a_form_that_cannot_be_sent_stays_as_it_is(
     expect(desk.page.locator("main")).to_contain_text("Typed at the desk")
 
 
-def test_back_and_forward_lead_through_the_pages(new_device: NewDevice) -> None:
+def test_back_and_forward_lead_through_the_pages(worker: Device) -> None:
     """Links, back and forward change page, address and title as everywhere else (R1)."""
-    worker = new_device()
-    worker.set_up("worker1")
     worker.page.get_by_role("navigation", name="Pages").get_by_role("link").first.click()
     heading = worker.page.locator("main h1")
     expect(worker.page.locator("table.list")).to_be_visible()
@@ -269,12 +266,8 @@ def test_back_and_forward_lead_through_the_pages(new_device: NewDevice) -> None:
     assert title not in worker.page.title() or worker.page.url != first
 
 
-def test_a_new_version_waits_for_consent_and_never_interrupts_a_form(
-    new_device: NewDevice,
-) -> None:
+def test_a_new_version_waits_for_consent_and_never_interrupts_a_form(worker: Device) -> None:
     """It is offered after a sync, hides while a form is open, and starts when asked for (R56)."""
-    worker = new_device()
-    worker.set_up("worker1")
     page = worker.page
     served = page.evaluate("async () => (await fetch('/assets/manifest.json')).json()")
     served["version"] = "next"

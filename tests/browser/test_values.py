@@ -34,7 +34,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         ["user", "add", "auckland", "--password", "demo demo", "--role", "Offline"],
         ["user", "add", "desk", "--password", "demo demo"],
     ):
-        program = [sys.executable, "-m", "fieldpost_server.cli.main", *command]
+        program = [sys.executable, "-m", "fieldpost_server.cli", *command]
         subprocess.run(program, env=environment, check=True, capture_output=True)
     made = Office(tmp_path / "data", settings, ("serve",))
     made.start()

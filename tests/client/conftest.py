@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from apps.offices import NoAssets, add_without_password
 from client_forms import FormReader, posted
 from ed25519 import verified
 from fieldpost.users import User
@@ -21,7 +22,6 @@ from fieldpost_client.platform.host import HostPlatform
 from fieldpost_client.platform.memory import HostStore
 from fieldpost_server import application
 from fieldpost_server.accounts.sessions import COOKIE, start_session
-from fieldpost_server.accounts.users import give_role
 from fieldpost_server.feed.triggers import install
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
@@ -30,21 +30,6 @@ from inspections.app import app as inspections
 from inspections.models import Inspection, Site, SiteKind
 
 VERSION = "sha256:test"
-
-
-class _Assets:
-    """The static files, which no test here asks for."""
-
-    app_version = VERSION
-
-    def routes(self) -> list[Any]:
-        return []
-
-    def url(self, name: str) -> str:
-        return f"/assets/{name}"
-
-    def shell_html(self) -> str:
-        return "<!doctype html>"
 
 
 @dataclass
@@ -62,16 +47,7 @@ class Office:
         return self.database.write(work)
 
     def add_user(self, name: str, *roles: str) -> None:
-        def work(session: Session) -> None:
-            session.execute(
-                sa.insert(tables.user).values(
-                    name=name, folded_name=name, display_name=name.title(), password_hash="-"
-                )
-            )
-            for role in roles:
-                give_role(session, name, role, known_roles=inspections.roles, seats=100)
-
-        self.write(work)
+        self.write(lambda session: add_without_password(session, inspections, name, *roles))
 
     def cookie(self, name: str) -> str:
         token = self.write(lambda session: start_session(session, User(name)))
@@ -182,7 +158,7 @@ class Backup:
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """An office with two sites, one inspection of each of two workers, and their accounts."""
-    monkeypatch.setattr(application, "make_assets", lambda *_: _Assets())
+    monkeypatch.setattr(application, "make_assets", lambda *_: NoAssets(VERSION))
     settings = Settings(
         app="inspections.app:app", data=tmp_path, database=f"sqlite:///{tmp_path / 'office.sqlite'}"
     )

@@ -15,7 +15,7 @@ from fieldpost.wire.protocol import MAX_REPORT_BYTES, MAX_REPORTED
 from fieldpost_client.outbox.outbox import ATTENTION
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_client.sync.resend import reports
+from fieldpost_client.sync.resend import loss_reports
 from fieldpost_server.storage import tables
 from inspections.app import app as inspections
 from inspections.models import Equipment, Finding, Inspection, inspection_equipment
@@ -362,7 +362,7 @@ def test_reports_are_bounded(desk: Any) -> None:
 
     def sizes(*texts: str) -> list[tuple[str, int]]:
         former = tuple({"base": text[0], "signed": text} for text in texts)
-        return [(b, len(some)) for b, some in reports([replace(entry, recalled=former)])]
+        return [(b, len(some)) for b, some in loss_reports([replace(entry, forgotten=former)])]
 
     assert [] == sizes()
     assert [("a", MAX_REPORTED), ("a", 1), ("b", 1)] == sizes(*["a"] * (MAX_REPORTED + 1), "b")

@@ -14,10 +14,12 @@ import sqlalchemy as sa
 
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
-from fieldpost_server.restore.timelines import begin_anew
+from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from inspections.app import app as inspections
 from inspections.models import Inspection
+
+pytestmark = pytest.mark.long
 
 STORIES = 12
 _CALLS = ("/sync/push", "/sync/device", "/sync/pull", "/sync/image")
@@ -89,7 +91,7 @@ class Story:
     def put_back(self, backup: Any, *, told: bool) -> None:
         backup.restore(*self.desks)
         if told:
-            self.office.write(lambda s: begin_anew(s, captured_tables(inspections)))
+            self.office.write(lambda s: begin_timeline(s, captured_tables(inspections)))
         for _ in range(self.random.randrange(3)):
             self.add_online()
 

@@ -8,13 +8,12 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from starlette.routing import Route
 
 from apps import errands
 from apps.errands import CHIEF, Errand, Item, Memo, Place, errand_stop
+from apps.offices import NoAssets, add_without_password
 from fieldpost.users import User
 from fieldpost_server.accounts.sessions import COOKIE, start_session
-from fieldpost_server.accounts.users import give_role
 from fieldpost_server.application import make_application
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed import triggers
@@ -28,21 +27,6 @@ VERSION = "1"
 WORKERS = ("ann", "bob")
 MODELS: dict[str, Any] = {"errand": Errand, "item": Item, "place": Place, "memo": Memo}
 TABLES = {name: model.__table__ for name, model in MODELS.items()} | {"errand_stop": errand_stop}
-
-
-class NoAssets:
-    """Stands for what the browser loads."""
-
-    app_version = VERSION
-
-    def url(self, name: str) -> str:
-        return f"/assets/{name}"
-
-    def shell_html(self) -> str:
-        return "<!doctype html>"
-
-    def routes(self) -> list[Route]:
-        return []
 
 
 class Office:
@@ -68,7 +52,7 @@ class Office:
     def restart(self) -> None:
         """Begin anew from what is in the database."""
         engine = None if self.application is None else self.engine
-        self.application = make_application(self.settings, cast(Assets, NoAssets()))
+        self.application = make_application(self.settings, cast(Assets, NoAssets(VERSION)))
         if engine is None:
             sa.event.listen(self.engine, "connect", _hurry)
             return
@@ -96,10 +80,8 @@ class Office:
 
     def _sign_in(self, name: str) -> str:
         def work(session: Session) -> str:
-            values = {"name": name, "folded_name": name, "password_hash": "-"}
-            session.execute(sa.insert(tables.user).values(display_name=name.title(), **values))
-            if name in WORKERS:
-                give_role(session, name, "Offline", known_roles=errands.app.roles, seats=9)
+            roles = ["Offline"] if name in WORKERS else []
+            add_without_password(session, errands.app, name, *roles)
             return f"{COOKIE}={start_session(session, User(name))}"
 
         return self.home.database.write(work)

@@ -13,6 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from convergence.office import Office
 from convergence.story import Story
 
+pytestmark = pytest.mark.long
+
 ASKED = int(os.environ.get("FIELDPOST_SEQUENCES", "0"))
 VOLUMES = range(4)
 """Every volume has stories of its own, so that no single test takes minutes."""

@@ -17,11 +17,12 @@ from ed25519 import verified
 from fieldpost.errors import InputError
 from fieldpost.odp.form.processor import Processed
 from fieldpost.users import User
-from fieldpost_client.device import DeviceHome, repairing
+from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.base import Answer
 from fieldpost_client.platform.host import Fault, HostPlatform
 from fieldpost_client.platform.memory import Crash
 from fieldpost_client.replica.replica import Replica
+from fieldpost_client.saving.failed_envelopes import repairing
 from fieldpost_client.sync.synchroniser import Synchroniser
 
 BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)

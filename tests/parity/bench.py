@@ -21,6 +21,7 @@ from fieldpost.replication.rows import row_to_wire
 from fieldpost.types import Attachment
 from fieldpost.users import User, acting_as
 from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import APPLIED, Receipt
 
 FULL = 3
@@ -79,6 +80,13 @@ class Bench(fakes.FakeHome):
         return Session(
             self.connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits()
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:  # noqa: ARG002
+        return None
 
     def temporary_key(self) -> int:
         return -next(self._counter)

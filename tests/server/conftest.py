@@ -15,10 +15,11 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
-from starlette.routing import Route
 
 from apps import clinic
 from apps.fakes import ADA, rows
+from apps.offices import NoAssets
+from apps.sender import Chain
 from described import check_answer
 from fieldpost.app import App
 from fieldpost.users import User, acting_as
@@ -90,21 +91,6 @@ class Client:
         self.runner.close()
 
 
-class NoAssets:
-    """Stands for what the browser loads."""
-
-    app_version = "1"
-
-    def url(self, name: str) -> str:
-        return f"/assets/{name}"
-
-    def shell_html(self) -> str:
-        return "<!doctype html><title>Shell</title>"
-
-    def routes(self) -> list[Route]:
-        return []
-
-
 @dataclass
 class Device:
     """What a device keeps between its calls; as little as the protocol needs."""
@@ -113,10 +99,12 @@ class Device:
     user: str
     app: App = clinic.app
     id: str = field(default_factory=lambda: f"d-{uuid.uuid4()}")
-    number: int = 0
-    last_digest: str = ""
     cursor: str = ""
     replica: Replica | None = None
+    chain: Chain = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chain = Chain(self.id, self.user, self.app)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -154,22 +142,7 @@ class Device:
 
     def envelope(self, *operations: Operation, **parts: Any) -> Envelope:
         """Return the next envelope of this device's chain."""
-        standard: dict[str, Any] = {
-            "id": str(uuid.uuid4()),
-            "device": self.id,
-            "number": self.number + 1,
-            "previous": self.last_digest,
-            "app": self.app.name,
-            "app_version": "1",
-            "page": next(iter(self.app.pages)),
-            "user": self.user,
-            "saved_at": "2026-11-23T08:15:04.112+01:00",
-            "base": "",
-            "attachments": (),
-        }
-        made = Envelope(**{**standard, **parts}, operations=operations).sealed()
-        self.number, self.last_digest = made.number, made.digest
-        return made
+        return self.chain.next(*operations, **parts)
 
     def push(self, *envelopes: Envelope | str | bytes) -> list[dict[str, Any]]:
         lines = [e.to_text() if isinstance(e, Envelope) else e for e in envelopes]

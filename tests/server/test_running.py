@@ -95,7 +95,7 @@ def test_a_failed_installation_changes_nothing(office: Any) -> None:
     with office.database.read_session() as session:
         models = office.home.app.models.values()
         assert triggers.uninstalled(session.connection(), [m.table for m in models]) == []
-        assert horizon.current_moment(session).history
+        assert horizon.current_moment(session).timeline
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
-"""The device's home: reads from the working copy, and keeps what is saved before it says so."""
+"""The device's home: its state, outbox and working copy, and what the web layer asks of them."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
@@ -13,40 +11,28 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
-from fieldpost.odp.lineage.temporary_keys import is_temporary
-from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits, limits_from_json
 from fieldpost.wire.receipts import Receipt
+from fieldpost_client.outbox.chain import Chain
 from fieldpost_client.outbox.dependencies import effective, open_entries
-from fieldpost_client.outbox.outbox import (
-    Entry,
-    Outbox,
-)
-from fieldpost_client.platform.base import Operation, Platform, StoreError
+from fieldpost_client.outbox.outbox import Outbox
+from fieldpost_client.platform.base import Platform, StoreError
 from fieldpost_client.replica.device_state import DeviceState, load_state
 from fieldpost_client.replica.replica import Replica, Unreadable
 from fieldpost_client.replica.working_copy import WorkingCopy, make_working_copy
-from fieldpost_client.saving.failed_envelopes import trouble_of, void_of
-from fieldpost_client.saving.next_envelope import saved_here
-from fieldpost_client.saving.remapped_keys import all_read_now, as_read_now
-from fieldpost_client.sync_status import make_overview, make_status, story_of
+from fieldpost_client.saving.failed_envelopes import failed_envelopes, repaired_here, void_of
+from fieldpost_client.saving.next_envelope import next_envelope
+from fieldpost_client.saving.record_keys import RecordKeys
+from fieldpost_client.saving.remapped_keys import RemappedKeys
+from fieldpost_client.saving.saving import Saving
+from fieldpost_client.saving.sent_again import answer_again, receipt_here, saved_before
+from fieldpost_client.sync_status import SyncStatus
 
 T = TypeVar("T")
-_repaired: ContextVar[str] = ContextVar("fieldpost_repaired", default="")
-"""The envelope that is being repaired in this request."""
 _log = logging.getLogger("fieldpost")
-
-
-@contextmanager
-def repairing(envelope: str) -> Iterator[None]:
-    """Let handlers see the data without an envelope, which they are to repair or discard."""
-    token = _repaired.set(envelope)
-    try:
-        yield
-    finally:
-        _repaired.reset(token)
 
 
 class NotReady(LookupError):
@@ -82,8 +68,7 @@ class DeviceHome:
         self.activity = ""
         self.turn = asyncio.Lock()
         self.aside: WorkingCopy | None = None
-        self._queue: list[Operation] = []
-        self._saved: list[tuple[Entry, Result | None]] = []
+        self._saving: Saving | None = None
 
     async def open(self) -> bool:
         """Load everything from the store; return whether the device is ready to work."""
@@ -108,17 +93,22 @@ class DeviceHome:
 
     async def rebuild(self) -> None:
         """Make the working copy anew from the stored replica and the outbox."""
-        image = await self.platform.store.read_image(self.state.pieces)
+        image = await self._image()
         async with self.turn:
             replica = Replica(self.app, image)
             if replica.is_outdated:
                 # the app has got tables or columns since: only a full download can fill them
                 self.state.cursor = ""
+            # fault point: working-copy-half-made — it is memory only: the next start makes it anew
+            # from replica and outbox.
             self.swap(self.prepared(replica))
+
+    async def _image(self) -> bytes:
+        return await self.platform.store.read_image(self.state.pieces)
 
     def prepared(self, replica: Replica, without: Collection[int] = ()) -> WorkingCopy:
         """Replay the outbox on a replica, except the envelopes with these numbers."""
-        entries = effective(all_read_now(self), without)
+        entries = effective(self.remapped.entries(self.outbox.entries), without)
         return make_working_copy(self.app, replica, self.user, entries, self.state.keys)
 
     def swap(self, copy: WorkingCopy) -> None:
@@ -141,6 +131,23 @@ class DeviceHome:
             raise NotReady
         return self.aside or self.working
 
+    @property
+    def remapped(self) -> RemappedKeys:
+        """Return what reads envelopes as the present replica has them."""
+        return RemappedKeys(self.app, self.state.lost_keys, self.state.cursor)
+
+    @property
+    def records(self) -> RecordKeys:
+        """Return what knows the records of envelopes, as the working copy has them."""
+        if self.working is None:
+            return RecordKeys(self.remapped, self.state.keys, {})
+        return RecordKeys(self.remapped, self.working.keys, self.working.records)
+
+    @property
+    def _sync_status(self) -> SyncStatus:
+        failures = self.working.failures if self.working is not None else {}
+        return SyncStatus(self.state, self.outbox, self.records, failures)
+
     # the home
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -151,26 +158,19 @@ class DeviceHome:
         Raises:
             InputError: the device could not store it (`STORAGE_FULL`, `STORAGE_FAILED`).
         """
+        # fault point: run-turn — the lock is memory only: what the handler saved is in the store
+        # whole or not at all, as `saving.Saving` says.
         async with self.turn:
-            before = self.state.counters
-            await self._set_aside(_repaired.get())
-            transaction = self.copy.replica.connection.begin()
             try:
-                found = call()
-                saved = await self._keep()
-            except BaseException:
-                transaction.rollback()
-                self.state.counters = before
-                raise
-            else:
-                # without anything saved there is nothing to keep but the temporary keys given out
-                transaction.commit() if saved else transaction.rollback()
-                if saved and self._has_moved():
+                await self._set_aside(repaired_here())
+                self._saving = saving = Saving(self.state, self.outbox, self.copy)
+                found = await saving.run(call, self.platform.store)
+                if saving.is_durable and saving.has_moved:
                     await self._replay_again()
             finally:
-                self._queue, self._saved = [], []
+                self._saving = None
                 self._drop_aside()
-        if saved:
+        if saving.is_durable:
             self.notify()
         return found
 
@@ -180,12 +180,11 @@ class DeviceHome:
         if entry is None or not entry.is_open:
             return
         try:
-            trouble = trouble_of(self, identity)
-            image = await self.platform.store.read_image(self.state.pieces)
-            replica = Replica(self.app, image)
+            failed = self._failed(identity)
+            replica = Replica(self.app, await self._image())
         except (NotFound, StoreError, Unreadable):
             return  # the handler says what there is to say
-        ids = {*trouble.ids, *(each.envelope for each in trouble.hanging)}
+        ids = {*failed.ids, *(each.envelope for each in failed.hanging)}
         entries = self.outbox.entries.items()
         self.aside = self.prepared(replica, {n for n, e in entries if e.envelope.id in ids})
 
@@ -194,61 +193,55 @@ class DeviceHome:
             self.aside.replica.close()
             self.aside = None
 
-    def _has_moved(self) -> bool:
-        """Say whether what was saved takes the place of something that was replayed before."""
-        return any(e.is_void or e.envelope.supersedes for e, _ in self._saved)
-
     async def _replay_again(self) -> None:
         """Replay everything anew, since what was saved does not come last."""
         try:
-            image = await self.platform.store.read_image(self.state.pieces)
-            self.swap(self.prepared(Replica(self.app, image)))
+            self.swap(self.prepared(Replica(self.app, await self._image())))
         except (StoreError, Unreadable):
             # it is stored: the next start or sync shows it in its place
             _log.exception("the stored replica could not be read")
 
-    async def _keep(self) -> bool:
-        if not self._queue:
-            return False
-        try:
-            await self.platform.store.write([*self._queue, *self.state.counters.operations()])
-        except StoreError as error:
-            raise InputError([_storage_problem(error)]) from error
-        for entry, result in self._saved:
-            self.outbox.entries[entry.number] = entry
-            if result is not None:
-                self.copy.note(entry.envelope, result)
-        return True
+    @property
+    def limits(self) -> Limits:
+        """What the server takes, as it said at the last contact."""
+        return limits_from_json(self.state.settings.get("limits"))
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a session on the working copy."""
-        return self._session()
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self.copy.session() as session:
-            yield session
+        return self.copy.session()
 
     def commit(self, user: User, submission: Submission) -> Receipt:
-        """Replay the next envelope here and queue it for the store."""
-        saved = saved_here(self, user, submission)
-        if saved.entry is None:
-            return saved.result.receipt(saved.envelope)
-        self._queue_entry(saved.entry, submission, saved.result)
-        return saved.result.receipt(saved.entry.envelope)
+        """Replay the next envelope here; `run` stores it. One that is stored is answered again."""
+        if receipt := answer_again(self.outbox, self.records, submission):
+            return receipt
+        state, entries = self.state, self.outbox.entries
+        chain = Chain(
+            state.device, self.app.name, self.app_version, state.counters, entries, state.sent_to
+        )
+        kept = saved_before(self.outbox, submission.identity)
+        identity = submission.identity if submission.identity and kept is None else self.new_id()
+        moment = self.platform.now()
+        made = next_envelope(submission, user, chain, self.copy, self.records, identity, moment)
+        if made.entry is None:
+            return made.result.receipt(made.envelope)
+        self._at_work.add(made.entry, made.result, submission)
+        return made.result.receipt(made.entry.envelope)
 
-    def _queue_entry(self, entry: Entry, submission: Submission, result: Result) -> None:
-        self._queue += [entry.put(), *(("adopt", sha) for sha in submission.attachments)]
-        if submission.draft:
-            self._queue.append(("delete", "drafts", submission.draft))
-        self._saved.append((entry, result))
-        self.state.counters = self.state.counters.after(entry.envelope)
+    @property
+    def _at_work(self) -> Saving:
+        if self._saving is None:
+            raise RuntimeError("something is saved outside of 'run', which would never store it")
+        return self._saving
+
+    def first_receipt(self, user: User, envelope: str) -> Receipt | None:  # noqa: ARG002 - protocol
+        """Return what a form was answered when it was saved; None where it has not been."""
+        entry = saved_before(self.outbox, envelope)
+        return None if entry is None else receipt_here(entry, self.records)
 
     def temporary_key(self) -> int:
         """Return the next temporary key."""
-        counters = self.state.counters
-        self.state.counters = replace(counters, next_temporary=counters.next_temporary - 1)
-        return counters.next_temporary
+        key, self.state.counters = self.state.counters.temporary_key()
+        return key
 
     def new_id(self) -> str:
         """Return a new UUID."""
@@ -264,34 +257,18 @@ class DeviceHome:
 
     def is_offline(self, page: Page) -> bool:
         """Say whether the server has marked the page offline."""
-        marked = self.state.settings.get("offline")
-        return page.offline if marked is None else page.name in marked
+        return self.state.is_offline(page)
 
     def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:
         """Return the keys of the page's records that are not yet synchronised."""
-        return frozenset(
-            self.record_of(e)[1]
-            for e in open_entries(self.outbox.entries)
-            if self.record_of(e)[0] == page.spec.name
-        )
-
-    def record_of(self, entry: Entry) -> tuple[str, tuple[Any, ...]]:
-        """Return the model and the present key of an envelope's record; empty where it is gone."""
-        page = self.app.pages.get(entry.envelope.page)
-        if page is None:
-            return "", ()
-        key = as_read_now(self, entry).record
-        if self.working is not None:
-            key = self.working.records.get(entry.envelope.id, key)
-        model = page.spec.name
-        return model, tuple(
-            self.real_key(model, part) or part if is_temporary(part) else part for part in key
-        )
+        records = self.records
+        found = (records.of(entry) for entry in open_entries(self.outbox.entries))
+        # what a waiting deletion has deleted is in no list, and has no key
+        return frozenset(key for model, key in found if key and model == page.spec.name)
 
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became, once the rows here have it."""
-        keys = self.state.keys if self.working is None else self.working.keys
-        return keys.get((model, temporary))
+        return self.records.real_key(model, temporary)
 
     def keep_upload(self, upload: Upload, user: User) -> Attachment:  # noqa: ARG002 - the protocol's
         """Refuse: the shell keeps files of forms in the store, they never come this way."""
@@ -300,24 +277,30 @@ class DeviceHome:
 
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
         """Return what waits and what was sent."""
-        return make_overview(self)
+        return self._sync_status.overview()
 
     def story(self, user: User, envelope: str) -> Story:  # noqa: ARG002 - the protocol's
         """Return all that is known of an envelope; raises `NotFound`."""
-        return story_of(self, envelope)
+        return self._sync_status.story(envelope)
 
     def trouble(self, user: User, envelope: str) -> Trouble:  # noqa: ARG002 - the protocol's
         """Return what an envelope needs; raises `NotFound`."""
-        return trouble_of(self, envelope)
+        return self._failed(envelope)
+
+    def _failed(self, identity: str) -> Trouble:
+        copy = self.aside or self.working
+        failures = copy.failures if copy is not None else {}
+        in_words = self._sync_status.entry
+        return failed_envelopes(identity, self.outbox, self.remapped, failures, in_words)
 
     def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:
         """Put voids in the place of envelopes; `run` stores them."""
         for identity in trouble.ids:
             entry = self.outbox.by_id(identity)
             if entry is not None and entry.is_open and not entry.is_void:
-                void = void_of(self, user, entry)
-                self._queue += [void.put(), ("delete", "drafts", f"/repair/{identity}")]
-                self._saved.append((void, None))
+                moment = self.platform.now()
+                void = void_of(entry, user, self.app_version, self.new_id(), moment)
+                self._at_work.discard(entry, void)
         return ()
 
     def asset(self, name: str) -> str:
@@ -330,16 +313,8 @@ class DeviceHome:
 
     def status(self) -> dict[str, Any]:
         """Return the Sync button's state as plain data."""
-        return make_status(self)
+        return self._sync_status.button(self.activity)
 
     def notify(self) -> None:
         """Tell the shell the state."""
         self.platform.notify({"event": "status", **self.status()})
-
-
-def _storage_problem(error: StoreError) -> Any:
-    if error.name == "QuotaExceededError":
-        return problem(Code.STORAGE_FULL)
-    if error.name == "MissingAttachment":
-        return problem(Code.STORAGE_FAILED, cause="a picture or file is missing: choose it again")
-    return problem(Code.STORAGE_FAILED, cause=error.name)

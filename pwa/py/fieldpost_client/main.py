@@ -1,7 +1,6 @@
 """The entrance: what the worker calls, as names and JSON texts."""
 
 import asyncio
-import importlib
 import json
 import logging
 import os
@@ -13,7 +12,8 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
-from fieldpost.errors import Code, DefinitionError, problem
+from fieldpost.errors import Code, problem
+from fieldpost.loading import load_app
 from fieldpost.moments import set_own_zone, zone_named
 from fieldpost.text.numbers import set_own_mark
 from fieldpost.users import User
@@ -21,9 +21,10 @@ from fieldpost.web.application import web_app
 from fieldpost.web.framework.requests import USER
 from fieldpost.web.framework.templates import render
 from fieldpost.wire.protocol import ELSEWHERE_HEADER, UNREACHABLE_HEADER
-from fieldpost_client.asgi import handle
-from fieldpost_client.device import DeviceHome, NotReady, repairing
+from fieldpost_client.device import DeviceHome, NotReady
+from fieldpost_client.platform.asgi import handle
 from fieldpost_client.platform.base import Platform
+from fieldpost_client.saving.failed_envelopes import repairing
 from fieldpost_client.sync.synchroniser import Synchroniser
 from fieldpost_client.warmup.warming import warm_up
 
@@ -32,19 +33,6 @@ _log = logging.getLogger("fieldpost")
 APP = "FIELDPOST_APP"
 REPAIR = "/repair/"
 APP_VERSION = "FIELDPOST_APP_VERSION"
-
-
-def load_app(name: str) -> App:
-    """Import the author's app, named as ``package.module:attribute``; raises `DefinitionError`."""
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute or "app")
-    except (ImportError, AttributeError, ValueError) as error:
-        text = f"The app '{name}' cannot be loaded: {error}."
-        raise DefinitionError([problem(Code.DEFINITION, "app", text=text)]) from error
-    if not isinstance(found, App):
-        raise DefinitionError([problem(Code.DEFINITION, "app", text=f"'{name}' is no App.")])
-    return found
 
 
 class Client:

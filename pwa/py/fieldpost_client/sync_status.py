@@ -1,10 +1,10 @@
 """The state of the outbox in words: for the Sync button and the sync page."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
-from fieldpost.errors import Code, NotFound, Problem, problem
+from fieldpost.errors import Code, NotFound, problem
 from fieldpost.home import Story, SyncEntry, SyncOverview
 from fieldpost.web.display.values import moment_words, record_url
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt, Settled
@@ -15,12 +15,12 @@ from fieldpost_client.outbox.outbox import (
     PENDING,
     SETTLED,
     Entry,
+    Outbox,
     entry_from_json,
 )
-from fieldpost_client.saving.remapped_keys import envelope_now
-
-if TYPE_CHECKING:
-    from fieldpost_client.device import DeviceHome
+from fieldpost_client.replica.device_state import DeviceState
+from fieldpost_client.saving.failed_envelopes import Failures, problems_of
+from fieldpost_client.saving.record_keys import RecordKeys
 
 SHOWN_HISTORY = 50
 
@@ -53,22 +53,111 @@ _UNFIT = "Saved on this device. It does not fit the present data; the office wil
 _STATES = {PENDING: "waiting", ATTENTION: "attention", SETTLED: "settled"}
 
 
-def make_status(home: "DeviceHome") -> dict[str, Any]:
-    """Return ``{state, waiting, attention, words, last_sync}``."""
-    entries = home.outbox.entries
-    replaced = replacements(entries)
-    open_now = [e for e in entries.values() if e.envelope.id not in replaced]
-    waiting = sum(e.state == PENDING for e in open_now)
-    attention = sum(e.state == ATTENTION for e in open_now) + len(home.outbox.broken)
-    activity = home.activity or (IDENTITY_CHANGED if home.state.trust.changed else "")
-    state, words = _state(activity, waiting, attention)
-    return {
-        "state": state,
-        "waiting": waiting,
-        "attention": attention,
-        "words": words,
-        "last_sync": home.state.last_sync,
-    }
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """Says in words how a device and its envelopes stand.
+
+    Attributes:
+        state: of the device.
+        outbox: its envelopes.
+        records: what they are about.
+        failures: why some could not be replayed here.
+    """
+
+    state: DeviceState
+    outbox: Outbox
+    records: RecordKeys
+    failures: Failures
+
+    def button(self, activity: str) -> dict[str, Any]:
+        """Return ``{state, waiting, attention, words, last_sync}``.
+
+        Args:
+            activity: of the sync: `WORKING`, what it stopped for, or empty.
+        """
+        entries = self.outbox.entries
+        replaced = replacements(entries)
+        open_now = [e for e in entries.values() if e.envelope.id not in replaced]
+        waiting = sum(e.state == PENDING for e in open_now)
+        attention = sum(e.state == ATTENTION for e in open_now) + len(self.outbox.broken)
+        doubt = IDENTITY_CHANGED if self.state.server_keys.changed else ""
+        state, words = _state(activity or doubt, waiting, attention)
+        return {
+            "state": state,
+            "waiting": waiting,
+            "attention": attention,
+            "words": words,
+            "last_sync": self.state.last_sync,
+        }
+
+    def overview(self) -> SyncOverview:
+        """Return the envelopes, those that need attention first, then the newest; and facts."""
+        outbox = [e for _, e in sorted(self.outbox.entries.items(), reverse=True)]
+        history = list(self.outbox.history.values())[::-1][:SHOWN_HISTORY]
+        listed = [self.entry(entry) for entry in (*outbox, *history)]
+        order = {"attention": 0, "waiting": 1}
+        listed.sort(key=lambda e: order.get(e.state, 2))
+        return SyncOverview(listed, _facts(self.state, self.outbox))
+
+    def story(self, identity: str) -> Story:
+        """Return all that the device knows of an envelope; raises `NotFound`."""
+        everything = (*self.outbox.entries.values(), *self.outbox.history.values())
+        for entry in everything:
+            told = _told(entry)
+            if identity in (entry.envelope.id, told.envelope.id):
+                now = self.records.remapped.envelope(told.envelope)
+                return Story(now, self.entry(entry), told.receipt)
+        raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
+
+    def entry(self, stored: Entry) -> SyncEntry:
+        """Return what the sync page says of an entry."""
+        entry = _told(stored)
+        by = replacements(self.outbox.entries).get(entry.envelope.id)
+        state = "settled" if by else _STATES.get(entry.state, "done")
+        is_open = state in ("waiting", "attention")
+        _, key = self.records.of(entry)
+        problems = problems_of(entry, self.failures) if is_open else ()
+        return SyncEntry(
+            envelope=entry.envelope.id,
+            page=entry.page,
+            title=entry.title,
+            url=record_url(entry.envelope.page, key) if key else "",
+            saved_at=entry.envelope.saved_at,
+            state=state,
+            words=self._words(stored, entry),
+            problems=tuple(p.message for p in problems),
+            receipt=stored.signed,
+            can_repair=state == "attention",
+            can_discard=is_open,
+            waits_for=self._waits_for(entry) if state == "waiting" else (),
+            settled=_settled(entry, by),
+        )
+
+    def _waits_for(self, entry: Entry) -> tuple[tuple[str, str], ...]:
+        """Return the open envelopes of this device that it builds on, if the office knows it."""
+        if entry.receipt is None:
+            return ()
+        return tuple(
+            (other.envelope.id, f"{other.page}: {other.title}")
+            for other in open_entries(self.outbox.entries)
+            if other.number in entry.envelope.after
+        )
+
+    def _words(self, stored: Entry, entry: Entry) -> str:
+        if stored.is_void:
+            told = stored.state == CONFIRMED
+            return "It was discarded on this device." + (
+                "" if told else " The office is told next."
+            )
+        outcome = entry.receipt.outcome if entry.receipt else None
+        codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
+        if outcome is Outcome.WAITING and entry.state == PENDING:
+            return next((_WAITING[code] for code in codes if code in _WAITING), WORDS[outcome])
+        if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:
+            return _IN_DOUBT
+        if outcome is not None:
+            return WORDS[outcome]
+        return _UNFIT if entry.envelope.id in self.failures else _SAVED
 
 
 def _state(activity: str, waiting: int, attention: int) -> tuple[str, str]:
@@ -95,26 +184,6 @@ def _joined(*words: str) -> str:
     return ", ".join(word for word in words if word)
 
 
-def make_overview(home: "DeviceHome") -> SyncOverview:
-    """Return the envelopes, those that need attention first, then the newest; and some facts."""
-    outbox = [e for _, e in sorted(home.outbox.entries.items(), reverse=True)]
-    history = list(home.outbox.history.values())[::-1][:SHOWN_HISTORY]
-    listed = [entry_in_words(home, entry) for entry in (*outbox, *history)]
-    order = {"attention": 0, "waiting": 1}
-    return SyncOverview(sorted(listed, key=lambda e: order.get(e.state, 2)), _facts(home))
-
-
-def story_of(home: "DeviceHome", identity: str) -> Story:
-    """Return all that the device knows of an envelope; raises `NotFound`."""
-    everything = (*home.outbox.entries.values(), *home.outbox.history.values())
-    for entry in everything:
-        told = _told(entry)
-        if identity in (entry.envelope.id, told.envelope.id):
-            now = envelope_now(home, told.envelope)
-            return Story(now, entry_in_words(home, entry), told.receipt)
-    raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
-
-
 def _told(entry: Entry) -> Entry:
     """Return what is told of an entry: of a void it is what that discards."""
     if entry.discarded is None:
@@ -127,47 +196,6 @@ def _told(entry: Entry) -> Entry:
     return replace(told, state=SETTLED, receipt=replace(before, settled=settled))
 
 
-def entry_in_words(home: "DeviceHome", stored: Entry) -> SyncEntry:
-    """Return what the sync page says of an entry."""
-    entry = _told(stored)
-    by = replacements(home.outbox.entries).get(entry.envelope.id)
-    state = "settled" if by else _STATES.get(entry.state, "done")
-    is_open = state in ("waiting", "attention")
-    _, key = home.record_of(entry)
-    return SyncEntry(
-        envelope=entry.envelope.id,
-        page=entry.page,
-        title=entry.title,
-        url=record_url(entry.envelope.page, key) if key else "",
-        saved_at=entry.envelope.saved_at,
-        state=state,
-        words=_words(home, stored, entry),
-        problems=tuple(p.message for p in _problems(home, entry)) if is_open else (),
-        receipt=stored.signed,
-        can_repair=state == "attention",
-        can_discard=is_open,
-        waits_for=_waits_for(home, entry) if state == "waiting" else (),
-        settled=_settled(entry, by),
-    )
-
-
-def _problems(home: "DeviceHome", entry: Entry) -> Sequence[Problem]:
-    if entry.receipt is not None and entry.receipt.problems:
-        return entry.receipt.problems
-    return () if home.working is None else home.working.troubles.get(entry.envelope.id, ())
-
-
-def _waits_for(home: "DeviceHome", entry: Entry) -> tuple[tuple[str, str], ...]:
-    """Return the open envelopes of this device that it builds on, where the office knows it."""
-    if entry.receipt is None:
-        return ()
-    return tuple(
-        (other.envelope.id, f"{other.page}: {other.title}")
-        for other in open_entries(home.outbox.entries)
-        if other.number in entry.envelope.after
-    )
-
-
 def _settled(entry: Entry, by: Entry | None) -> str:
     if by is not None:
         return f"Repaired by {by.envelope.user}, {moment_words(by.envelope.saved_at)}"
@@ -178,30 +206,13 @@ def _settled(entry: Entry, by: Entry | None) -> str:
     return f"{done} by {settled.user}, {moment_words(settled.at)}"
 
 
-def _words(home: "DeviceHome", stored: Entry, entry: Entry) -> str:
-    if stored.is_void:
-        told = stored.state == CONFIRMED
-        return "It was discarded on this device." + ("" if told else " The office is told next.")
-    outcome = entry.receipt.outcome if entry.receipt else None
-    codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
-    if outcome is Outcome.WAITING and entry.state == PENDING:
-        return next((_WAITING[code] for code in codes if code in _WAITING), WORDS[outcome])
-    if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:
-        return _IN_DOUBT
-    if outcome is not None:
-        return WORDS[outcome]
-    is_unfit = home.working is not None and entry.envelope.id in home.working.troubles
-    return _UNFIT if is_unfit else _SAVED
-
-
 def _range_words(numbers: Sequence[int]) -> str:
     first, last = numbers
     return f"number {first}" if first == last else f"numbers {first} to {last}"
 
 
-def _facts(home: "DeviceHome") -> list[tuple[str, str]]:
-    report = home.state.report
-    last = home.state.last_sync
+def _facts(state: DeviceState, outbox: Outbox) -> list[tuple[str, str]]:
+    report, last = state.report, state.last_sync
     facts = [("Last sync", moment_words(last) if last else "Not yet")]
     if report:
         facts += [
@@ -215,8 +226,8 @@ def _facts(home: "DeviceHome") -> list[tuple[str, str]]:
             facts.append(("Differs from the office", ", ".join(unproven)))
         if lacking := report.get("lacking"):
             facts.append(("Never arrived at the office", ", ".join(map(_range_words, lacking))))
-    if home.state.trust.keys:
-        facts.append(("Key of the office", list(home.state.trust.keys)[-1]))
-    if home.outbox.broken:
-        facts.append(("Unreadable on this device", str(len(home.outbox.broken))))
+    if state.server_keys.believed:
+        facts.append(("Key of the office", list(state.server_keys.believed)[-1]))
+    if outbox.broken:
+        facts.append(("Unreadable on this device", str(len(outbox.broken))))
     return facts

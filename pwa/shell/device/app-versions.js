@@ -71,7 +71,26 @@ export function precache(manifest, report) {
  * @param {boolean} complete whether all its files are here
  */
 export function useVersion(manifest, complete) {
+  // fault point: marker-unset — the service worker writes the marker in one transaction: until then the
+  // former version is shown.
   return tell({ do: "use", marker: { version: manifest.version, complete } });
+}
+
+/**
+ * Whether this page is of a version: it may have been loaded before an update, or past the service
+ * worker.
+ * @param {Manifest} manifest
+ */
+export function isThisPageOf({ shell }) {
+  const here = new URL(import.meta.url).pathname;
+  return shell.some(({ url }) => url === here);
+}
+
+/** Load the page of the version that this device shows. @returns {Promise<never>} */
+export async function loadKeptPage() {
+  await serviceWorker(); // without it the server's page would come again, and again
+  location.reload();
+  return new Promise(() => {});
 }
 
 /** Look for a new version, bring it onto the device, and offer it. */
@@ -95,6 +114,8 @@ async function update(manifest) {
   if (openForm()) return;
   await context.device?.idle();
   await useVersion(manifest, true);
+  // fault point: version-chosen — all files of the new version are here and the marker names it: this page
+  // goes on with the old one, and the next start is the new one's.
   const registration = await navigator.serviceWorker.getRegistration();
   registration?.waiting?.postMessage({ do: "skip" });
   location.reload();

@@ -7,7 +7,14 @@ import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
 import { signIn } from "../page/sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
-import { keptVersion, precache, servedManifest, useVersion } from "./app-versions.js";
+import {
+  isThisPageOf,
+  keptVersion,
+  loadKeptPage,
+  precache,
+  servedManifest,
+  useVersion,
+} from "./app-versions.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
@@ -25,6 +32,7 @@ const BOOT_WORDS = new Map([
 /** Start this device until its pages can be shown. @returns {Promise<void>} */
 export async function startDevice() {
   const manifest = await bringFiles();
+  if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
   const device = new Device(manifest, onEvent);
   const takeBack = offerWorkIfSlow();
@@ -61,7 +69,11 @@ async function bringFiles() {
       showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
     report(0, manifest.total_bytes);
     await useVersion(manifest, false); // from here on a reload finds this page without the network
+    // fault point: first-start-begun — the marker says that files are missing: the next start goes on with
+    // them, and needs the server's page until '/shell' is here.
     await precache(manifest, report);
+    // fault point: files-here-unmarked — every file is in the cache: the next start counts them without
+    // fetching, and sets the marker.
     await useVersion(manifest, true);
     return manifest;
   });

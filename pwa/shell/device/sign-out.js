@@ -29,7 +29,11 @@ export async function signOut(form) {
   await context.device.call("sign_out").catch((error) => console.info(error));
   context.device.end();
   context.device = null;
+  // fault point: sign-out-begun — nothing is removed: the app opens as before, and the person signs out
+  // again.
   await endSession();
+  // fault point: session-ended-data-left — the server knows, or the cookie tells it; the data is still here
+  // under its user's name, who signs out again.
   showResult(await removeAll());
 }
 
@@ -80,6 +84,8 @@ async function endSession() {
   try {
     await fetch("/sign-out", { method: "POST", headers, redirect: "manual", signal });
   } catch {
+    // fault point: left-mark-unset — the server does not know that anybody has left: the session ends by
+    // time, or when its user signs out again.
     document.cookie = COOKIE;
   }
 }
@@ -91,6 +97,8 @@ async function removeAll() {
   await Promise.all(registrations.map((each) => each.unregister()));
   const names = await caches.keys();
   await Promise.all(names.map((name) => caches.delete(name)));
+  // fault point: wipe-half-done — the app's files are gone, the data is not, nor does it say 'Signed out':
+  // the next start fetches the files, shows whose data it is, and offers to sign out.
   const databases = await indexedDB.databases();
   await Promise.all(databases.map(({ name }) => deleteDatabase(name ?? "")));
   localStorage.clear();
@@ -100,6 +108,8 @@ async function removeAll() {
 
 /** @param {string} name */
 function deleteDatabase(name) {
+  // fault point: database-undeleted — the browser deletes all of a database or nothing: after a crash it is
+  // whole, and is deleted at the next sign-out.
   const deleting = indexedDB.deleteDatabase(name);
   return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
     const done = () => resolve();

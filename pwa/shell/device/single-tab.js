@@ -33,6 +33,8 @@ let release = null;
  */
 function take(options, letGo) {
   return new Promise((resolve) => {
+    // fault point: tab-locked — the browser ends the lock with the tab, however that ends: the store holds
+    // whole transactions only, and the next tab begins from it.
     const held = navigator.locks.request(LOCK, options, (lock) => {
       resolve(lock !== null);
       if (!lock) return undefined;
@@ -87,6 +89,8 @@ async function takeOver(letGo) {
   const channel = new BroadcastChannel(CHANNEL);
   channel.postMessage("release");
   const timeout = AbortSignal.timeout(PATIENCE_MS);
+  // fault point: lock-asked-for — nothing is written here: the other tab stores its draft and lets go, or
+  // is frozen and loses the lock; what it had begun to store is whole or not there.
   const free = navigator.locks.request(LOCK, { signal: timeout }, () => {});
   await free.catch(() => take({ steal: true }, letGo)); // the other tab is frozen
   channel.close();

@@ -1,7 +1,9 @@
 // Photos and files in forms: made smaller, kept at once, referred to by their hash.
 
 import { context, database } from "../page/context.js";
+import { complain, forgetComplaints, startComplaints } from "./complaints.js";
 import { make } from "../page/elements.js";
+import { isOurs } from "../page/transport.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
 import { write } from "../../store.js";
@@ -9,9 +11,10 @@ import { write } from "../../store.js";
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
 
 const JPEG_QUALITY = 0.85;
-const UNREADABLE = "This picture cannot be read. Choose another one.";
-const NOT_KEPT = "There is no space left for this picture. Free some space, then choose it again.";
-const NOT_SENT = "The picture could not be sent. Try again with a connection.";
+const MOST_LETTERS = 150;
+const UNREADABLE = "cannot be read as a picture. Choose another one, or take it as JPEG.";
+const NOT_KEPT = "has no space left here. Free some space, then choose it again.";
+const NOT_SENT = "could not be sent. Try again with a connection.";
 
 /** Take over the file fields of all forms. */
 export function startAttachments() {
@@ -24,6 +27,7 @@ export function startAttachments() {
     if (widget) void pending(takeAll(widget, files));
   });
   onPage((main) => main.querySelectorAll("[data-attachment]").forEach(addRemovers));
+  startComplaints();
 }
 
 /** @param {Element} inside @returns {HTMLElement | null} */
@@ -36,35 +40,86 @@ function widgetOf(inside) {
  * @param {File[]} files
  */
 async function takeAll(widget, files) {
-  for (const file of files) {
-    const isPicture = widget.dataset.attachment !== "file";
-    try {
-      const blob = isPicture ? await shrink(file, Number(widget.dataset.maxEdge) || 1600) : file;
-      await attach(widget, blob, isPicture ? renamed(file.name, blob.type) : file.name);
-    } catch (error) {
-      console.info(error);
-      complain(widget, UNREADABLE);
-    }
+  forgetComplaints(widget);
+  const room = isMany(widget) ? limit(widget, "most") - references(widget).length : files.length;
+  for (const [index, file] of files.entries()) {
+    const words = index < room ? await take(widget, file) : `is one too many: at most ${limit(widget, "most")} fit here.`;
+    if (words) complain(widget, file.name, words);
   }
 }
 
 /**
- * Keep a picture or file, and let the form refer to it. Says at the field what went wrong.
+ * @param {HTMLElement} widget
+ * @param {File} file
+ * @returns {Promise<string>} what is wrong with it, or nothing
+ */
+async function take(widget, file) {
+  const isPicture = widget.dataset.attachment !== "file";
+  try {
+    const blob = isPicture ? await shrink(file, Number(widget.dataset.maxEdge) || 1600) : file;
+    const words = notTaken(widget, blob);
+    if (words) return words;
+    return await attach(widget, blob, isPicture ? renamed(file.name, blob.type) : file.name);
+  } catch (error) {
+    console.info(error);
+    return isPicture ? UNREADABLE : "cannot be read. Choose it again.";
+  }
+}
+
+/**
+ * Why the office would not take a file: said where the person still has it in her hand.
+ * @param {HTMLElement} widget
+ * @param {Blob} blob
+ */
+function notTaken(widget, blob) {
+  const most = limit(widget, "maxBytes");
+  if (blob.size > most) return `is larger than ${Math.floor(most / 2 ** 20)} MB. Choose a smaller one.`;
+  const pictures = (widget.dataset.pictures ?? "").split(" ");
+  if (!blob.type.startsWith("image/") || pictures.includes(blob.type)) return "";
+  const known = pictures.map((type) => type.replace("image/", "").toUpperCase()).join(", ");
+  return `is a kind of picture that the office does not take. Choose one of ${known}.`;
+}
+
+/**
+ * @param {HTMLElement} widget
+ * @param {"most" | "maxBytes"} name
+ */
+function limit(widget, name) {
+  return Number(widget.dataset[name]) || Infinity;
+}
+
+/**
+ * Keep a picture or file, and let the form refer to it.
  * @param {HTMLElement} widget
  * @param {Blob} blob
  * @param {string} name
+ * @returns {Promise<string>} what went wrong, or nothing
  */
 export async function attach(widget, blob, name) {
   const bytes = await blob.arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const type = blob.type || "application/octet-stream";
-  const reference = { sha256, size: blob.size, type, name };
+  const reference = { sha256, size: blob.size, type, name: plainName(name) };
   const words = context.device
     ? await stage(widget, reference, new Blob([bytes], { type }))
     : await upload(reference, blob);
-  complain(widget, words);
   if (!words) refer(widget, [...(isMany(widget) ? references(widget) : []), reference]);
+  return words;
+}
+
+/**
+ * A name without folders and without characters that are not seen or not taken everywhere; the same
+ * rule as `fieldpost.text.filenames`.
+ * @param {string} name
+ */
+function plainName(name) {
+  const seen = name.replace(/^.*\//s, "").replace(/[\p{C}\uFFFD]/gu, " ").replace(/\s+/gu, " ");
+  const plain = seen.replace(/[\\:*?"<>|]/g, "_").replace(/^[ .]+|[ .]+$/g, "");
+  const letters = [...plain];
+  if (letters.length <= MOST_LETTERS) return plain || "file";
+  const ending = /\.[^.]{1,10}$/u.exec(plain)?.[0] ?? "";
+  return letters.slice(0, MOST_LETTERS - [...ending].length).join("") + ending;
 }
 
 /**
@@ -78,6 +133,8 @@ async function stage(widget, { sha256, size, type, name }, blob) {
   const value = { blob, type, size, name, draft };
   try {
     await write(await database(), [["put", "staged", sha256, value]]);
+    // fault point: picture-staged — the picture is kept and no form refers to it: chosen again it has the
+    // same digest, and it goes when its draft is forgotten.
     return "";
   } catch (error) {
     console.info(error);
@@ -91,12 +148,14 @@ async function stage(widget, { sha256, size, type, name }, blob) {
  * @returns {Promise<string>} what went wrong, or nothing
  */
 async function upload({ sha256, type, name }, body) {
-  const headers = { "Content-Type": type, "Upload-Name": encodeURIComponent(name) };
+  const headers = { "Content-Type": type };
+  const address = `/attachments/${sha256}?${new URLSearchParams({ name })}`;
   try {
-    const answer = await fetch(`/attachments/${sha256}`, { method: "PUT", headers, body });
-    if (answer.ok) return "";
+    const answer = await fetch(address, { method: "PUT", headers, body });
+    if (!isOurs(answer)) return NOT_SENT;
+    if (answer.status === 201) return "";
     const { error } = await answer.json();
-    return error?.message ?? NOT_SENT;
+    return error?.message ? `was not taken: ${error.message}` : NOT_SENT;
   } catch {
     return NOT_SENT;
   }
@@ -166,7 +225,7 @@ function thumb(widget, { sha256, type, name }, index) {
   const src = `/attachments/${sha256}`;
   const label = widget.querySelector("input[type=file]")?.getAttribute("aria-label") ?? "Picture";
   if (type.startsWith("image/")) return make("img", { src, alt: `${label} ${index + 1}` });
-  return make("a", { href: src, "data-native": true }, name);
+  return make("a", { href: `${src}?${new URLSearchParams({ name })}`, download: name }, name);
 }
 
 /** Give each picture a button that takes it out of the form. @param {Element} element */
@@ -184,21 +243,6 @@ function addRemovers(element) {
     shown.replaceWith(figure);
     figure.append(shown, button);
   });
-}
-
-/**
- * Say at the field what is wrong with its picture; nothing takes the words away.
- * @param {HTMLElement} widget
- * @param {string} words
- */
-function complain(widget, words) {
-  const input = widget.querySelector("input[type=file]");
-  widget.querySelector(".attachment-problem")?.remove();
-  if (!words || !input) return;
-  const id = `${input.id}-attachment-problem`;
-  input.setAttribute("aria-invalid", "true");
-  input.setAttribute("aria-describedby", id);
-  widget.append(make("p", { id, class: "problem attachment-problem", role: "alert" }, words));
 }
 
 /**

@@ -1,40 +1,48 @@
 // Drafts: what is typed into a record form is kept as it is typed, and comes back.
 
-import { database, userName } from "../page/context.js";
+import { userName } from "../page/context.js";
 import { announce, make, openForm } from "../page/elements.js";
 import { onMoved, visit } from "../page/navigation.js";
 import { onPage } from "../page/document.js";
-import { pending } from "../page/pending.js";
+import { beforeSettled, pending } from "../page/pending.js";
+import { addressOf, draftsOf, forgetOld, moveDrafts, putDraft, renewDraft, takeBack, throwAway } from "./draft-store.js";
 import { pairsOf } from "./form-values.js";
-import { read, readAll, write } from "../../store.js";
 
-/**
- * @typedef {{fields: [string, string][], saved_at: string, user: string}} Draft
- * @typedef {import("../../store.js").Operation} Operation
- */
-
+/** While somebody types without a pause the draft is never older than this. */
 const WAIT_MS = 300;
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
-/** Path of the draft that was brought back last. */
+/** Key of the draft that was brought back last. */
 let restored = "";
+/** Key of the draft that was thrown away last, while it is offered back. */
+let thrown = "";
+/** Ends this tab's hold of the form that is open. */
+let release = () => {};
+/** The key that this tab holds. */
+let held = "";
 
 /** Keep drafts from now on. */
 export function startDrafts() {
   for (const type of ["input", "change"]) document.addEventListener(type, onInput);
   document.addEventListener("visibilitychange", () => document.hidden && flush());
   window.addEventListener("pagehide", flush);
+  // a link that is tapped right after the last key must not be quicker than the draft
+  beforeSettled(flush);
   onPage((_, { fresh }) => void bringBack(fresh).catch((error) => console.info(error)));
+  onPage(offerBack);
   onMoved(move);
+  void forgetOld().catch((error) => console.info(error));
 }
 
 /** @param {Event} event */
 function onInput(event) {
-  const form = event.target instanceof Element && event.target.closest("form[data-draft]");
+  const field = event.target;
+  const form = field instanceof Element && field.closest("form[data-draft]");
   if (!form) return;
-  clearTimeout(timer);
-  timer = setTimeout(flush, WAIT_MS);
+  timer ??= setTimeout(flush, WAIT_MS);
+  // a picture or a signature is worth more than a key
+  if (field instanceof HTMLInputElement && field.type === "hidden") flush();
 }
 
 function flush() {
@@ -44,15 +52,16 @@ function flush() {
 
 /** Keep what the open form holds now. @returns {Promise<void>} */
 export async function keepDraft() {
-  clearTimeout(timer);
-  timer = undefined;
+  holdDrafts();
   const form = openForm();
-  const path = form?.dataset.draft;
-  if (!form || !path) return;
+  const key = form?.dataset.draft;
+  if (!form || !key) return;
   const fields = pairsOf(form).filter(([name]) => name !== "_action");
-  const draft = { fields, saved_at: new Date().toISOString(), user: userName() };
+  const title = document.querySelector("main h1")?.textContent?.trim() ?? "";
   try {
-    await write(await database(), [["put", "drafts", path, draft]], { durability: "relaxed" });
+    // fault point: draft-unkept — the draft before it is there, whole: what was typed within the last moment
+    // is lost, and nobody was told that it was kept.
+    await putDraft(key, { fields, saved_at: new Date().toISOString(), user: userName(), title });
   } catch (error) {
     console.info(error);
     announce("What you type cannot be kept: this device has no space left. Save soon.", "problem");
@@ -65,22 +74,33 @@ export function holdDrafts() {
   timer = undefined;
 }
 
+/** Another tab may have the form that this one held. */
+export function releaseDraft() {
+  release();
+  release = () => {};
+  held = "";
+}
+
 /**
- * Forget a draft and the pictures that were chosen for it.
- * @param {string} path
+ * Hold a form, so that no other tab fills it in, too.
+ * @param {string} key
+ * @returns {Promise<boolean>} false: another tab has it open
  */
-export async function forgetDraft(path) {
-  clearTimeout(timer);
-  timer = undefined;
-  const db = await database();
-  const others = (await readAll(db, "drafts")).filter(([key]) => key !== path);
-  const used = JSON.stringify(others);
-  const staged = (await readAll(db, "staged")).filter(
-    ([sha256, value]) => value.draft === path && !used.includes(String(sha256)),
-  );
-  /** @type {Operation[]} */
-  const operations = staged.map(([sha256]) => ["delete", "staged", sha256]);
-  await write(db, [...operations, ["delete", "drafts", path]], { durability: "relaxed" });
+function hold(key) {
+  if (key === held) return Promise.resolve(true);
+  // without a secure context there are no locks
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const taken = (/** @type {Lock | null} */ lock) => {
+      resolve(lock !== null);
+      if (lock === null) return undefined;
+      releaseDraft();
+      held = key;
+      return new Promise((/** @type {(value?: unknown) => void} */ end) => (release = () => end()));
+    };
+    // fault point: draft-held — a tab that dies lets go of its form: its draft is offered to the next one.
+    navigator.locks.request(`draft ${key}`, { ifAvailable: true }, taken).catch(() => resolve(true));
+  });
 }
 
 /**
@@ -88,46 +108,91 @@ export async function forgetDraft(path) {
  * @param {boolean} fresh
  */
 async function bringBack(fresh) {
-  const path = openForm()?.dataset.draft ?? "";
+  const key = openForm()?.dataset.draft ?? "";
   if (!fresh) {
-    if (path && path === restored) showNote(path);
+    if (key && key === restored) showNote(key);
     return;
   }
   restored = "";
-  if (!path) return;
-  /** @type {Draft | undefined} */
-  const draft = await read(await database(), "drafts", path);
-  if (!draft || draft.user !== userName() || openForm()?.dataset.draft !== path) return;
-  restored = path;
+  if (!key) {
+    releaseDraft();
+    return;
+  }
+  const found = await freeDraft(addressOf(key));
+  if (openForm()?.dataset.draft !== key) return;
+  if (found) await fillAgain(found, key);
+  else await hold(key);
+}
+
+/**
+ * @param {[string, import("./draft-store.js").Draft]} found
+ * @param {string} key of the form that is open
+ */
+async function fillAgain(found, key) {
+  // one that a former version kept has no id of its own yet
+  const isFormer = key.includes("#") && !found[0].includes("#");
+  const [mine, draft] = isFormer ? await renewDraft(found, key) : found;
+  restored = mine;
   // the page keeps what a focused field holds; here the draft's value is to come
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   const body = new URLSearchParams([...draft.fields, ["_action", "show"]]).toString();
-  await visit(path, { method: "POST", body, history: "none" });
+  await visit(addressOf(key), { method: "POST", body, history: "none" });
   announce("Your unsaved entries are back");
 }
 
-/** @param {string} path */
-function showNote(path) {
+/**
+ * The newest draft of a form that no other tab has open; it is held from now on.
+ * @param {string} address
+ */
+async function freeDraft(address) {
+  for (const found of await draftsOf(address)) {
+    if (await hold(found[0])) return found;
+  }
+  return null;
+}
+
+/** @param {string} key */
+function showNote(key) {
   const form = openForm();
   if (!form || document.getElementById("draft-note")) return;
   const discard = async () => {
-    await forgetDraft(path);
+    await putAside(key);
     restored = "";
-    await visit(path, { history: "none" });
+    await visit(addressOf(key), { history: "none" });
   };
-  const button = make("button", { class: "button quiet", type: "button", onclick: () => void discard() }, "Discard");
+  const button = make("button", { class: "button quiet", type: "button", onclick: () => void discard() }, "Start afresh");
   const words = make("span", {}, "Your unsaved entries are back");
   form.before(make("p", { id: "draft-note", class: "notice" }, words, " ", button));
 }
 
 /**
- * A record got its real key: its draft goes with it.
+ * Throw a draft away, with a way back on the next page.
+ * @param {string} key
+ */
+export async function putAside(key) {
+  if (timer !== undefined) await keepDraft();
+  if (await throwAway(key)) thrown = key;
+  releaseDraft();
+}
+
+/** Offer the draft back that was thrown away last. @param {HTMLElement} main */
+function offerBack(main) {
+  const key = thrown;
+  if (!key || document.getElementById("draft-undo")) return;
+  thrown = "";
+  const undo = async () => {
+    await takeBack(key);
+    await visit(addressOf(key));
+  };
+  const button = make("button", { class: "button", type: "button", onclick: () => void undo() }, "Bring back");
+  const words = make("span", {}, "What you had typed was put aside.");
+  main.prepend(make("p", { id: "draft-undo", class: "notice", role: "status" }, words, " ", button));
+}
+
+/**
  * @param {string} from
  * @param {string} to
  */
 async function move(from, to) {
-  if (!from.endsWith("/edit") || !to.endsWith("/edit") || from === to) return;
-  const db = await database();
-  const draft = await read(db, "drafts", from);
-  if (draft) await write(db, [["put", "drafts", to, draft], ["delete", "drafts", from]]);
+  if (from.endsWith("/edit") && to.endsWith("/edit") && from !== to) await moveDrafts(from, to);
 }

@@ -2,6 +2,7 @@
 
 import SignaturePad from "../../vendor/signature_pad.js";
 import { attach, hiddenOf } from "./attachments.js";
+import { complain, forgetComplaints } from "./complaints.js";
 import { make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
@@ -64,7 +65,9 @@ function fit(canvas, pad) {
 async function keep(widget, canvas) {
   const blob = await new Promise((/** @type {(b: Blob | null) => void} */ done) => canvas.toBlob(done, "image/png"));
   if (!blob) return;
-  await attach(widget, blob, "signature.png");
+  forgetComplaints(widget);
+  const words = await attach(widget, blob, "signature.png");
+  if (words) complain(widget, "The signature", words);
   // the drawing itself shows what was signed; the small picture beside it would be one too many
   widget.querySelector(".thumbs")?.replaceChildren();
 }

@@ -20,6 +20,8 @@ const DONE = new Map([
   ["kept", "Nothing was left to change, so the entry is settled"],
 ]);
 
+const NO_PAGE = "The office gave no page in answer. Nothing is lost; try again later.";
+
 /** Called with (asked-for path, final path) when a page was reached through redirects.
  * @type {((from: string, to: string) => Promise<void> | void)[]} */
 const movers = [];
@@ -55,9 +57,7 @@ export async function visit(path, how = {}) {
     const page = await ask({ method, path, body, headers }, (to) => (said = sayDone(to) || said));
     if (number !== visits) return page;
     if (!said) announce("");
-    if (page.html === null) location.assign(page.path);
-    else if (keepsForm(page)) announce(wordsOf(page.html), "problem");
-    else await place(page, { path, fresh: method === "GET", entry, scroll });
+    await take(page, { path, fresh: method === "GET", entry, scroll });
     return page;
   } catch (error) {
     announce(explain(error), "problem");
@@ -65,6 +65,18 @@ export async function visit(path, how = {}) {
   } finally {
     if (number === visits) delete document.documentElement.dataset.loading;
   }
+}
+
+/**
+ * Show what came, or leave everything as it is and say why.
+ * @param {import("./transport.js").Page} page
+ * @param {{path: string, fresh: boolean, entry: "push" | "replace" | "none", scroll?: number}} how
+ */
+async function take(page, how) {
+  if (page.html === null && how.fresh && !openForm()) location.assign(page.path);
+  else if (page.html === null) announce(NO_PAGE, "problem");
+  else if (keepsForm(page)) announce(wordsOf(page.html), "problem");
+  else await place(page, how);
 }
 
 /**
@@ -157,7 +169,8 @@ function isPage(link) {
   const url = new URL(link.href);
   const isMarked = link.target || link.hasAttribute("download") || link.dataset.native !== undefined;
   const isWithin = link.getAttribute("href")?.startsWith("#");
-  return url.origin === location.origin && url.pathname !== "/sign-in" && !isMarked && !isWithin;
+  const isOurs = url.pathname !== "/sign-in" && !url.pathname.startsWith("/attachments/");
+  return url.origin === location.origin && isOurs && !isMarked && !isWithin;
 }
 
 /** Take over links and the browser's buttons. */

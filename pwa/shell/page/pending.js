@@ -2,6 +2,8 @@
 
 /** @type {Set<Promise<unknown>>} */
 const works = new Set();
+/** @type {(() => void)[]} */
+const beginners = [];
 
 /**
  * Let navigation and forms wait for `work`.
@@ -16,7 +18,13 @@ export function pending(work) {
   return work;
 }
 
+/** Begin what is to be pending before a page is left. @param {() => void} begin */
+export function beforeSettled(begin) {
+  beginners.push(begin);
+}
+
 /** Wait until nothing is pending any more. */
 export async function settled() {
+  beginners.forEach((begin) => begin());
   while (works.size) await Promise.allSettled([...works]);
 }

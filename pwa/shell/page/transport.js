@@ -10,7 +10,16 @@ import { signIn } from "./sign-in.js";
  */
 
 const MAX_REDIRECTS = 10;
+/** On every answer of our server: what lacks it came from a network's own sign-in page, a filter … */
+const SERVER = "fieldpost-server";
+/** On every page that a handler of ours made, and on nothing that a user brought. */
+const PAGE = "fieldpost-page";
 const FORM = "application/x-www-form-urlencoded";
+
+/** Whether an answer is our server's, and not that of something between. @param {Response} answer */
+export function isOurs(answer) {
+  return answer.headers.has(SERVER);
+}
 
 /** The server gave no answer. */
 export class NoAnswer extends Error {}
@@ -60,15 +69,15 @@ async function askServer(asked, onRedirect) {
   }).catch((error) => {
     throw new NoAnswer(String(error));
   });
+  if (!isOurs(response)) throw new NoAnswer("something between has answered");
   const url = new URL(response.url);
   if (response.status === 401 || (url.pathname === "/sign-in" && path !== "/sign-in")) {
     if (await signIn()) return askServer(asked, onRedirect);
     throw new NoAnswer("not signed in");
   }
-  const type = response.headers.get("content-type") ?? "";
   const found = url.pathname + url.search;
   if (response.redirected) onRedirect(found);
-  const html = type.startsWith("text/html") ? await response.text() : null;
+  const html = response.headers.has(PAGE) ? await response.text() : null;
   return { status: response.status, path: withoutDone(found), html, redirected: response.redirected };
 }
 

@@ -40,6 +40,6 @@ def verify_password(stored: str | None, password: str) -> bool:
         return False
 
 
-def needs_rehash(stored: str) -> bool:
-    """Say whether the hash was made with weaker parameters than today's."""
-    return _hasher.check_needs_rehash(stored)
+def renewed_hash(stored: str, password: str) -> str:
+    """Return a new hash where the stored one has weaker parameters than today's; else nothing."""
+    return hash_password(password, at_least=0) if _hasher.check_needs_rehash(stored) else ""

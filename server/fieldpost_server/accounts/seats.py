@@ -36,6 +36,8 @@ def lock_seats(session: Session) -> None:
     Both write one row: on PostgreSQL the later transaction fails as not serialisable and is run
     again by `Database.write`; SQLite has one writer anyway.
     """
+    # fault point: seats-locked — the row is held until the transaction ends, however it ends; a
+    # seat is taken by the role alone, which is in the same transaction.
     where = tables.meta.c.name == _LOCK
     touched = sa.update(tables.meta).where(where).values(value=tables.meta.c.value)
     if session.connection().execute(touched).rowcount == 0:

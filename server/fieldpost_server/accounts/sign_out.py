@@ -39,6 +39,8 @@ class EndLeftSessions:
         await self.app({**scope, "headers": kept}, receive, send_without_mark)
 
     def _end(self, token: str) -> None:
+        # fault point: left-session-open — the mark is in the browser's cookie until an answer takes
+        # it away: its next request ends the session.
         self.database.write(lambda session: end_session(session, token))
 
 

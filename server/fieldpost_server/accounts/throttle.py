@@ -42,7 +42,7 @@ def seconds_to_wait(session: Session, name: str, address: str, now: datetime | N
 
 
 def record_failure(session: Session, name: str, address: str, now: datetime | None = None) -> None:
-    """Count a failed sign-in."""
+    """Count an attempt as failed, before it is judged; `forget_failures` takes it back."""
     now = now or tables.utc_now()
     table = tables.sign_in_failure
     for limit in _limits(name, address):
@@ -60,10 +60,18 @@ def record_failure(session: Session, name: str, address: str, now: datetime | No
 
 
 def forget_failures(session: Session, name: str, address: str) -> None:
-    """Forget the failures of this user after she signed in; the address's own count stays."""
+    """Forget the failures of this user after she signed in, and that this was to be one.
+
+    What others have failed at the same address stays.
+    """
     table = tables.sign_in_failure
-    subjects = [limit.subject for limit in list(_limits(name, address))[:2]]
-    session.execute(sa.delete(table).where(table.c.subject.in_(subjects)))
+    *hers, everybodys = [limit.subject for limit in _limits(name, address)]
+    session.execute(sa.delete(table).where(table.c.subject.in_(hers)))
+    session.execute(
+        sa.update(table)
+        .where(table.c.subject == everybodys, table.c.failures > 0)
+        .values(failures=table.c.failures - 1)
+    )
 
 
 def delete_old(session: Session, now: datetime | None = None) -> None:

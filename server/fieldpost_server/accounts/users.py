@@ -7,12 +7,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.users import ADMIN, OFFLINE, User
-from fieldpost_server.accounts.passwords import (
-    MIN_CHARACTERS,
-    hash_password,
-    needs_rehash,
-    verify_password,
-)
+from fieldpost_server.accounts.passwords import MIN_CHARACTERS, hash_password
 from fieldpost_server.accounts.seats import lock_seats, need_seat
 from fieldpost_server.storage import tables
 
@@ -128,24 +123,26 @@ def set_password(session: Session, name: str, password: str) -> None:
     """
     user = _existing(session, name)
     _store_hash(session, user.name, hash_password(password))
+    # fault point: password-set-sessions-open — the new password and the end of all sessions are one
+    # transaction: nobody stays signed in by the old one.
     session.execute(sa.delete(tables.session).where(tables.session.c.user == user.name))
 
 
-def check_password(session: Session, name: str, password: str) -> User | None:
-    """Return the user if the password is hers; takes equally long for unknown users.
+def password_of(session: Session, name: str) -> tuple[User | None, str | None]:
+    """Return an active user with the hash of her password; neither where there is none.
 
-    Needs a write session: a hash with outdated parameters is renewed.
+    Checking it takes longer than any transaction may: see `passwords.verify_password`.
     """
     user = find_user(session, name)
-    stored = None
-    if user is not None:
-        query = sa.select(tables.user.c.password_hash).where(tables.user.c.name == user.name)
-        stored = session.scalar(query)
-    if not verify_password(stored, password) or user is None:
-        return None
-    if stored is not None and needs_rehash(stored):
-        _store_hash(session, user.name, hash_password(password, at_least=0))
-    return user
+    if user is None:
+        return None, None
+    query = sa.select(tables.user.c.password_hash).where(tables.user.c.name == user.name)
+    return user, session.scalar(query)
+
+
+def renew_hash(session: Session, user: User, hashed: str) -> None:
+    """Store the hash of the same password, made with today's parameters."""
+    _store_hash(session, user.name, hashed)
 
 
 def _existing(session: Session, name: str) -> User:

@@ -1,57 +1,38 @@
 """The commands `fieldpost keys …`: list the keys that receipts are signed with, make a new one."""
 
-import argparse
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from typing import Any
 
-from fieldpost_server.settings import Settings
+from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.signing.keyring import PublicKey, public_keys, read_secret, rotate
-from fieldpost_server.storage.database import Database
-
-Opened = Callable[[Settings], AbstractContextManager[Database]]
-Say = Callable[[str], None]
 
 
-class KeyCommands:
-    """See the module.
+def declare_keys(commands: Any) -> None:
+    """Declare the commands."""
+    below = group(commands, "keys", "the keys that receipts are signed with")
+    declare(below, "list", _list, "list keys, oldest first")
+    turn = declare(below, "rotate", _rotate, "sign with a new key from now on")
+    turn.add_argument(
+        "--distrust",
+        action="store_true",
+        help="the old key is in wrong hands: it does not vouch for the new one",
+    )
 
-    Args:
-        opened: opens the database of settings.
-        say: prints a line.
-    """
 
-    def __init__(self, opened: Opened, say: Say) -> None:
-        self.opened = opened
-        self.say = say
+def _list(command: Command) -> None:
+    """Print a line for each key: id, public key, when it was made, and what it is now."""
+    with command.reading() as session:
+        for key in public_keys(session):
+            made = key.created_at.isoformat(timespec="seconds")
+            command.say("\t".join((key.id, key.public, made, _state(key), _origin(key))))
 
-    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-        """Add the commands to the parser's."""
-        group = commands.add_parser("keys", help="the keys that receipts are signed with")
-        below = group.add_subparsers(required=True)
-        below.add_parser("list", help="list keys, oldest first").set_defaults(run=self.list)
-        turn = below.add_parser("rotate", help="sign with a new key from now on")
-        turn.add_argument(
-            "--distrust",
-            action="store_true",
-            help="the old key is in wrong hands: it does not vouch for the new one",
-        )
-        turn.set_defaults(run=self.rotate)
 
-    def list(self, settings: Settings, _: argparse.Namespace) -> None:
-        """Print a line for each key: id, public key, when it was made, and what it is now."""
-        with self.opened(settings) as database, database.read_session() as session:
-            for key in public_keys(session):
-                made = key.created_at.isoformat(timespec="seconds")
-                self.say("\t".join((key.id, key.public, made, _state(key), _origin(key))))
-
-    def rotate(self, settings: Settings, options: argparse.Namespace) -> None:
-        """Make a new key; its id is printed."""
-        secret = read_secret(settings.signing_secret_file)
-        with self.opened(settings) as database:
-            made = database.write(lambda s: rotate(s, secret, distrust=options.distrust))
-        self.say(f"Receipts are signed with {made} from now on.")
-        if options.distrust:
-            self.say("Devices will say that the office's identity has changed: tell their users.")
+def _rotate(command: Command) -> None:
+    """Make a new key; its id is printed."""
+    secret, distrust = read_secret(command.settings.signing_secret_file), command.options.distrust
+    made = command.write(lambda session: rotate(session, secret, distrust=distrust))
+    command.say(f"Receipts are signed with {made} from now on.")
+    if distrust:
+        command.say("Devices will say that the office's identity has changed: tell their users.")
 
 
 def _state(key: PublicKey) -> str:

@@ -1,9 +1,5 @@
 """The command `fieldpost envelopes replay`: what a kept envelope would come to now."""
 
-import argparse
-import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,16 +9,11 @@ from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.users import User
 from fieldpost.wire.receipts import APPLIED, Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
-from fieldpost_server.application import load_app
+from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.inbox.inbox import Inbox
-from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
-
-Opened = Callable[[Settings], AbstractContextManager[Database]]
-Say = Callable[[str], None]
 
 _ENVELOPE = tables.envelope
 
@@ -34,44 +25,31 @@ class _Undone(Exception):
         self.receipt = receipt
 
 
-class ReplayCommand:
-    """See the module.
-
-    Args:
-        opened: opens the database of settings.
-        say: prints a line.
-    """
-
-    def __init__(self, opened: Opened, say: Say) -> None:
-        self.opened = opened
-        self.say = say
-
-    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-        """Add the command to the parser's."""
-        replay = commands.add_parser("replay", help="say what an envelope would come to now")
-        replay.add_argument("id")
-        replay.add_argument(
-            "--apply",
-            action="store_true",
-            help="apply one that waits, and keep what it did",
-        )
-        replay.set_defaults(run=self.replay)
-
-    def replay(self, settings: Settings, options: argparse.Namespace) -> int:
-        """Print outcome and problems as JSON; 1 where the envelope is not applied."""
-        with self.opened(settings) as database:
-            inbox = _inbox(settings, database)
-            row, user = _found(database, options.id)
-            found = _applied(inbox, row, user) if options.apply else _rehearsed(inbox, row, user)
-        self.say(json.dumps(found, indent=2, ensure_ascii=False))
-        return int(Outcome(found["outcome"]) not in APPLIED)
+def declare_replay(commands: Any) -> None:
+    """Declare the command."""
+    replay = declare(commands, "replay", _replay, "say what an envelope would come to now")
+    replay.add_argument("id")
+    replay.add_argument(
+        "--apply",
+        action="store_true",
+        help="apply one that waits, and keep what it did",
+    )
 
 
-def _inbox(settings: Settings, database: Database) -> Inbox:
-    app = load_app(settings.app)
-    store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
-    signer = Signer(database, settings.signing_secret_file)
-    return Inbox(app, database, store.has, signer=signer)
+def _replay(command: Command) -> int:
+    """Print outcome and problems as JSON; 1 where the envelope is not applied."""
+    with command.database() as database:
+        inbox = _inbox(command, database)
+        row, user = _found(database, command.options.id)
+        applies = command.options.apply
+        found = _applied(inbox, row, user) if applies else _rehearsed(inbox, row, user)
+    command.show(found)
+    return int(Outcome(found["outcome"]) not in APPLIED)
+
+
+def _inbox(command: Command, database: Database) -> Inbox:
+    signer = Signer(database, command.settings.signing_secret_file)
+    return Inbox(command.app, database, command.store(database).has, signer=signer)
 
 
 def _found(database: Database, identity: str) -> tuple[Any, User]:
@@ -88,9 +66,10 @@ def _found(database: Database, identity: str) -> tuple[Any, User]:
 def _rehearsed(inbox: Inbox, row: Any, user: User) -> dict[str, Any]:
     def work(session: Session) -> Receipt:
         # the exception, and not the end of the block, is what makes sure that nothing is kept
-        raise _Undone(inbox.judge.rehearse(session, row.content, user))
+        raise _Undone(inbox.applier.rehearse(session, row.content, user))
 
     try:
+        # fault point: rehearsal-undone — it never commits: a death takes it back, as its end does.
         inbox.database.write(work)
     except _Undone as undone:
         return _described(undone.receipt, applied=False)

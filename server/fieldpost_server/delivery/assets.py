@@ -38,6 +38,13 @@ VENDOR_FILES = {
     "vendor/signature_pad.js": "signature_pad/dist/signature_pad.js",
 }
 
+FORMER_NAMES = {"worker.js": "worker/worker.js"}
+"""Names under which shells of former editions look files up.
+
+A page that was loaded before an update, in the first download above all, may go on with the
+manifest that came after it.
+"""
+
 _UNCOMPRESSED = {".png", ".zip"}
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -159,7 +166,8 @@ class Assets:
             "python_version": _hash(json.dumps(python).encode()),
             **python,
             "shell": shell,
-            "urls": {name: asset.url for name, asset in self._shell.items()},
+            "urls": {name: asset.url for name, asset in self._shell.items()}
+            | {former: self._shell[name].url for former, name in FORMER_NAMES.items()},
             # the page itself, so that page and files are of one version whatever happens between
             "html": html,
             "headers": {**HEADERS, "Content-Type": TYPES[".html"]},

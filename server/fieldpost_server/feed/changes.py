@@ -33,7 +33,7 @@ class ChangeSet:
         cursor: continues after this change set.
         changed: keys by table that were inserted, changed or deleted; the rows tell which.
         whole: tables of which anything may have changed, or too much to name it.
-        reset: the cursor says nothing here (another history, or too old): read everything.
+        reset: the cursor says nothing here (another timeline, or too old): read everything.
     """
 
     cursor: Cursor
@@ -102,10 +102,12 @@ def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_
     first = session.scalar(sa.select(sa.func.min(column)).where(kept))
     position = current_moment(session).position + (not postgresql)
     # never beyond the horizon: a transaction still running may write below
-    border = position if first is None else min(first, position)
-    deleted = session.connection().execute(sa.delete(own.change).where(column < border)).rowcount
+    limit = position if first is None else min(first, position)
+    deleted = session.connection().execute(sa.delete(own.change).where(column < limit)).rowcount
+    # fault point: changes-pruned-unmarked — the changes are gone and how far is not noted, in one
+    # transaction: both or neither, so no cursor is taken for complete that is not.
     if deleted:
-        _set_meta(session, PRUNED, str(border))
+        _set_meta(session, PRUNED, str(limit))
     return deleted
 
 

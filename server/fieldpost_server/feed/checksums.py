@@ -1,4 +1,4 @@
-"""Proof of a pull: what every table of a device must come to, and what need not be counted again.
+"""Checksums of a pull: what every table of a device must come to, and what need not be counted.
 
 Counting reads every row that a device has. A table in which nothing has changed since it was
 counted is not counted again: the change feed says so, with the same care for transactions that
@@ -33,7 +33,7 @@ CHUNK_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Proof:
+class _Counted:
     moment: Moment
     counted_at: float
     digest: Mapping[str, Any]
@@ -59,8 +59,8 @@ class _Snapshot:
         return self._changed[position]
 
 
-class Proofs:
-    """Digests that this process has counted.
+class Checksums:
+    """Checksums that this process has counted.
 
     Args:
         app: whose tables they are of.
@@ -71,7 +71,7 @@ class Proofs:
         self.keep_s = keep_s
         self._captured = {table.name for table in captured_tables(app)}
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, _Proof] = OrderedDict()
+        self._known: OrderedDict[str, _Counted] = OrderedDict()
 
     def digests(self, session: Session, plan: Plan) -> dict[str, Mapping[str, Any]]:
         """Return count and sum of every table in the session's snapshot."""
@@ -79,33 +79,37 @@ class Proofs:
         found: dict[str, Mapping[str, Any]] = {}
         for name, entry in plan.items():
             query = _text(session, entry)
-            proof = self._believed(query, snapshot, deciding_tables(plan, name))
-            if proof is None:
-                proof = _Proof(snapshot.moment, time.monotonic(), count(session, entry))
+            known = self._believed(query, snapshot, deciding_tables(plan, name))
+            if known is None:
+                known = _Counted(snapshot.moment, time.monotonic(), count(session, entry))
             # what was believed is true of this snapshot, too: the next reader has less to look at
-            self._remember(query, replace(proof, moment=snapshot.moment))
-            found[name] = proof.digest
+            self._remember(query, replace(known, moment=snapshot.moment))
+            found[name] = known.digest
         return found
 
-    def _believed(self, query: str, snapshot: "_Snapshot", deciding: set[str]) -> _Proof | None:
+    def _believed(self, query: str, snapshot: "_Snapshot", deciding: set[str]) -> _Counted | None:
         """Return what was counted before, if it holds in this snapshot."""
-        proof = self._recall(query)
-        if proof is None or time.monotonic() - proof.counted_at > self.keep_s:
+        known = self._recall(query)
+        if known is None or time.monotonic() - known.counted_at > self.keep_s:
             return None
-        if deciding - self._captured or not snapshot.knows(proof.moment):
+        if deciding - self._captured or not snapshot.knows(known.moment):
             return None
-        return None if deciding & snapshot.changed_since(proof.moment) else proof
+        return None if deciding & snapshot.changed_since(known.moment) else known
 
-    def _recall(self, query: str) -> _Proof | None:
+    def _recall(self, query: str) -> _Counted | None:
+        # fault point: checksum-looked-up — memory only: the next process counts every table once
+        # more.
         with self._lock:
-            proof = self._known.get(query)
-            if proof is not None:
+            known = self._known.get(query)
+            if known is not None:
                 self._known.move_to_end(query)
-            return proof
+            return known
 
-    def _remember(self, query: str, proof: _Proof) -> None:
+    def _remember(self, query: str, known: _Counted) -> None:
+        # fault point: checksum-remembered — memory only, and of a snapshot that was read to its
+        # end: a checksum that is lost costs time.
         with self._lock:
-            self._known[query] = proof
+            self._known[query] = known
             self._known.move_to_end(query)
             while len(self._known) > MOST:
                 self._known.popitem(last=False)

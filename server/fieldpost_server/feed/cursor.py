@@ -15,18 +15,18 @@ class Cursor:
     """A point in the order of commits of one database; opaque to everybody else.
 
     Attributes:
-        history: id of the database's history.
+        timeline: id of the database's timeline.
         position: PostgreSQL: the first transaction not known to be finished; SQLite: the number
             of the last change seen.
-        plan: what the reader selected when it had the cursor made; see `replication.py`.
+        plan: what the reader selected when it had the cursor made; see `scope/replication_plan.py`.
     """
 
-    history: str
+    timeline: str
     position: int
     plan: str = ""
 
     def __str__(self) -> str:
-        return f"f1.{self.history}.{self.position}.{self.plan}"
+        return f"f1.{self.timeline}.{self.position}.{self.plan}"
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":

@@ -31,14 +31,14 @@ class Moment:
     """What one snapshot sees of the feed.
 
     Attributes:
-        history: id of the database's history.
+        timeline: id of the database's timeline.
         position: where a reader who has read this snapshot goes on.
         oldest: changes below this position were forgotten.
         newest: PostgreSQL: the first transaction that had not begun; SQLite: the position.
         running: transactions below `newest` that had not ended.
     """
 
-    history: str
+    timeline: str
     position: int
     oldest: int
     newest: int
@@ -46,14 +46,14 @@ class Moment:
 
     def cursor(self, plan: str = "") -> Cursor:
         """Return the cursor that continues after this snapshot."""
-        return Cursor(self.history, self.position, plan)
+        return Cursor(self.timeline, self.position, plan)
 
     def keeps(self, cursor: "Cursor | Moment") -> bool:
         """Say whether all changes since are still here, and the position is not of the future.
 
         The latter is a server that was put back to an older backup.
         """
-        return cursor.history == self.history and self.oldest <= cursor.position <= self.newest
+        return cursor.timeline == self.timeline and self.oldest <= cursor.position <= self.newest
 
     def sees(self, other: "Moment") -> bool:
         """Say whether this snapshot sees all that another one saw.
@@ -67,14 +67,14 @@ class Moment:
 
 def current_moment(session: Session) -> Moment:
     """Return what the session's snapshot sees of the feed."""
-    history, pruned, now = (
+    timeline, pruned, now = (
         session.connection().execute(_MOMENTS[session.connection().dialect.name]).one()
     )
     if session.connection().dialect.name != "postgresql":
-        return Moment(history or "", now or 0, int(pruned or 1) - 1, now or 0)
+        return Moment(timeline or "", now or 0, int(pruned or 1) - 1, now or 0)
     oldest_running, newest, running = now.split(":")
     return Moment(
-        history or "",
+        timeline or "",
         int(oldest_running),
         int(pruned or 0),
         int(newest),

@@ -65,6 +65,8 @@ def read_delta(
         whole: tables that the device wants whole.
         max_keys: with more changed keys than this a table is sent whole.
     """
+    # fault point: pull-snapshot — cursor, rows and checksums are of one snapshot; nothing is
+    # written: the device asks again with the cursor that it has.
     captured = captured_tables(app)
     changes = read_changes(session, cursor, captured, max_keys=max_keys)
     now = str(replace(changes.cursor, plan=plan_id))

@@ -52,8 +52,11 @@ def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INSTALL_LOCK)))
+        # fault point: install-locked — tables, triggers and the mark 'changed whole' are one
+        # transaction, and the lock ends with its connection: nobody ever sees half of it, and it
+        # may be run again.
         own.metadata.create_all(connection)
-        _start_history(connection, wanted)
+        _start_timeline(connection, wanted)
         stale = uninstalled(connection, wanted)
         right = _triggers(connection, [t for t in wanted if t not in stale])
         _drop_all_but(connection, right)
@@ -90,8 +93,8 @@ def _check(tables: Sequence[sa.Table]) -> None:
         raise DefinitionError(problems)
 
 
-def _start_history(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-    """Give the database its history id; a new one when it was restored into another server."""
+def _start_timeline(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+    """Give the database its timeline; a new one when it was restored into another server."""
     value = connection.scalar(sa.select(own.meta.c.value).where(own.meta.c.name == HISTORY))
     former = value or ""
     if connection.dialect.name == "postgresql" and value is not None:

@@ -1,10 +1,11 @@
 """Answers of the HTTP API: one shape for every error."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse
 
-from fieldpost.errors import Code, FieldpostError, Forbidden, NotFound, error_body, problem
+from fieldpost.errors import Code, FieldpostError, Forbidden, NotFound, Problem, problem
 
 _STATUS: Mapping[Code, int] = {
     Code.SIGNED_OUT: 401,
@@ -17,6 +18,12 @@ _STATUS: Mapping[Code, int] = {
     Code.NO_SEAT_LEFT: 409,
     Code.SERVER_TROUBLE: 503,
 }
+
+
+def error_body(problems: Iterable[Problem]) -> dict[str, Any]:
+    """Return the one shape of every error body: the first problem, and all."""
+    every = [p.to_json() for p in problems]
+    return {"error": {**every[0], "problems": every}}
 
 
 def status_of(error: FieldpostError) -> int:

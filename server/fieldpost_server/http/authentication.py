@@ -93,6 +93,8 @@ class Authentication:
                 and bool(offline_pages_for(session, self.application, found.user))
             )
         if found.stale:
+            # fault point: session-untouched — only the moment of last use is missing: the next
+            # request writes it.
             self.database.write(lambda writing: _touch(writing, token))
         return found.user, offline
 

@@ -7,7 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fieldpost.errors import Code, error_body, problem
+from fieldpost.errors import Code, problem
+from fieldpost_server.http.answers import error_body
 from fieldpost_server.settings import Settings
 
 _LENGTH = re.compile(r"[0-9]{1,18}")

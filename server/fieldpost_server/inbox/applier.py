@@ -1,4 +1,4 @@
-"""The judge: what an envelope comes to within a transaction, and what is written of it."""
+"""The applier: what an envelope comes to within a transaction, and what is written of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,8 +27,8 @@ from fieldpost_server.inbox.dependencies import (
     settle,
 )
 from fieldpost_server.inbox.ledger import ServerKeys, TemporaryTaken, keep_envelope
-from fieldpost_server.restore.pre_restore_envelopes import Reading, reading_of
-from fieldpost_server.restore.timelines import present_history
+from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
+from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage import tables
 
@@ -40,7 +40,7 @@ class Refused(Exception):
         self.receipt = receipt
 
 
-class Judge:
+class Applier:
     """Applies envelopes to a session, whose transaction belongs to the caller.
 
     Args:
@@ -81,16 +81,16 @@ class Judge:
         except Refused as refusal:
             return refusal.receipt
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
-        read = reading_of(session, self.app, envelope, present_history(session))
-        result = read.judged(_replayed(read.envelope, session, self.app, user, keys))
-        return self._judged(session, envelope, result)
+        rebased = rebase(session, self.app, envelope, present_timeline(session))
+        result = rebased.with_doubts(_replayed(rebased.envelope, session, self.app, user, keys))
+        return self._explained(session, envelope, result)
 
     def apply(
         self,
         session: Session,
         envelope: Envelope,
         user: User,
-        read: Reading,
+        rebased: Rebased,
         *,
         gap: bool = False,
         is_new: bool = True,
@@ -99,7 +99,7 @@ class Judge:
 
         Args:
             session, envelope, user: where, what, and whose rights count.
-            read: how it is to be read now.
+            rebased: as it is to be replayed now.
             gap: its predecessor has not arrived.
             is_new: it is not kept as waiting.
 
@@ -109,11 +109,13 @@ class Judge:
         superseded = self._superseded(session, envelope, user)
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         author = _author(session, superseded, user)
-        result = read.judged(_replayed(read.envelope, session, self.app, user, keys, author))
-        receipt = self._judged(session, envelope, result)
+        result = rebased.with_doubts(
+            _replayed(rebased.envelope, session, self.app, user, keys, author)
+        )
+        receipt = self._explained(session, envelope, result)
         if not receipt.is_applied:
             if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
-                # it was made on top of work that has not arrived: judge it when that is there
+                # it was made on top of work that has not arrived: tried when that is there
                 waits = problem(Code.PREDECESSOR_MISSING)
                 receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
             raise Refused(receipt)
@@ -122,6 +124,8 @@ class Judge:
             settle(
                 session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
             )
+        # fault point: replayed-unkept — the rows are changed and the ledger does not tell of it, in
+        # one transaction: both or neither, so nothing is applied twice.
         signed = self.signer.signed(receipt)
         try:
             return keep_envelope(session, envelope, signed, is_new=is_new, owner=keys.device)
@@ -135,6 +139,8 @@ class Judge:
         if refused := refused_void(session, envelope, user):
             raise Refused(receipt_of(envelope, refused))
         settle(session, {envelope.voids.id: envelope.voids.digest}, DISCARDED, envelope)
+        # fault point: settled-void-unkept — the envelope is discarded and its void is not in the
+        # ledger, in one transaction: both or neither.
         receipt = self.signer.signed(receipt_of(envelope, Result(Outcome.ACCEPTED)))
         return keep_envelope(session, envelope, receipt, is_new=True)
 
@@ -154,7 +160,7 @@ class Judge:
             raise Refused(receipt_of(envelope, refused))
         return rows
 
-    def _judged(self, session: Session, envelope: Envelope, result: Result) -> Receipt:
+    def _explained(self, session: Session, envelope: Envelope, result: Result) -> Receipt:
         """Return the receipt, in which words say so where it is not the envelope's fault alone."""
         if result.outcome is Outcome.WAITING and is_hopeless(session, envelope):
             result = Result(Outcome.INVALID, (problem(Code.DEPENDS_ON_DISCARDED),))

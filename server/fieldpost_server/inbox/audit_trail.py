@@ -1,4 +1,4 @@
-"""What is known of one envelope: for its worker, and for supervisors."""
+"""The audit trail of one envelope: all that is known of it, for its worker and supervisors."""
 
 from typing import Any
 
@@ -8,31 +8,16 @@ from fieldpost.app import App
 from fieldpost.errors import Code, NotFound, problem
 from fieldpost.home import Story, SyncEntry
 from fieldpost.users import User
+from fieldpost.web.display.outcomes import OUTCOMES, settled_words
 from fieldpost.web.display.values import record_url
-from fieldpost.web.repair.envelope_page import OUTCOMES
 from fieldpost.wire.envelope import Envelope, read_envelope
-from fieldpost.wire.receipts import APPLIED, SUPERSEDED, Receipt
+from fieldpost.wire.receipts import APPLIED
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
 from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
 
-WORDS = {
-    "accepted": "It was applied.",
-    "merged": "It was applied, together with changes that others had made meanwhile.",
-    "duplicate": "It was applied.",
-    "conflict": "Others had changed the same record meanwhile. Nothing of it was applied.",
-    "invalid": "It could not be accepted as it is. Nothing of it was applied.",
-    "forbidden": "Its user may not do that. Nothing of it was applied.",
-    "mismatch": "It does not fit what arrived from the device before. Nothing of it was applied.",
-    "waiting": "It has arrived, and waits for what it depends on.",
-    "retry": "The server had trouble of its own; the device sends it again.",
-    "superseded": "A repaired entry took its place.",
-    "discarded": "It was discarded. Nothing of it was applied.",
-    "void": "It discards another entry.",
-}
-
 
 def state_of(row: Any) -> str:
-    """Return where an envelope (a row of `rows_of`) stands: a key of `WORDS`."""
+    """Return where an envelope (a row of `rows_of`) stands: a key of `OUTCOMES`."""
     if row.void:
         return "void"
     return str(row.how or row.outcome)
@@ -51,31 +36,22 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
     (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
     receipt = kept_receipt(session, row)
     page = app.present_page(envelope.page)
-    state = state_of(row)
+    standing = OUTCOMES[state_of(row)]
     entry = SyncEntry(
         envelope=envelope.id,
         page=page.title if page else envelope.page,
         title="",
         url=record_url(page.name, receipt.record) if page and receipt.record else "",
         saved_at=envelope.saved_at,
-        state=OUTCOMES[state][1],
-        words=WORDS[state],
+        state=standing.state,
+        words=standing.words,
         problems=tuple(p.message for p in receipt.problems),
         can_repair=is_open(row),
         can_discard=is_open(row),
         waits_for=_waits_for(session, app, row, envelope),
-        settled=settled_words(receipt),
+        settled=settled_words(receipt.settled),
     )
     return Story(envelope, entry, receipt, keys_in(session, row.device, [envelope]))
-
-
-def settled_words(receipt: Receipt) -> str:
-    """Return who repaired or discarded an envelope; empty where nobody did."""
-    settled = receipt.settled
-    if settled is None:
-        return ""
-    done = "Repaired" if settled.how == SUPERSEDED else "Discarded"
-    return f"{done} by {settled.user}"
 
 
 def _waits_for(

@@ -1,4 +1,4 @@
-"""What envelopes say of each other: what they build on, repair and discard."""
+"""Dependencies: what envelopes build on, repair and discard."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ from fieldpost.wire.receipts import (
 )
 from fieldpost_server.inbox.ledger import ServerKeys, settled_of_row
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.web_devices import is_web
+from fieldpost_server.storage.web_devices import is_web, web_device
 
 _ENVELOPE, _SETTLEMENT = tables.envelope, tables.settlement
 _APPLIED = [str(outcome) for outcome in APPLIED]
@@ -57,6 +57,8 @@ def rows_of(session: Session, ids: Iterable[str], *, lock: bool = False) -> dict
     """Return envelopes by id, with how they ended; locked where something is to be done to them."""
     query = _ROWS.where(_ENVELOPE.c.id.in_(list(ids)))
     if lock:
+        # fault point: envelopes-locked — held until the transaction ends: two repairs of one
+        # envelope take turns, and the later one finds it settled.
         query = query.with_for_update(of=_ENVELOPE)
     return {row.id: row for row in session.execute(query)}
 
@@ -234,6 +236,15 @@ def kept_receipt(session: Session, row: Any) -> Receipt:
         return first
     keys = new_keys_in(session, row.device, row.content) if settled.how == SUPERSEDED else ()
     return replace(first, settled=settled, keys=keys)
+
+
+def first_receipt(session: Session, user: User, identity: str) -> Receipt | None:
+    """Return the receipt of what a person has saved online; None where that was not applied."""
+    row = rows_of(session, [identity]).get(identity)
+    if row is None or row.device != web_device(user.name):
+        return None
+    receipt = kept_receipt(session, row)
+    return receipt if receipt.is_applied else None
 
 
 def missing_numbers(session: Session, device: str, most: int = 100) -> list[list[int]]:

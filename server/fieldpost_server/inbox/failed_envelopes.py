@@ -1,4 +1,4 @@
-"""What supervisors see of envelopes that could not be applied."""
+"""Failed envelopes: what a repair needs to know of those that could not be applied."""
 
 from collections.abc import Iterable, Iterator
 

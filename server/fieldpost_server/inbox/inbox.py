@@ -11,12 +11,13 @@ from fieldpost import moments
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
+from fieldpost.odp.form.once import adds_record, says_same
 from fieldpost.odp.replay.result import Result
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Void, read_envelope
 from fieldpost.wire.receipts import Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
-from fieldpost_server.inbox.applier import Judge, Refused, now, receipt_of
+from fieldpost_server.inbox.applier import Applier, Refused, now, receipt_of
 from fieldpost_server.inbox.dependencies import (
     in_the_way,
     kept_receipt,
@@ -26,7 +27,7 @@ from fieldpost_server.inbox.dependencies import (
 )
 from fieldpost_server.inbox.ledger import Known, keep_envelope, known_around, locked_device
 from fieldpost_server.log import log
-from fieldpost_server.restore.pre_restore_envelopes import Reading, reading_of
+from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.database import Database
 from fieldpost_server.storage.web_devices import web_device
@@ -56,7 +57,7 @@ class Inbox:
         self.app = app
         self.database = database
         self.signer = signer or Signer(database)
-        self.judge = Judge(app, has_attachment, app_version, self.signer)
+        self.applier = Applier(app, has_attachment, app_version, self.signer)
 
     def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
         """Apply one envelope of a device and return its receipt; never raises for bad input."""
@@ -96,6 +97,9 @@ class Inbox:
         repairs what a device sent, what waited for that is tried again.
         """
         receipt = self._committed(user, submission, new_id, None)
+        # fault point: repair-applied-rest-waits — the repair is in the ledger, what waited for it
+        # is not tried again: its device sends that with its next sync, or 'fieldpost envelopes
+        # replay --apply' does.
         if receipt.is_applied and submission.supersedes:
             self._retry_behind(submission.supersedes)
         return receipt
@@ -112,6 +116,8 @@ class Inbox:
             raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
         submission = Submission(row.page, ())
         receipt = self._committed(user, submission, new_id, Void(row.id, row.digest))
+        # fault point: discarded-rest-waits — the envelope is discarded, what waited for it is not
+        # tried again: as after a repair, its device sends that again.
         if receipt.is_applied:
             self._retry_behind([identity])
         return receipt
@@ -124,14 +130,20 @@ class Inbox:
 
         def work(session: Session) -> Receipt:
             row = locked_device(session, device, user)
-            envelope = self._envelope(user, submission, new_id, device, row, voids)
+            kept = _kept_before(session, submission)
+            identity = new_id if kept else submission.identity or new_id
+            envelope = self._envelope(user, submission, identity, device, row, voids)
+            if kept is not None and (answer := _answer_again(session, kept, envelope)):
+                return answer
             if voids is not None:
-                return self.judge.void(session, envelope, user)
-            if missing := self.judge.missing(session, envelope):
+                return self.applier.void(session, envelope, user)
+            if missing := self.applier.missing(session, envelope):
                 raise Refused(receipt_of(envelope, missing))
-            return self.judge.apply(session, envelope, user, Reading(envelope))
+            return self.applier.apply(session, envelope, user, Rebased(envelope))
 
         try:
+            # fault point: online-save-uncommitted — nothing is kept: the form is still open in the
+            # browser, and saving it again finds whether the record has changed.
             return self.database.write(work)
         except Refused as refused:
             return refused.receipt
@@ -160,7 +172,7 @@ class Inbox:
             number=row.number + 1,
             previous=row.last_digest or "",
             app=self.app.name,
-            app_version=self.judge.app_version,
+            app_version=self.applier.app_version,
             page=submission.page,
             user=user.name,
             saved_at=moments.now().isoformat(timespec="milliseconds"),
@@ -182,6 +194,8 @@ class Inbox:
 
     def _received(self, envelope: Envelope, user: User) -> Receipt:
         try:
+            # fault point: envelope-undecided — nothing is kept: the device has no receipt, and
+            # sends it again.
             return self.database.write(lambda session: self._once(session, envelope, user))
         except Refused as refused:
             receipt = refused.receipt
@@ -201,6 +215,8 @@ class Inbox:
             user=user.name,
             problems=[p.to_json() for p in receipt.problems][:20],
         )
+        # fault point: refusal-unkept — what the replay did is rolled back, the refusal is not in
+        # the ledger: the device has no receipt, sends it again, and it is tried anew.
         signed = self.signer.signed(receipt)
         return self.database.write(lambda session: keep_envelope(session, envelope, signed))
 
@@ -213,15 +229,42 @@ class Inbox:
         if known.same is not None and (known.settled or known.same.digest != envelope.digest):
             return _again(session, known, envelope)
         if envelope.voids is not None:
-            return self.judge.void(session, envelope, user)
+            return self.applier.void(session, envelope, user)
         if known.settled is not None:
             ended = Result(Outcome.INVALID, (problem(Code.WAS_SUPERSEDED),))
             raise Refused(replace(receipt_of(envelope, ended), settled=known.settled))
-        if waits := in_the_way(session, envelope) or self.judge.missing(session, envelope):
+        if waits := in_the_way(session, envelope) or self.applier.missing(session, envelope):
             raise Refused(receipt_of(envelope, waits))
         gap = envelope.number > 1 and not known.before
-        read = reading_of(session, self.app, envelope, known.history)
-        return self.judge.apply(session, envelope, user, read, gap=gap, is_new=known.same is None)
+        rebased = rebase(session, self.app, envelope, known.timeline)
+        return self.applier.apply(
+            session, envelope, user, rebased, gap=gap, is_new=known.same is None
+        )
+
+
+def _kept_before(session: Session, submission: Submission) -> Any:
+    """Return the row of the envelope that a form has become already; None where it has not."""
+    if not submission.identity:
+        return None
+    return rows_of(session, [submission.identity]).get(submission.identity)
+
+
+def _answer_again(session: Session, kept: Any, envelope: Envelope) -> Receipt | None:
+    """Return the first receipt of a form that was sent again; None where it is to be saved.
+
+    Raises:
+        Refused: the form of a new record was filled in otherwise, and would make another one.
+    """
+    if kept.device != envelope.device:
+        return None  # the id is somebody else's: this is another form
+    before = read_envelope(kept.content)
+    first = kept_receipt(session, kept)
+    if before.page == envelope.page and says_same(before.operations, envelope.operations):
+        return first
+    if adds_record(envelope.operations) and adds_record(before.operations):
+        refused = Result(Outcome.INVALID, (problem(Code.SAVED_ALREADY),), record=first.record)
+        raise Refused(receipt_of(envelope, refused))
+    return None
 
 
 def _is_open(row: Any) -> bool:

@@ -18,7 +18,7 @@ from fieldpost.text.canonical import canonical
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope
 from fieldpost.wire.receipts import NewKey, Outcome, Receipt, Settled
-from fieldpost_server.restore.timelines import present_history_column
+from fieldpost_server.restore.timelines import present_timeline_column
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.key_allocation import next_keys
 from fieldpost_server.storage.web_devices import WEB, is_web
@@ -26,6 +26,8 @@ from fieldpost_server.storage.web_devices import WEB, is_web
 _DEVICE, _ENVELOPE, _KEY = tables.device, tables.envelope, tables.key
 _SETTLEMENT = tables.settlement
 
+# fault point: device-locked — the row is held until the transaction ends: a device's envelopes are
+# decided one after the other, by however many processes.
 _LOCK_DEVICE = sa.select(_DEVICE).where(_DEVICE.c.id == bindparam("device")).with_for_update()
 _MOVE_DEVICE = (
     sa.update(_DEVICE)
@@ -58,7 +60,7 @@ _LOCK_AND_LOOK_AROUND = (
         _SETTLEMENT.c.by,
         _SETTLEMENT.c.user.label("by_user"),
         _SETTLEMENT.c.at,
-        present_history_column(),
+        present_timeline_column(),
     )
     .select_from(
         _DEVICE.outerjoin(_ENVELOPE, _IS_AROUND).outerjoin(
@@ -66,6 +68,8 @@ _LOCK_AND_LOOK_AROUND = (
         )
     )
     .where(_DEVICE.c.id == bindparam("device"))
+    # fault point: device-locked-with-neighbours — the same; what is around the envelope was read
+    # under the lock, so it stays true until the envelope is kept.
     .with_for_update(of=_DEVICE)
 )
 _REAL_KEY = sa.select(_KEY.c.real).where(
@@ -106,14 +110,14 @@ class Known:
         taken: what has its number: it, the void that discards it, or another.
         before: what has the number before.
         settled: how it ended, where somebody repaired or discarded it.
-        history: the present one.
+        timeline: the present one.
     """
 
     same: Any
     taken: Sequence[Any]
     before: Sequence[Any]
     settled: Settled | None
-    history: str
+    timeline: str
 
 
 def known_around(session: Session, envelope: Envelope, user: User) -> Known:
@@ -134,7 +138,7 @@ def known_around(session: Session, envelope: Envelope, user: User) -> Known:
         taken=[r for r in here if r.number == envelope.number],
         before=[r for r in here if r.number == envelope.number - 1],
         settled=settled_of_row(rows[0]),
-        history=rows[0].history or "",
+        timeline=rows[0].timeline or "",
     )
 
 
@@ -194,6 +198,8 @@ def keep_envelope(
         if "fieldpost_key" in str(error.orig):
             raise TemporaryTaken from error
         raise
+    # fault point: ledger-half-written — keys, envelope, receipt and the device's number are one
+    # transaction with the rows: all or nothing, and the device sends the envelope again.
     connection.execute(_INSERT_ENVELOPE, row)
     moved = {
         "device": envelope.device,

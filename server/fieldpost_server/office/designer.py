@@ -72,6 +72,8 @@ class Designer:
 
     async def _change(self, admin: User, work: Callable[[Session], None], what: str) -> Response:
         try:
+            # fault point: designer-change-unmade — one transaction for one change: the page shows
+            # whether it is made.
             await run_in_threadpool(self.home.database.write, work)
         except FieldpostError as error:
             status = status_of(error)

@@ -17,13 +17,12 @@ from fieldpost.errors import (
     InputError,
     NotFound,
     Problem,
-    error_body,
     problem,
 )
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost_server.home import ServerHome
-from fieldpost_server.http.answers import status_of
+from fieldpost_server.http.answers import error_body, status_of
 from fieldpost_server.http.security import HEADERS
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import server_page

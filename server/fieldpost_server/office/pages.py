@@ -7,7 +7,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.responses import HTMLResponse
 
 from fieldpost.users import User
-from fieldpost.web.framework.templates import environment
+from fieldpost.web.framework.templates import PAGE_HEADERS, environment
 from fieldpost_server.home import ServerHome
 
 
@@ -31,4 +31,4 @@ def server_page(
         "done": values.pop("done", ""),
     }
     text = _environment().get_template(template).render({**shared, **home.context(user), **values})
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, status, PAGE_HEADERS)

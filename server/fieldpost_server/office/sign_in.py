@@ -1,6 +1,7 @@
 """Signing in and out."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,9 +13,10 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Problem, problem
 from fieldpost.users import User
 from fieldpost.wire.protocol import SHELL_HEADER
+from fieldpost_server.accounts.passwords import renewed_hash, verify_password
 from fieldpost_server.accounts.sessions import delete_cookie, end_session, set_cookie, start_session
 from fieldpost_server.accounts.throttle import forget_failures, record_failure, seconds_to_wait
-from fieldpost_server.accounts.users import check_password
+from fieldpost_server.accounts.users import password_of, renew_hash
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import TOKEN
 from fieldpost_server.log import log
@@ -23,6 +25,11 @@ from fieldpost_server.settings import Settings
 
 DEMO_ACCOUNTS = ("worker1", "worker2", "office", "admin")
 MAX_CHARACTERS = 500
+MOST_HASHES = 3
+"""Passwords that one process checks at the same time; who comes then is asked to wait a moment."""
+
+_STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503}
+_BUSY_S = {Code.SIGN_IN_BUSY: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class SignIn:
 
     home: ServerHome
     settings: Settings
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_HASHES))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -51,10 +59,12 @@ class SignIn:
             password = str(form.get("password", ""))
             wanted = str(form.get("next", ""))
         address = request.client.host if request.client else ""
-        token, fault = await run_in_threadpool(self._checked, name, password, address)
+        token, fault = await self._judged(name, password, address)
         if fault is not None:
-            status = 429 if fault.code is Code.SIGN_IN_THROTTLED else 422
-            return self._page(wanted, name, fault, status)
+            refused = self._page(wanted, name, fault, _STATUS.get(fault.code, 422))
+            if wait := fault.detail.get("seconds") or _BUSY_S.get(fault.code):
+                refused.headers["Retry-After"] = str(wait)
+            return refused
         answer: Response = RedirectResponse(_own_address(wanted), 303)
         if request.headers.get(SHELL_HEADER):
             answer = Response(status_code=204)
@@ -64,10 +74,14 @@ class SignIn:
     async def sign_out(self, request: Request) -> Response:
         """End the session on the server."""
         token = request.scope.get(TOKEN, "")
+        # fault point: session-not-ended — cookie and session are as they were: the person sees no
+        # answer and signs out again.
         await run_in_threadpool(
             self.home.database.write, lambda session: end_session(session, token)
         )
-        answer = RedirectResponse("/sign-in", 303)
+        # not every browser ends a request whose redirect the shell does not follow
+        by_shell = bool(request.headers.get(SHELL_HEADER))
+        answer = Response(status_code=204) if by_shell else RedirectResponse("/sign-in", 303)
         answer.headers["Clear-Site-Data"] = '"cache"'
         delete_cookie(answer, secure=self._is_secure(request))
         return answer
@@ -76,22 +90,43 @@ class SignIn:
         # a proxy may take the encryption off: then the public address says it
         return request.url.scheme == "https" or self.settings.origin.startswith("https:")
 
+    async def _judged(self, name: str, password: str, address: str) -> tuple[str, Problem | None]:
+        """Let one in, with few hashes at a time: each takes a core and 64 MiB for a while."""
+        if self.places.locked():
+            return "", problem(Code.SIGN_IN_BUSY)
+        async with self.places:
+            return await run_in_threadpool(self._checked, name, password, address)
+
     def _checked(self, name: str, password: str, address: str) -> tuple[str, Problem | None]:
         database = self.home.database
-        with database.read_session() as session:
+
+        def counted(session: Session) -> int:
+            # before it is judged: a burst of guesses is as slow as one after the other
             wait = seconds_to_wait(session, name, address)
-        if wait:
-            return "", problem(Code.SIGN_IN_THROTTLED, seconds=wait)
+            if not wait:
+                record_failure(session, name, address)
+            return wait
+
+        if wait := database.write(counted):
+            return "", problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
+        with database.read_session() as session:
+            _, stored = password_of(session, name)
+        # no transaction is open meanwhile: a hash takes as long as a hundred envelopes
+        is_right = verify_password(stored, password)
+        renewed = renewed_hash(stored, password) if is_right and stored else ""
 
         def work(session: Session) -> str:
-            user = check_password(session, name, password)
-            if user is None:
-                record_failure(session, name, address)
-                return ""
+            user, now_stored = password_of(session, name)
+            if user is None or now_stored != stored:
+                return ""  # changed or switched off since it was read
+            if renewed:
+                renew_hash(session, user, renewed)
             forget_failures(session, name, address)
             return start_session(session, user)
 
-        token = database.write(work)
+        # fault point: sign-in-undecided — the attempt is counted as failed and no session was made:
+        # the count ends with the next sign-in, or by time.
+        token = database.write(work) if is_right else ""
         log("signed in" if token else "sign-in refused", user=name, address=address)
         return token, None if token else problem(Code.SIGN_IN_FAILED)
 

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fieldpost.errors import Code, Forbidden, problem
+from fieldpost.web.display.outcomes import OUTCOMES
 from fieldpost.web.framework.requests import PageRequest, endpoint
 from fieldpost.web.framework.templates import DONE_WORDS
 from fieldpost.web.lists.list_pages import search_words
-from fieldpost.web.repair.envelope_page import OUTCOMES, entry_page
+from fieldpost.web.repair.envelope_page import entry_page
 from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.audit_trail import is_open, state_of
 from fieldpost_server.inbox.dependencies import envelopes_query, is_done
@@ -121,8 +122,9 @@ def open_count(session: Session) -> int:
 def _lines(home: ServerHome, rows: list[Any]) -> Iterator[Line]:
     for row in rows:
         page = home.app.present_page(row.page)
-        words, state = OUTCOMES[state_of(row)]
-        yield Line(row, page.title if page else row.page, words, state, is_open(row))
+        standing = OUTCOMES[state_of(row)]
+        title = page.title if page else row.page
+        yield Line(row, title, standing.name, standing.state, is_open(row))
 
 
 def _wanted(asked: PageRequest) -> Wanted:

@@ -35,6 +35,8 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
             "changes": prune_changes(session, older_than=oldest),
         }
 
+    # fault point: housekeeping-half-done — sessions, counts and changes go in one transaction,
+    # uploads one by one after it: whatever is left goes in the next round.
     return {**home.database.write(work), "uploads": home.store.delete_abandoned(oldest)}
 
 

@@ -1,7 +1,7 @@
-"""Borders: up to which counted key a table's rows are older than the state it was put back to.
+"""High-water marks: up to which counted key a table's rows are those of before a restore.
 
 Databases count up: what lies below a row that was there already is older than it. What lies above
-the border may be another row than the one that a device knows under that key.
+the mark may be another row than the one that a device knows under that key.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,26 +16,30 @@ from fieldpost_server.storage.tables import PRUNED
 _BORDER, _CHANGE, _META = tables.border, tables.change, tables.meta
 _CHUNK_KEYS = 1_000
 _NOTHING = -1
-"""The border of a table of which nothing is known."""
+"""The mark of a table of which nothing is known."""
 
 
-def record_borders(
+def record_marks(
     connection: sa.Connection,
-    history: str,
+    timeline: str,
     all_tables: Iterable[sa.Table],
     proof: datetime | None = None,
 ) -> None:
-    """Write the borders of a history that begins.
+    """Write the marks of a timeline that begins.
 
     Args:
         connection: of the transaction in which it begins.
-        history: its id.
+        timeline: its id.
         all_tables: those with counted keys get one.
         proof: a moment between the backup and when the database was put back to it; all rows are
             older where it is left out.
     """
     rows = [
-        {"history": history, "table_name": table.name, "key": _border(connection, table, proof)}
+        {
+            "history": timeline,
+            "table_name": table.name,
+            "key": _high_water_mark(connection, table, proof),
+        }
         for table in all_tables
         if table.autoincrement_column is not None
     ]
@@ -43,21 +47,19 @@ def record_borders(
         connection.execute(sa.insert(_BORDER), rows)
 
 
-def lowest_borders(session: Session, histories: Sequence[str]) -> dict[str, int]:
-    """Return the lowest border of each table that has one in every one of some histories."""
+def lowest_marks(session: Session, timelines: Sequence[str]) -> dict[str, int]:
+    """Return the lowest mark of each table that has one in every one of some timelines."""
     query = sa.select(_BORDER.c.table_name, sa.func.min(_BORDER.c.key))
-    query = query.where(_BORDER.c.history.in_(histories)).group_by(_BORDER.c.table_name)
-    every = sa.func.count() == len(histories)
+    query = query.where(_BORDER.c.history.in_(timelines)).group_by(_BORDER.c.table_name)
+    every = sa.func.count() == len(timelines)
     return {row[0]: row[1] for row in session.execute(query.having(every))}
 
 
-def young_keys(
-    session: Session, table: sa.Table, keys: Iterable[int], border: int
-) -> frozenset[int]:
-    """Return those of the keys that lie above the border and have a row."""
+def young_keys(session: Session, table: sa.Table, keys: Iterable[int], mark: int) -> frozenset[int]:
+    """Return those of the keys that lie above the mark and have a row."""
     column = table.autoincrement_column
     assert column is not None
-    above = sorted(key for key in keys if key > border)
+    above = sorted(key for key in keys if key > mark)
     found = set[int]()
     for start in range(0, len(above), _CHUNK_KEYS):
         # PostgreSQL takes no more than 65,535 parameters
@@ -66,7 +68,7 @@ def young_keys(
     return frozenset(found)
 
 
-def _border(connection: sa.Connection, table: sa.Table, proof: datetime | None) -> int:
+def _high_water_mark(connection: sa.Connection, table: sa.Table, proof: datetime | None) -> int:
     column = table.autoincrement_column
     assert column is not None
     oldest = sa.select(sa.func.max(column))

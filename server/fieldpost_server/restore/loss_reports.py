@@ -1,4 +1,4 @@
-"""What devices say that this database has forgotten, with the receipts that it signed then."""
+"""Loss reports: what devices say that this database has forgotten, proven by its receipts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
-from fieldpost.odp.repair.remapped_keys import LostKeys, history_of
+from fieldpost.odp.repair.remapped_keys import LostKeys, timeline_of
 from fieldpost.text.jsontext import parse
 from fieldpost.wire.protocol import MAX_REPORTED
 from fieldpost.wire.receipts import APPLIED, Outcome, Receipt, receipt_from_json
 from fieldpost_server.log import log
-from fieldpost_server.restore.timelines import history_at, put_back
+from fieldpost_server.restore.timelines import put_back, timeline_at
 from fieldpost_server.signing.receipt_audit import ReceiptAudit
 from fieldpost_server.storage import tables
 
@@ -25,7 +25,7 @@ _KEPT = APPLIED | {Outcome.CONFLICT, Outcome.INVALID}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LossReport:
     """What a device says.
 
     Attributes:
@@ -37,7 +37,7 @@ class Report:
     receipts: Sequence[str]
 
 
-def report_of(data: Mapping[str, Any]) -> Report | None:
+def loss_report_of(data: Mapping[str, Any]) -> LossReport | None:
     """Read a device's report from its call; None where there is none.
 
     Raises:
@@ -50,10 +50,10 @@ def report_of(data: Mapping[str, Any]) -> Report | None:
         raise ValueError("'forgotten' must hold receipts as texts")
     if not isinstance(base, str) or len(base) > 100 or not base.isascii():
         raise ValueError("'base' must be a cursor")
-    return Report(base, receipts) if receipts else None
+    return LossReport(base, receipts) if receipts else None
 
 
-def take_report(session: Session, app: App, device: str, report: Report) -> None:
+def take_report(session: Session, app: App, device: str, report: LossReport) -> None:
     """Keep what a device says; whatever the server has not signed, or does have, counts nothing."""
     genuine = list(_genuine(session, device, report.receipts))
     here = set(_here(session, [each.envelope for each in genuine]))
@@ -62,13 +62,17 @@ def take_report(session: Session, app: App, device: str, report: Report) -> None
         all_tables = [model.table for model in app.models.values()]
         put_back(session, max(_moment(receipt) for receipt in lost), all_tables)
         log("database was put back", level=WARNING, device=device, forgotten=len(lost))
+    # fault point: loss-report-half-kept — the new timeline and the lost keys are one transaction:
+    # both or neither, and the device reports until it is answered.
     _keep(session, device, report.base, lost)
 
 
-def lost_keys(session: Session, device: str, history: str) -> tuple[LostKeys, set[tuple[str, int]]]:
-    """Return a device's lost keys of a history, and those that stood for more than one row."""
+def lost_keys(
+    session: Session, device: str, timeline: str
+) -> tuple[LostKeys, set[tuple[str, int]]]:
+    """Return a device's lost keys of a timeline, and those that stood for more than one row."""
     query = sa.select(_LOST.c.model, _LOST.c.real, _LOST.c.temporary)
-    rows = session.execute(query.where(_LOST.c.device == device, _LOST.c.history == history))
+    rows = session.execute(query.where(_LOST.c.device == device, _LOST.c.history == timeline))
     found: dict[tuple[str, int], int] = {}
     doubtful = set[tuple[str, int]]()
     for model, real, temporary in rows:
@@ -107,8 +111,8 @@ def _moment(receipt: Receipt) -> datetime:
 def _keep(session: Session, device: str, base: str, lost: Sequence[Receipt]) -> None:
     rows = set[tuple[Any, ...]]()
     for receipt in lost:
-        history = history_of(base) or history_at(session, _moment(receipt))
-        rows.update((device, history, k.model, k.real, k.temporary) for k in receipt.keys)
+        timeline = timeline_of(base) or timeline_at(session, _moment(receipt))
+        rows.update((device, timeline, k.model, k.real, k.temporary) for k in receipt.keys)
     if rows:
         known = session.execute(sa.select(_LOST).where(_LOST.c.device == device))
         rows -= {tuple(row) for row in known}

@@ -11,6 +11,7 @@ from fieldpost.app import App
 from fieldpost.pages import Page
 from fieldpost.text.canonical import canonical
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits
 from fieldpost_server.storage import tables
 
 # every call of a device asks for it
@@ -37,9 +38,10 @@ def set_offline(session: Session, app: App, name: str, *, offline: bool) -> None
     session.execute(sa.insert(table).values(page=page.name, offline=offline))
 
 
-def settings_for(app: App, user: User, offline: Iterable[Page]) -> dict[str, Any]:
-    """Return what a device needs to know: its offline pages, and all that may be opened."""
+def settings_for(app: App, user: User, offline: Iterable[Page], limits: Limits) -> dict[str, Any]:
+    """Return what a device needs to know: its offline pages, all that may be opened, limits."""
     return {
+        "limits": limits.to_json(),
         "offline": [page.name for page in offline],
         "pages": [page.name for page in app.pages_for(user)],
     }

@@ -119,6 +119,8 @@ def rotate(session: Session, secret: bytes | None, *, distrust: bool = False) ->
     voucher = None if distrust else private_key(old, secret)
     retired = sa.update(_KEY).where(_KEY.c.number == old.number)
     session.execute(retired.values(private="", retired_at=tables.utc_now()))
+    # fault point: key-retired — the old private half is gone and the new key is not there, in one
+    # transaction: both or neither, so there is always one that signs.
     return _add(session, old.number + 1, secret, voucher)
 
 

@@ -61,6 +61,9 @@ class Signer:
         secret = read_secret(self.secret_file)
         if row is None:
             row = self.database.write(lambda session: first_key(session, secret))
+        # fault point: first-key-unloaded — the key is in the database and not in this process:
+        # every other loads it. Two that make the first key at once make the same number, and the
+        # later one finds the earlier's.
         self._key = (row.id, private_key(row, secret))
 
     def signed(self, receipt: Receipt) -> Receipt:

@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.home import Upload
+from fieldpost.text.filenames import plain_name
 from fieldpost.types import Attachment
 from fieldpost.users import User
+from fieldpost.wire.limits import Limits
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
 
@@ -30,7 +32,7 @@ _PICTURES = {
     "image/heif": re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL),
     "image/avif": re.compile(rb"....ftyp(avi|mif1)", re.DOTALL),
 }
-"""How files of each type begin. SVG is none of them: it may hold scripts."""
+"""How files of each type begin."""
 
 _HEX = frozenset("0123456789abcdef")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,120}/[a-z0-9!#$&^_.+-]{1,120}")
@@ -49,6 +51,11 @@ class AttachmentStore:
         self.database = database
         self.max_bytes = max_bytes
         (folder / "uploads").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def limits(self) -> Limits:
+        """What is taken."""
+        return Limits(self.max_bytes, tuple(_PICTURES))
 
     def path(self, sha256: str) -> Path:
         """Return where an attachment lies; raises `NotFound` for what is no digest."""
@@ -94,8 +101,13 @@ class AttachmentStore:
                 detail = {"offset": there}
                 raise InputError([problem(Code.UPLOAD_OFFSET, offset=there, detail=detail)])
             file.write(piece)
+            # fault point: piece-written — a power cut may leave any part of the piece: the upload
+            # goes on from what is there, and a torn one shows in the digest of the whole.
             file.flush()
             os.fsync(file.fileno())
+            # fault point: piece-on-disk — the bytes are kept and nobody was told: the device asks
+            # how far the upload is; after the last piece it sends an empty one, which makes the
+            # file whole.
             if offset + len(piece) == size:
                 self._finish(part, sha256, size, type_, "", user)
         return offset + len(piece)
@@ -106,10 +118,12 @@ class AttachmentStore:
         sha256 = hashlib.sha256(upload.content).hexdigest()
         if expected not in (None, sha256):
             raise InputError([problem(Code.UPLOAD_HASH)])
-        type_, name = _media_type(upload.type), _file_name(upload.name)
+        type_, name = _media_type(upload.type), plain_name(upload.name)
         if not self.path(sha256).exists():
             part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
             part.write_bytes(upload.content)
+            # fault point: whole-part-unplaced — the part has a name of its own that nobody looks
+            # for: the file is sent again, and housekeeping deletes the part.
             self._finish(part, sha256, len(upload.content), type_, name, user)
         else:
             self._adopt(sha256, type_, name, user)
@@ -137,8 +151,12 @@ class AttachmentStore:
         whole.parent.mkdir(exist_ok=True)
         with part.open("rb") as file:
             os.fsync(file.fileno())
+        # fault point: file-unplaced — the part holds every byte, and the place of the file is
+        # empty: the next piece, which may be empty, puts it there.
         part.replace(whole)
         _sync_folder(whole.parent)
+        # fault point: file-unregistered — the file is in its place, no row tells of it: envelopes
+        # that need it wait; who sends it again finds it there and only adds the row.
         self._register(sha256, size, type_, name, user)
 
     def _adopt(self, sha256: str, type_: str, name: str, user: User) -> None:
@@ -157,6 +175,8 @@ class AttachmentStore:
         for part in (self.folder / "uploads").iterdir():
             with suppress(FileNotFoundError):  # finished meanwhile
                 if part.stat().st_mtime < older_than.timestamp():
+                    # fault point: abandoned-upload-left — parts go one by one and belong to nobody:
+                    # the next round deletes the rest.
                     part.unlink()
                     count += 1
         return count
@@ -177,6 +197,8 @@ class AttachmentStore:
                     )
                 )
 
+        # fault point: attachment-row-unwritten — there is the whole row or none, and the file in
+        # both cases: who sends it again adds the row.
         self.database.write(work)
 
 
@@ -188,6 +210,8 @@ def _locked(part: Path) -> Iterator[BinaryIO]:
         with part.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # who had the lock before may have finished the upload, or thrown it away
+            # fault point: upload-locked — the lock is the open file's and ends with the process;
+            # what was appended stays, an empty part is as good as none.
             if not _is_at(file, part):
                 continue
             try:
@@ -218,11 +242,6 @@ def _media_type(text: str) -> str:
     return type_ if _MEDIA_TYPE.fullmatch(type_) else "application/octet-stream"
 
 
-def _file_name(text: str) -> str:
-    """Return a name that every database takes, without folders."""
-    return "".join(c for c in Path(text).name if c.isprintable())[:255] or "file"
-
-
 def _fault(part: Path, sha256: str, type_: str) -> Code | None:
     digest = hashlib.sha256()
     with part.open("rb") as file:
@@ -242,6 +261,8 @@ def _sync_folder(folder: Path) -> None:
     # a rename is durable only when its folder is
     handle = os.open(folder, os.O_RDONLY)
     try:
+        # fault point: rename-unsynced — a power cut may take the rename back: then the part is
+        # under its old name with every byte, and no row tells of the file yet.
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -55,7 +55,11 @@ class Database:
             Session(connection, expire_on_commit=False) as session,
         ):
             yield session
+            # fault point: transaction-uncommitted — nothing of it is kept, and nobody was told that
+            # it was: whoever asked asks again.
             session.commit()
+            # fault point: committed-unanswered — all of it is kept, the answer is not sent: what is
+            # asked once more finds what the first time has left.
 
     @contextmanager
     def read_session(self) -> Iterator[Session]:
@@ -64,6 +68,8 @@ class Database:
             if self.dialect == "sqlite":
                 # a deferred BEGIN takes its snapshot at the first read only
                 connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1")
+            # fault point: snapshot-open — nothing is written; all of a block is read at one moment,
+            # which REPEATABLE READ and SQLite's snapshot promise.
             with Session(connection, expire_on_commit=False) as session:
                 yield session
 
@@ -82,6 +88,8 @@ class Database:
                 if not is_transient(error) and (raced or not is_taken(error)):
                     raise
                 raced |= is_taken(error)
+                # fault point: rolled-back-before-retry — the attempt has left nothing: the next
+                # one, or whoever asks again, begins from the start.
                 time.sleep(0.01 * 2**attempt)
         with self.write_session() as session:
             return work(session)
@@ -150,6 +158,8 @@ def _on_sqlite_connect(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
+    # fault point: power-cut — a commit that has returned is on the disk, log and all; one that has
+    # not is not there after the next opening.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -157,5 +167,7 @@ def _on_sqlite_connect(connection: Any, _: Any) -> None:
 def _on_sqlite_begin(connection: sa.Connection) -> None:
     # a deferred transaction that reads and then writes fails when another wrote in between,
     # without waiting: writers take the lock first
+    # fault point: write-lock-held — the lock is the process's and ends with it; what it had written
+    # is in no commit, and so not there.
     writes = connection.get_execution_options().get(_MODE, "write") == "write"
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,4 +1,4 @@
-"""Counting: the keys that new rows are to have, taken before the rows are written.
+"""Key allocation: the keys that new rows are to have, taken before the rows are written.
 
 SQLite answers every new row with its key, one by one. Rows whose keys are known are written at
 once, and so are the rows that point to them. PostgreSQL answers for many rows at once: there

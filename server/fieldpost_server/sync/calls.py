@@ -20,13 +20,13 @@ from fieldpost.text.jsontext import parse
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
-from fieldpost_server.feed.checksums import Proofs
+from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.feed.scope_delta import cursor_now, read_delta
 from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
-from fieldpost_server.restore.loss_reports import Report, report_of, take_report
+from fieldpost_server.restore.loss_reports import LossReport, loss_report_of, take_report
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.scope.replication_plan import plan_for
 from fieldpost_server.settings import Settings
@@ -50,7 +50,7 @@ class Sync:
     home: ServerHome
     settings: Settings
     app_version: str
-    proofs: Proofs
+    checksums: Checksums
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -82,12 +82,12 @@ class Sync:
         if data.get("user", user.name) != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         try:
-            report = report_of(data)
+            report = loss_report_of(data)
         except ValueError as error:
             raise InputError([problem(Code.MALFORMED, "forgotten", reason=str(error))]) from error
         return JSONResponse(await run_in_threadpool(self._registered, user, device, report))
 
-    def _registered(self, user: User, device: str, report: Report | None) -> dict[str, Any]:
+    def _registered(self, user: User, device: str, report: LossReport | None) -> dict[str, Any]:
         table = tables.device
 
         def work(session: Session) -> Any:
@@ -102,6 +102,8 @@ class Sync:
             return self._find(session, user, device)
 
         row = self.home.database.write(work)
+        # fault point: device-registered-unanswered — the device is known and has not heard so: it
+        # registers again under the same id, and is greeted.
         self.home.inbox.signer.ready()
         with self.home.session() as session:
             offline = offline_pages_for(session, self.home.app, user)
@@ -130,7 +132,7 @@ class Sync:
                 "display_name": user.display_name,
                 "roles": sorted(user.roles),
             },
-            "settings": settings_for(self.home.app, user, offline),
+            "settings": settings_for(self.home.app, user, offline, self.home.limits),
             "app_version": self.app_version,
             "signing_keys": keys_for_devices(session),
         }
@@ -208,9 +210,13 @@ class Sync:
         applied = False
         for number, line in lines:
             receipt = inbox.receive(line, user, device)
+            # fault point: receipt-unsent — the envelope is decided and its receipt kept: the device
+            # sends it again and gets that very receipt.
             applied |= receipt.is_applied
             yield signer.answer(receipt, number)
         if applied:
+            # fault point: waiting-untried — what waited for this push is not tried: it has no final
+            # receipt, so the device sends it with its next one.
             for receipt in inbox.retry_waiting(user, device):
                 yield signer.answer(receipt)
 
@@ -275,7 +281,7 @@ class Sync:
             identity = plan_id(user, offline, self.app_version)
             most = self.settings.max_pull_keys
             delta = read_delta(session, app, plan, identity, cursor, whole=whole, max_keys=most)
-            sums = {} if delta.reset else self.proofs.digests(session, plan)
+            sums = {} if delta.reset else self.checksums.digests(session, plan)
             about = self._about(session, user, offline)
             arrived = self._arrived(session, device)
         return JSONResponse(

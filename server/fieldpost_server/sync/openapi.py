@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpost.wire.protocol import DEVICE_HEADER, MAX_PUSH_LINES, PROTOCOL, PROTOCOL_HEADER
+from fieldpost.wire.protocol import (
+    DEVICE_HEADER,
+    MAX_PUSH_LINES,
+    OLDEST_PROTOCOL,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+)
 from fieldpost_server.accounts.sessions import COOKIE
 from fieldpost_server.sync.schemas import SCHEMAS, ref
 
@@ -14,6 +20,8 @@ LINES = "application/x-ndjson"
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
 _ERROR = {"description": "refused", "content": {_JSON: {"schema": ref("ErrorBody")}}}
+
+_PROTOCOLS = [str(each) for each in range(OLDEST_PROTOCOL, PROTOCOL + 1)]
 
 
 def description() -> Part:
@@ -48,7 +56,7 @@ def description() -> Part:
 def _parameters() -> Part:
     return {
         "device": _header(DEVICE_HEADER, ref("DeviceId"), required=True),
-        "protocol": _header(PROTOCOL_HEADER, {"enum": ["1", str(PROTOCOL)]}),
+        "protocol": _header(PROTOCOL_HEADER, {"enum": _PROTOCOLS}),
         "sha256": {"name": "sha256", "in": "path", "required": True, "schema": ref("Sha256")},
     }
 

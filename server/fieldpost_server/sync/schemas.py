@@ -224,7 +224,18 @@ _ABOUT = {
             "roles": _list({"type": "string"}, uniqueItems=True),
         }
     ),
-    "settings": _object({"offline": _list({"type": "string"}), "pages": _list({"type": "string"})}),
+    "settings": _object(
+        {
+            "offline": _list({"type": "string"}),
+            "pages": _list({"type": "string"}),
+            "limits": _object(
+                {
+                    "attachment_bytes": {"type": "integer", "minimum": 0},
+                    "pictures": _list({"type": "string"}),
+                }
+            ),
+        }
+    ),
     "app_version": {"type": "string"},
     "signing_keys": _list(ref("SigningKey"), minItems=1),
     "arrived": ref("Arrived"),

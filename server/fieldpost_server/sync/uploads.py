@@ -10,9 +10,11 @@ from starlette.routing import Route
 
 from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.home import Upload
+from fieldpost.text.filenames import plain_name
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
+from fieldpost.wire.limits import SHOWN
 from fieldpost.wire.protocol import OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
 from fieldpost_server.home import ServerHome
 
@@ -83,12 +85,14 @@ class Uploads:
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
-        shown = "inline" if known.type.startswith("image/") else "attachment"
+        # whatever a user brought is shown as a picture or handed over, and never is a page of ours
+        shown = "inline" if known.type in SHOWN else "attachment"
+        name = plain_name(request.query_params.get("name", "") or known.name or sha256)
         return FileResponse(
             path,
             media_type=known.type,
             headers=headers,
-            filename=known.name or sha256,
+            filename=name,
             content_disposition_type=shown,
         )
 

@@ -1,4 +1,4 @@
-"""Proof that two sides hold the same rows: a count and a sum that does not depend on the order."""
+"""Checksums: proof that two sides hold the same rows, by a count and a sum in any order."""
 
 import hashlib
 import json

@@ -4,6 +4,7 @@ History of the protocol:
     1: first edition.
     2: signed receipts, `settled` and `notes` in them; `/sync/receipts`; what the server lacks of a
        device, and what devices report of that; envelopes of format 2.
+    3: `limits` in the settings of a device.
 
 History of the envelope's format:
     1: first edition.
@@ -11,11 +12,12 @@ History of the envelope's format:
        the operation `look`.
 """
 
-PROTOCOL = 2
+PROTOCOL = 3
 OLDEST_PROTOCOL = 1
 
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
+    3: "sha256:63041d03f3044341767412ca6accfa9a7b3f62bd634cb08dd68a088e82a03d68",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 
@@ -24,7 +26,7 @@ its digest here. A digest that is here never changes once its protocol was relea
 """
 
 FORMAT = 2
-"""Version of the envelope's form; `formats.py` knows how to read each older one."""
+"""Version of the envelope's form; `upcasting.py` knows how to read each older one."""
 
 MAX_ENVELOPE_BYTES = 2 << 20
 MAX_OPERATIONS = 5_000
@@ -44,6 +46,10 @@ PROTOCOL_HEADER = "fieldpost-protocol"
 ARRIVED_HEADER = "fieldpost-arrived"
 SHELL_HEADER = "fieldpost-shell"
 ELSEWHERE_HEADER = "fieldpost-elsewhere"
+SERVER_HEADER = "fieldpost-server"
+"""On every answer of the server: what lacks it came from something between."""
+PAGE_HEADER = "fieldpost-page"
+"""On every page that one of our handlers made, and on nothing that a user brought."""
 DRAFT_HEADER = "fieldpost-draft"
 ZONE_HEADER = "fieldpost-zone"
 MARK_HEADER = "fieldpost-mark"

@@ -1,4 +1,4 @@
-"""How the envelopes of an outbox stand to each other: what replaces, and what builds on what."""
+"""Dependencies between the envelopes of an outbox: what replaces, and what builds on what."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -135,9 +135,9 @@ def missing_at_the_office(
     newest = max(known, default=0)
     if arrived and int(arrived.get("number") or 0) < newest:
         ranges.append((int(arrived.get("number") or 0) + 1, newest))
-    lost = [e for n, e in sorted(known.items()) if any(a <= n <= b for a, b in ranges)]
+    forgotten = [e for n, e in sorted(known.items()) if any(a <= n <= b for a, b in ranges)]
     here = sorted(known.keys() | outbox.entries.keys())
-    return lost, [gap for each in ranges for gap in _gaps(each, here)]
+    return forgotten, [gap for each in ranges for gap in _gaps(each, here)]
 
 
 def numbers_kept(outbox: Outbox, device: str) -> dict[int, Entry]:

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from fieldpost.errors import InputError
-from fieldpost.home import Submission
 from fieldpost.odp.lineage.dependencies import Footprint, footprint
 from fieldpost.odp.lineage.temporary_keys import DeviceKeys
-from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import NEEDS_ATTENTION, Receipt, receipt_from_json
 from fieldpost_client.platform.base import Operation, Store
@@ -44,8 +41,10 @@ class Entry:
         opened: what its form was opened on; None for a new record, and where it is not known.
         discarded: of a void, the entry that it discards, as plain data.
         signed: the canonical text of the receipt as the server signed it, verified on arrival.
-        recalled: each time that the server had forgotten it, the ``signed`` receipt of before,
+        forgotten: each time that the server had forgotten it, the ``signed`` receipt of before,
             and the ``base`` of the data that fitted that.
+        forms: where several forms became one envelope, the ids that they carried, with the digest
+            of what each said.
     """
 
     envelope: Envelope
@@ -58,7 +57,8 @@ class Entry:
     opened: Mapping[str, Any] | None = None
     discarded: Mapping[str, Any] | None = None
     signed: str = ""
-    recalled: tuple[Mapping[str, str], ...] = ()
+    forgotten: tuple[Mapping[str, str], ...] = ()
+    forms: Mapping[str, str] = field(default_factory=dict)
     _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -112,7 +112,8 @@ class Entry:
             "discarded": self.discarded,
             # as text: in the browser's store 1.0 and 1 are one number, and the signature would end
             "signed": self.signed,
-            "recalled": list(self.recalled),
+            "recalled": list(self.forgotten),
+            "forms": dict(self.forms),
         }
 
 
@@ -135,68 +136,8 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         data.get("discarded"),
         data.get("signed") or "",
         tuple(data.get("recalled") or ()),
+        data.get("forms") or {},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Where the device's sequence stands; stored together with every envelope.
-
-    Attributes:
-        next_number: of the next envelope.
-        last_digest: of the envelope before; empty before the first.
-        next_temporary: the next temporary key, counting down from -1, never used twice.
-    """
-
-    next_number: int = 1
-    last_digest: str = ""
-    next_temporary: int = -1
-
-    def operations(self) -> list[Operation]:
-        """Return the operations that store the counters."""
-        names = ("next_number", "last_digest", "next_temporary")
-        return [("put", "session", name, getattr(self, name)) for name in names]
-
-    def after(self, envelope: Envelope) -> "Counters":
-        """Return the counters after this envelope."""
-        return replace(self, next_number=envelope.number + 1, last_digest=envelope.digest)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What all envelopes of a device have in common."""
-
-    device: str
-    app: str
-    app_version: str
-
-
-def make_envelope(
-    submission: Submission,
-    user: User,
-    origin: Origin,
-    counters: Counters,
-    identity: str,
-    moment: datetime,
-    after: tuple[int, ...] = (),
-) -> Envelope:
-    """Make the next envelope of the device's chain; `moment` carries the local offset."""
-    return Envelope(
-        id=identity,
-        device=origin.device,
-        number=counters.next_number,
-        previous=counters.last_digest,
-        app=origin.app,
-        app_version=origin.app_version,
-        page=submission.page,
-        user=user.name,
-        saved_at=moment.isoformat(timespec="milliseconds"),
-        base=submission.base,
-        operations=submission.operations,
-        attachments=submission.attachments,
-        after=after,
-        supersedes=submission.supersedes,
-    ).sealed()
 
 
 class OutboxKeys(DeviceKeys):

@@ -22,6 +22,7 @@ from fieldpost_client.platform.base import (
     StoreError,
     Unreachable,
 )
+from fieldpost_client.platform.numbers import packed, unpacked
 
 
 class BrowserStore:
@@ -33,12 +34,12 @@ class BrowserStore:
     async def read(self, store: str, key: Key) -> Any:
         """Return one value, or None."""
         text = await _stored(self._bridge.read(store, key))
-        return None if text is None else json.loads(text)
+        return None if text is None else unpacked(json.loads(text))
 
     async def read_all(self, store: str) -> list[tuple[Key, Any]]:
         """Return all pairs in the order of their keys."""
         pairs = json.loads(await _stored(self._bridge.readAll(store)))
-        return [(key, value) for key, value in pairs]
+        return [(key, unpacked(value)) for key, value in pairs]
 
     async def keys(self, store: str) -> list[Key]:
         """Return all keys in order."""
@@ -58,7 +59,7 @@ class BrowserStore:
                 plain.append([*operation[:3], len(pieces)])
                 pieces.append(operation[3])
             else:
-                plain.append(list(operation))
+                plain.append([*operation[:3], *map(packed, operation[3:])])
         await _stored(self._bridge.write(json.dumps(plain), to_js(pieces)))
 
 

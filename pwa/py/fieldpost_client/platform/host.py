@@ -13,13 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fieldpost_client.platform.base import (
-    Answer,
-    Damaged,
-    Refused,
-    StoreError,
-    Unreachable,
-)
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fieldpost_client.platform.asgi import call_app
+from fieldpost_client.platform.base import Answer, Damaged, Refused, Unreachable
 from fieldpost_client.platform.memory import HostStore
 
 
@@ -112,11 +109,7 @@ class HostPlatform:
         self, path: str, sha256: str, start: int, end: int, headers: Mapping[str, str]
     ) -> Answer:
         """PATCH a slice of a stored attachment."""
-        tables = self.store.tables
-        found = tables["attachments"].get(sha256) or tables["staged"].get(sha256)
-        if found is None:
-            raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
-        return await self.fetch("PATCH", path, headers, found["blob"][start:end])
+        return await self.fetch("PATCH", path, headers, self.store.blob(sha256)[start:end])
 
     async def download_attachment(self, path: str, sha256: str) -> int:
         """GET an attachment into the store."""
@@ -126,13 +119,7 @@ class HostPlatform:
         if hashlib.sha256(answer.body).hexdigest() != sha256:
             raise Damaged(f"{path} has another hash")
         type_ = answer.headers.get("content-type", "application/octet-stream")
-        self.store.tables["attachments"][sha256] = {
-            "blob": answer.body,
-            "type": type_,
-            "size": len(answer.body),
-            "name": "",
-            "state": "downloaded",
-        }
+        self.store.keep_download(answer.body, type_)
         return len(answer.body)
 
     async def gzip(self, data: bytes) -> bytes:
@@ -188,51 +175,33 @@ class HostPlatform:
         if self.server is None or (fault is not None and fault.kind == "request"):
             raise Unreachable(f"no way to {path}")
         self.requests.append((method, path))
-        limit = fault.lines if fault is not None and fault.kind == "death" else None
+        server = self.server
+        if fault is not None and fault.kind == "death":
+            server = _mortal(server, fault.lines)
         sent = body.encode() if isinstance(body, str) else body or b""
-        return await _call(self.server, method, path, {**self.headers, **headers}, sent, limit)
+        every = {**self.headers, **headers}
+        return await call_app(
+            server, method, path, every, sent, host="testserver", client="127.0.0.1"
+        )
 
 
-async def _call(
-    app: Any, method: str, path: str, headers: Mapping[str, str], body: bytes, limit: int | None
-) -> Answer:
-    """Call an ASGI app; with `limit` it dies after so many lines of its answer."""
-    place, _, query = path.partition("?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": place,
-        "raw_path": place.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "client": ("127.0.0.1", 1),
-        "server": ("testserver", 80),
-        "state": {},
-        "headers": [
-            (n.lower().encode(), v.encode())
-            for n, v in {"host": "testserver", "content-length": str(len(body)), **headers}.items()
-        ],
-    }
-    inbox = [{"type": "http.request", "body": body, "more_body": False}]
-    found: dict[str, Any] = {"status": 500, "headers": {}, "body": b""}
+def _mortal(app: ASGIApp, limit: int) -> ASGIApp:
+    """Return the app as it is when its process dies after so many lines of its answer."""
 
-    async def receive() -> Any:
-        return inbox.pop() if inbox else {"type": "http.disconnect"}
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        lines = 0
 
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            found["status"] = message["status"]
-            found["headers"] = {n.decode().lower(): v.decode() for n, v in message["headers"]}
-        else:
-            if limit is not None and found["body"].count(b"\n") >= limit:
-                raise _Death
-            found["body"] += message.get("body", b"")
+        async def send_some(message: Message) -> None:
+            nonlocal lines
+            if message["type"] == "http.response.body":
+                if lines >= limit:
+                    raise _Death
+                lines += message.get("body", b"").count(b"\n")
+            await send(message)
 
-    try:
-        await app(scope, receive, send)
-    except* _Death:
-        pass  # starlette streams inside a task group, which wraps what it raises
-    return Answer(found["status"], found["headers"], found["body"])
+        try:
+            await app(scope, receive, send_some)
+        except* _Death:
+            pass  # starlette streams inside a task group, which wraps what it raises
+
+    return called

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fieldpost_client.platform.base import Key, Operation, StoreError
+from fieldpost_client.platform.numbers import packed, unpacked
 
 STORES = (
     "session",
@@ -42,11 +43,11 @@ class HostStore:
 
     async def read(self, store: str, key: Key) -> Any:
         """Return one value, or None."""
-        return _plain(self.tables[store].get(key))
+        return unpacked(_plain(self.tables[store].get(key)))
 
     async def read_all(self, store: str) -> list[tuple[Key, Any]]:
         """Return all pairs in the order of their keys."""
-        return [(key, _plain(self.tables[store][key])) for key in await self.keys(store)]
+        return [(key, unpacked(_plain(self.tables[store][key]))) for key in await self.keys(store)]
 
     async def keys(self, store: str) -> list[Key]:
         """Return all keys in order."""
@@ -78,14 +79,25 @@ class HostStore:
     def stage(self, content: bytes, type_: str = "image/jpeg", name: str = "photo.jpg") -> str:
         """Put a file where the shell puts what is chosen in a form; return its SHA-256."""
         sha256 = hashlib.sha256(content).hexdigest()
-        self.tables["staged"][sha256] = {
-            "blob": content,
-            "type": type_,
-            "size": len(content),
-            "name": name,
-            "draft": "",
-        }
+        self.tables["staged"][sha256] = {**_file(content, type_, name), "draft": ""}
         return sha256
+
+    def keep_download(self, content: bytes, type_: str) -> None:
+        """Keep an attachment that came from the server."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.tables["attachments"][sha256] = {**_file(content, type_, ""), "state": "downloaded"}
+
+    def blob(self, sha256: str) -> bytes:
+        """Return the bytes of an attachment, saved or only staged; raises `StoreError`."""
+        found = self.tables["attachments"].get(sha256) or self.tables["staged"].get(sha256)
+        if found is None:
+            raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
+        content: bytes = found["blob"]
+        return content
+
+
+def _file(content: bytes, type_: str, name: str) -> dict[str, Any]:
+    return {"blob": content, "type": type_, "size": len(content), "name": name}
 
 
 def _plain(value: Any) -> Any:
@@ -96,11 +108,20 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def _as_doubles(value: Any) -> Any:
+    """Return plain data as JavaScript keeps it: whole numbers are doubles there, too."""
+    if isinstance(value, list):
+        return [_as_doubles(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _as_doubles(each) for name, each in value.items()}
+    return int(float(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _apply(tables: dict[str, dict[Key, Any]], operation: Operation) -> None:
     match operation:
         case ("put", store, key, value):
             # what is no plain data would not survive IndexedDB either
-            tables[store][key] = _plain(value)
+            tables[store][key] = _as_doubles(_plain(packed(value)))
         case ("delete", store, key):
             tables[store].pop(key, None)
         case ("clear", store):

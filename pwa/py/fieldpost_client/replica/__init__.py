@@ -1,1 +1,1 @@
-"""The rows on this device: replica and working copy, and what it knows of itself."""
+"""The rows on this device, and what it knows of itself and of the keys of its server."""

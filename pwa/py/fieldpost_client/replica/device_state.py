@@ -5,15 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldpost.pages import Page
 from fieldpost.users import User
-from fieldpost_client.outbox.outbox import Counters
+from fieldpost_client.outbox.chain import Counters
 from fieldpost_client.platform.base import Operation, Store
-from fieldpost_client.sync.server_keys import Trust, trust_from_json
+from fieldpost_client.replica.server_keys import ServerKeys, server_keys_from_json
 
 KeyMap = dict[tuple[str, int], int]
 """(model, temporary key) to real key."""
 
-Lost = dict[str, dict[tuple[str, int], int]]
+LostByHistory = dict[str, dict[tuple[str, int], int]]
 """History to (model, lost real key) to temporary key."""
 
 
@@ -29,9 +30,9 @@ class DeviceState:
         is_new: its id is not known to the server yet.
         sent_to: number of the newest envelope that may have been sent; durable before it is.
         keys: real keys, from receipts.
-        lost: real keys that the server has given out and forgotten, by the history in which they
-            counted, with the temporary ones that they came from.
-        trust: the server's keys that its receipts are verified with.
+        lost_keys: real keys that the server has given out and forgotten, by the history in which
+            they counted, with the temporary ones that they came from.
+        server_keys: those of the server that its receipts are verified with.
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
         proven: digests by table that the last pull has proven for these very pieces.
@@ -46,8 +47,8 @@ class DeviceState:
     is_new: bool = False
     sent_to: int = 0
     keys: KeyMap = field(default_factory=dict)
-    lost: Lost = field(default_factory=dict)
-    trust: Trust = field(default_factory=Trust)
+    lost_keys: LostByHistory = field(default_factory=dict)
+    server_keys: ServerKeys = field(default_factory=ServerKeys)
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
     proven: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +59,11 @@ class DeviceState:
     def has_replica(self) -> bool:
         """Say whether the first download is done."""
         return self.user is not None and bool(self.pieces)
+
+    def is_offline(self, page: Page) -> bool:
+        """Say whether the server has marked a page offline."""
+        marked = self.settings.get("offline")
+        return page.offline if marked is None else page.name in marked
 
     def adopt_about(self, about: Mapping[str, Any]) -> None:
         """Take over what the server says of user and settings."""
@@ -81,7 +87,7 @@ def keys_operation(keys: KeyMap) -> Operation:
     return ("put", "session", "keys", entries)
 
 
-def lost_operation(lost: Lost) -> Operation:
+def lost_keys_operation(lost: LostByHistory) -> Operation:
     """Return the operation that stores all lost keys."""
     entries = [
         [history, model, real, temporary]
@@ -91,9 +97,9 @@ def lost_operation(lost: Lost) -> Operation:
     return ("put", "session", "lost", entries)
 
 
-def lost_from_json(data: Iterable[Sequence[Any]]) -> Lost:
-    """Read back what `lost_operation` wrote."""
-    lost: Lost = {}
+def lost_keys_from_json(data: Iterable[Sequence[Any]]) -> LostByHistory:
+    """Read back what `lost_keys_operation` wrote."""
+    lost: LostByHistory = {}
     for history, model, real, temporary in data:
         lost.setdefault(history, {})[model, real] = temporary
     return lost
@@ -123,8 +129,8 @@ async def load_state(store: Store) -> DeviceState:
         is_new=bool(session.get("is_new")),
         sent_to=session.get("sent_to") or 0,
         keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
-        lost=lost_from_json(session.get("lost") or ()),
-        trust=trust_from_json(session.get("trust")),
+        lost_keys=lost_keys_from_json(session.get("lost") or ()),
+        server_keys=server_keys_from_json(session.get("trust")),
         cursor=replica.get("cursor") or "",
         pieces=pieces,
         proven=proven.get("digests", {}) if proven.get("of") == seal_of(pieces) else {},

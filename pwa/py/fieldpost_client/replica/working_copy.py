@@ -29,13 +29,18 @@ class WorkingCopy:
         replica: the open database, changed by the replayed envelopes.
         keys: real keys that its rows have already.
         records: key of each replayed envelope's record as JSON data, by envelope id.
-        troubles: why an envelope could not be replayed here, by envelope id.
+        failures: why an envelope could not be replayed here, by envelope id.
     """
 
     replica: Replica
     keys: KeyMap
     records: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    troubles: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    failures: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+    @property
+    def app(self) -> App:
+        """Return the app whose rows it has."""
+        return self.replica.app
 
     def session(self) -> Session:
         """Open a session; what it commits is part of the transaction around it, if there is one."""
@@ -45,10 +50,10 @@ class WorkingCopy:
             expire_on_commit=False,
         )
 
-    def replay(self, app: App, user: User, envelope: Envelope) -> Result:
+    def replay(self, user: User, envelope: Envelope) -> Result:
         """Apply one envelope, whole or not at all."""
         with self.session() as session:
-            result = replay(envelope, session, app, user, OutboxKeys(self.keys))
+            result = replay(envelope, session, self.app, user, OutboxKeys(self.keys))
             if result.outcome in APPLIED:
                 session.commit()
             return result
@@ -58,7 +63,7 @@ class WorkingCopy:
         if result.outcome in APPLIED:
             self.records[envelope.id] = result.record
         else:
-            self.troubles[envelope.id] = result.problems
+            self.failures[envelope.id] = result.problems
 
 
 def make_working_copy(

@@ -1,1 +1,1 @@
-"""From a submission to an entry of the outbox, and what becomes of a refused one."""
+"""From a submission to an entry that the store has kept, and what becomes of a refused one."""

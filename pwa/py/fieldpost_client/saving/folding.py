@@ -1,39 +1,40 @@
 """Folding: a form that is saved again before anything of it was sent becomes one envelope."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fieldpost.home import Submission
+from fieldpost.odp.form.once import content_digest
 from fieldpost.odp.repair.fold import folded, places_of_rows
+from fieldpost.pages import Form
 from fieldpost.wire.protocol import MAX_AFTER, MAX_ENVELOPE_BYTES, MAX_OPERATIONS
 from fieldpost_client.outbox.outbox import PENDING, Entry
-
-if TYPE_CHECKING:
-    from fieldpost_client.device import DeviceHome
+from fieldpost_client.saving.record_keys import RecordKeys
 
 
-def folded_into(home: "DeviceHome", submission: Submission, entry: Entry) -> Entry | None:
+def folded_into(
+    last: Entry, entry: Entry, submission: Submission, form: Form, records: RecordKeys
+) -> Entry | None:
     """Return the last entry with an envelope of the same record folded into it.
 
-    Nothing else changes by that: the last entry was never sent, nothing was saved after it, and
-    both forms were opened on the same data of the office. None where that is not so.
+    Nothing else changes by that: nothing was saved after the last entry, and both forms were
+    opened on the same data of the office. None where that is not so.
 
     Args:
-        home: the device.
+        last: the entry right before, which was never sent.
+        entry: made of what was saved now, and replayed on the working copy.
         submission: what was saved now.
-        entry: made of it, and replayed on the working copy.
+        form: of the page.
+        records: of the envelopes.
     """
-    envelope = entry.envelope
-    last = home.outbox.entries.get(envelope.number - 1)
-    if last is None or not _is_foldable(home, last, submission):
+    if submission.opened is None or not _is_foldable(last, entry):
         return None
-    assert submission.opened is not None
-    form = home.app.pages[submission.page].layout
+    if records.of(last)[1] != tuple(submission.opened["key"]):
+        return None
+    first, envelope = last.envelope, entry.envelope
     places = dict(places_of_rows(form, submission.opened))
-    operations = folded(last.envelope.operations, envelope.operations, places)
+    operations = folded(first.operations, envelope.operations, places)
     if not any(o.do != "look" for o in operations) or len(operations) > MAX_OPERATIONS:
         return None
-    first = last.envelope
     after = tuple(sorted({*first.after, *envelope.after} - {first.number}))
     made = replace(
         first,
@@ -49,20 +50,19 @@ def folded_into(home: "DeviceHome", submission: Submission, entry: Entry) -> Ent
         return None
     if not all(sha256 in text.partition('"operations"')[2] for sha256 in made.attachments):
         return None  # a picture that was taken and replaced: its file has come with the first
-    return replace(last, envelope=made, text=text, title=entry.title, _footprints=[])
+    forms = {first.id: content_digest(first.operations), **last.forms}
+    forms[envelope.id] = content_digest(envelope.operations)
+    return replace(last, envelope=made, text=text, title=entry.title, forms=forms, _footprints=[])
 
 
-def _is_foldable(home: "DeviceHome", last: Entry, submission: Submission) -> bool:
-    first = last.envelope
+def _is_foldable(last: Entry, entry: Entry) -> bool:
+    first, envelope = last.envelope, entry.envelope
     return (
         last.state == PENDING
         and not last.is_void
         and last.receipt is None
-        and last.number > home.state.sent_to
-        and submission.opened is not None
-        and not (submission.supersedes or first.supersedes)
+        and not (envelope.supersedes or first.supersedes)
         and (first.page, first.user, first.base, first.app_version, first.source)
-        == (submission.page, home.user.name, submission.base, home.app_version, "")
+        == (envelope.page, envelope.user, envelope.base, envelope.app_version, "")
         and bool(last.record)
-        and home.record_of(last)[1] == tuple(submission.opened["key"])
     )

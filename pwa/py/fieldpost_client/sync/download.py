@@ -13,7 +13,7 @@ from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.base import Damaged
 from fieldpost_client.replica.device_state import about_operations, user_from_json
 from fieldpost_client.sync.contact import Stopped, ask, data_of, headers_for
-from fieldpost_client.sync.server_keys import SIGNING_KEYS, learn
+from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
 from fieldpost_client.sync_status import OFFLINE, TROUBLE
 
 ATTEMPTS = 3
@@ -47,7 +47,7 @@ async def register(
         base: cursor of the data that fitted them.
 
     Returns:
-        How far its envelopes have arrived, see `standing.missing_at_the_office`.
+        How far its envelopes have arrived, see `dependencies.missing_at_the_office`.
 
     Raises:
         Stopped: the server cannot be reached or refuses; the device belongs to another user.
@@ -55,6 +55,8 @@ async def register(
     if not home.state.device:
         device = f"d-{home.platform.new_id()}"
         await home.platform.store.write([("put", "session", "device", device)])
+        # fault point: device-id-chosen — the server does not know the id: the next attempt
+        # registers with this very one, so one device is never two.
         home.state.device = device
     body = _call(home, forgotten, base)
     headers = headers_for(home.state.device) | {"content-type": "application/json"}
@@ -69,10 +71,14 @@ async def register(
         raise Stopped(TROUBLE, problem(Code.NUMBER_TAKEN, number=known))
     operations = [*about_operations(about), *counters.operations()]
     operations.append(("put", "session", "is_new", False))
+    # fault point: registered-unnoted — the server knows the device, the device does not know it: it
+    # registers again under the same id and is greeted.
     await home.platform.store.write(operations)
     home.state.adopt_about(about)
     home.state.is_new = False
-    await learn(home, about.get(SIGNING_KEYS))
+    # fault point: registered-keys-unlearnt — user and settings are stored, the server's keys are
+    # not: no receipt is believed before, and the first one has them asked for.
+    await learn_keys(home, about.get(SIGNING_KEYS))
     return about.get("arrived") or {}
 
 

@@ -8,7 +8,7 @@ one that the server keeps unapplied is superseded by its new edition.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fieldpost.errors import Code
 from fieldpost.odp.lineage.temporary_keys import is_temporary, resolved_part
@@ -16,20 +16,18 @@ from fieldpost.schema.models import Model
 from fieldpost.wire.envelope import Envelope, Operation
 from fieldpost.wire.protocol import FORMAT
 from fieldpost.wire.receipts import Outcome
-from fieldpost_client.outbox.outbox import PENDING, Counters, Entry
+from fieldpost_client.device import DeviceHome
+from fieldpost_client.outbox.chain import Counters
+from fieldpost_client.outbox.outbox import PENDING, Entry
 from fieldpost_client.platform.base import Operation as Write
 from fieldpost_client.platform.base import StoreError
-from fieldpost_client.saving.remapped_keys import all_read_now
 from fieldpost_client.sync.contact import stopped_by
-
-if TYPE_CHECKING:
-    from fieldpost_client.device import DeviceHome
 
 _STRANDED = frozenset({Code.NUMBER_TAKEN, Code.BROKEN_CHAIN})
 _KEPT = frozenset({Outcome.WAITING, Outcome.CONFLICT, Outcome.INVALID, Outcome.FORBIDDEN})
 
 
-def is_stranded(home: "DeviceHome") -> bool:
+def is_stranded(home: DeviceHome) -> bool:
     """Say whether this device's numbers lead nowhere, and all that is open was answered."""
     entries = home.outbox.entries.values()
     if home.outbox.broken or not any(_is_stranded(entry) for entry in entries):
@@ -48,7 +46,7 @@ def _is_kept(entry: Entry) -> bool:
     return entry.receipt is not None and entry.receipt.outcome in _KEPT
 
 
-async def enrol_anew(home: "DeviceHome") -> None:
+async def enrol_anew(home: DeviceHome) -> None:
     """Seal all that is open under a new id of this device, durably; raises `Stopped`."""
     async with home.turn:
         device = f"d-{home.platform.new_id()}"
@@ -61,16 +59,18 @@ async def enrol_anew(home: "DeviceHome") -> None:
             await home.platform.store.write(writes)
         except StoreError as error:
             raise stopped_by(error) from error
+        # fault point: enrolled-anew — the outbox is stored whole under the new id, which the server
+        # does not know: 'is_new' is stored with it, so the next sync registers before it sends.
         home.state.device, home.state.sent_to, home.state.is_new = device, 0, True
         home.state.counters = counters
         home.outbox.entries = {entry.number: entry for entry in entries}
 
 
-def _sealed_anew(home: "DeviceHome", device: str) -> tuple[list[Entry], Counters]:
+def _sealed_anew(home: DeviceHome, device: str) -> tuple[list[Entry], Counters]:
     counters = Counters(next_temporary=home.state.counters.next_temporary)
     entries: list[Entry] = []
     numbers: dict[int, int] = {}
-    for old, entry in sorted(all_read_now(home).items()):
+    for old, entry in sorted(home.remapped.entries(home.outbox.entries).items()):
         numbers[old] = counters.next_number
         made = _again(home, entry, device, counters, numbers)
         entries.append(
@@ -81,7 +81,7 @@ def _sealed_anew(home: "DeviceHome", device: str) -> tuple[list[Entry], Counters
                 state=PENDING,
                 receipt=None,
                 signed="",
-                recalled=(),
+                forgotten=(),
                 _footprints=[],
             )
         )
@@ -90,7 +90,7 @@ def _sealed_anew(home: "DeviceHome", device: str) -> tuple[list[Entry], Counters
 
 
 def _again(
-    home: "DeviceHome", entry: Entry, device: str, counters: Counters, numbers: Mapping[int, int]
+    home: DeviceHome, entry: Entry, device: str, counters: Counters, numbers: Mapping[int, int]
 ) -> Envelope:
     old = entry.envelope
     supersedes = dict.fromkeys(old.supersedes)
@@ -110,7 +110,7 @@ def _again(
     ).sealed()
 
 
-def _with_real_keys(home: "DeviceHome", operation: Operation) -> Operation:
+def _with_real_keys(home: DeviceHome, operation: Operation) -> Operation:
     """Put known real keys in the place of temporary ones: under a new id nobody knows those."""
     model = home.app.models.get(operation.model)
     if model is None:
@@ -127,7 +127,7 @@ def _with_real_keys(home: "DeviceHome", operation: Operation) -> Operation:
     )
 
 
-def _real(home: "DeviceHome", model: Model, attribute: str, value: Any) -> Any:
+def _real(home: DeviceHome, model: Model, attribute: str, value: Any) -> Any:
     if is_temporary(value):
         return resolved_part(model, attribute, value, home.app.models, _book(home))
     link = model.links.get(attribute)
@@ -137,16 +137,16 @@ def _real(home: "DeviceHome", model: Model, attribute: str, value: Any) -> Any:
     return [_key_of(home, target, key) for key in value]
 
 
-def _key(home: "DeviceHome", model: Model, name: str, key: Any) -> Any:
+def _key(home: DeviceHome, model: Model, name: str, key: Any) -> Any:
     children = model.children.get(name)
     return key if children is None else _key_of(home, home.app.models[children.model], key)
 
 
-def _key_of(home: "DeviceHome", model: Model, key: Any) -> Any:
+def _key_of(home: DeviceHome, model: Model, key: Any) -> Any:
     if not isinstance(key, list):
         return key
     return [_real(home, model, a, part) for a, part in zip(model.key, key, strict=False)]
 
 
-def _book(home: "DeviceHome") -> Any:
+def _book(home: DeviceHome) -> Any:
     return lambda model, temporary: home.state.keys.get((model, temporary), temporary)

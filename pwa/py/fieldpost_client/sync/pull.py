@@ -17,8 +17,8 @@ from fieldpost_client.replica.device_state import about_operations, keys_operati
 from fieldpost_client.replica.replica import Replica, Unreadable, kept_pieces
 from fieldpost_client.sync.contact import Stopped, ask, data_of, headers_for, stopped_by
 from fieldpost_client.sync.download import Image, download_image, register
+from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
 from fieldpost_client.sync.resend import keys_in_replica
-from fieldpost_client.sync.server_keys import SIGNING_KEYS, learn
 from fieldpost_client.sync_status import TROUBLE
 
 _log = logging.getLogger("fieldpost")
@@ -77,7 +77,7 @@ class Pull:
         answer = await self._ask()
         if answer is None:
             return False
-        await learn(self.home, answer.get(SIGNING_KEYS))
+        await learn_keys(self.home, answer.get(SIGNING_KEYS))
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
         if not changed and not confirmed and not self._doubtful(answer):
             await self._go_on(answer)
@@ -110,6 +110,9 @@ class Pull:
             operations = [("put", "replica", "current", moved), *about_operations(answer)]
             async with home.turn:
                 await self.platform.store.write(operations)
+                # fault point: cursor-noted — replica and cursor belong together as before, since
+                # nothing has changed between: a cursor that is not noted brings the same pull
+                # again.
                 home.state.adopt_about(answer)
                 home.state.cursor = cursor
         except StoreError as error:
@@ -141,10 +144,10 @@ class Pull:
             Stopped: the server was put back to an earlier state, and has to be told so first.
         """
         home = self.home
-        lost, self.report.lacking = missing_at_the_office(
+        forgotten, self.report.lacking = missing_at_the_office(
             home.outbox, home.state.device, self.arrived
         )
-        if lost:
+        if forgotten:
             number = int(self.arrived.get("number") or 0)
             raise Stopped(TROUBLE, problem(Code.FORGOTTEN, number=number))
 
@@ -273,11 +276,16 @@ async def install(
     keys = keys_in_replica(home, cursor)
     operations += [] if keys == home.state.keys else [keys_operation(keys)]
     async with home.turn:
+        # fault point: replica-unstored — pieces, cursor, settings, keys and the move to the history
+        # are one transaction: without it the old replica and the outbox are whole, and the next
+        # sync pulls again.
         try:
             await home.platform.store.write(operations)
         except BaseException:
             replica.close()
             raise
+        # fault point: replica-stored — the stored replica is the new one and what it confirms is in
+        # the history; the working copy is memory: the next start makes it from these.
         if about:
             home.state.adopt_about(about)
         home.state.cursor, home.state.pieces, home.state.proven = cursor, pieces, proven or {}

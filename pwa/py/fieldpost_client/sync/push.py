@@ -23,7 +23,7 @@ from fieldpost_client.outbox.outbox import (
 from fieldpost_client.platform.base import Operation, PlatformError, StoreError
 from fieldpost_client.replica.device_state import keys_operation
 from fieldpost_client.sync.contact import headers_for, stopped_by
-from fieldpost_client.sync.server_keys import Examiner
+from fieldpost_client.sync.receipt_verification import ReceiptVerification
 
 BATCH_BYTES = 4 << 20
 BATCH_ENVELOPES = 200
@@ -59,7 +59,7 @@ class Push:
         self.home = home
         self.platform = home.platform
         self.report = PushReport()
-        self.examiner = Examiner(home)
+        self.verification = ReceiptVerification(home)
 
     async def gather(self) -> list[Entry]:
         """Return what is to be sent, in order; nothing is folded into it from now on.
@@ -78,6 +78,8 @@ class Push:
                     await self.platform.store.write([("put", "session", "sent_to", newest)])
                 except StoreError as error:
                     raise stopped_by(error) from error
+                # fault point: sent-to-noted — nothing was sent, and it counts as sent: a later save
+                # is not folded into it, which costs an envelope and loses nothing.
                 self.home.state.sent_to = newest
             return entries
 
@@ -125,7 +127,7 @@ class Push:
         except (ValueError, KeyError, TypeError, AttributeError):
             self.report.unreadable += 1
             return
-        if not await self.examiner.is_genuine(data):
+        if not await self.verification.is_genuine(data):
             self.report.unverified += 1
             return
         entry = self.home.outbox.by_id(receipt.envelope)
@@ -146,7 +148,11 @@ class Push:
         operations: list[Operation] = [entry.put()]
         if keys and entry.state in (CONFIRMED, SETTLED):
             operations.append(keys_operation(known))
+        # fault point: receipt-unstored — the server has decided and the device does not know it:
+        # the envelope waits, is sent again, and gets the same receipt.
         await self.platform.store.write(operations)
+        # fault point: receipt-stored — receipt and real keys are stored, the envelope is still in
+        # the outbox: it is not sent again, and the next pull moves it to the history.
         self.home.outbox.entries[entry.number] = entry
         if entry.state in (CONFIRMED, SETTLED):
             self.home.state.keys = known

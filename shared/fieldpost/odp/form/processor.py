@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from fieldpost.errors import Problem
+from fieldpost.errors import Code, Problem
 from fieldpost.home import Home, Submission
 from fieldpost.odp.form.difference import Differ
 from fieldpost.odp.form.preview import preview_problems
-from fieldpost.odp.form.read_set import with_looks
+from fieldpost.odp.form.read_set import with_read_set
 from fieldpost.odp.form.rows import Opened, Row
 from fieldpost.pages import Changes, Page
 from fieldpost.schema.models import Model
@@ -38,6 +38,11 @@ class Processed:
         """Say whether the form may be closed."""
         return not self.problems
 
+    @property
+    def is_kept_already(self) -> bool:
+        """Say whether the form was saved before, with other content; `key` is then its record's."""
+        return any(each.code == Code.SAVED_ALREADY for each in self.problems)
+
 
 def process(
     home: Home,
@@ -47,6 +52,7 @@ def process(
     opened: Opened | None,
     draft: str = "",
     supersedes: Sequence[str] = (),
+    identity: str = "",
 ) -> Processed:
     """Save a filled-in form: one envelope, or none where nothing changed.
 
@@ -56,6 +62,7 @@ def process(
         opened: what it was opened on; None for a new record.
         draft: the draft that ends with it.
         supersedes: ids of the envelopes that this repairs.
+        identity: id of the envelope, which the form carried; see `once.py`.
     """
     with acting_as(user):
         found = Differ(home.temporary_key, home.new_id).compare(page.layout, row, opened)
@@ -75,12 +82,18 @@ def process(
         page.spec.label,
         tuple(supersedes),
         opened,
+        identity,
     )
     return _committed(home, user, submission, key)
 
 
 def delete_records(
-    home: Home, user: User, page: Page, opened: Sequence[Opened], supersedes: Sequence[str] = ()
+    home: Home,
+    user: User,
+    page: Page,
+    opened: Sequence[Opened],
+    supersedes: Sequence[str] = (),
+    identity: str = "",
 ) -> Processed:
     """Delete records: one envelope for all of them, which may repair others."""
     operations: list[Operation] = []
@@ -93,6 +106,7 @@ def delete_records(
         base=home.base(),
         title=page.spec.label,
         supersedes=tuple(supersedes),
+        identity=identity,
     )
     return _committed(home, user, submission, None)
 
@@ -102,7 +116,7 @@ def _seen(
 ) -> tuple[Operation, ...]:
     if page.changes != Changes.STRICT:
         return tuple(operations)
-    return tuple(with_looks(page.layout, opened, operations))
+    return tuple(with_read_set(page.layout, opened, operations))
 
 
 def _committed(
@@ -110,7 +124,7 @@ def _committed(
 ) -> Processed:
     receipt = home.commit(user, submission)
     if not receipt.is_applied:
-        return Processed(receipt.problems, receipt, key)
+        return Processed(receipt.problems, receipt, receipt.record or key)
     return Processed((), receipt, receipt.record or key)
 
 

@@ -1,4 +1,4 @@
-"""Looks: what a form of a strict page showed, so that any change by others shows at replay."""
+"""The read set: what a form of a strict page showed, so that any change by others shows."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -12,17 +12,17 @@ Written = Collection[tuple[str, str]]
 """Model and ``repr`` of the key of rows that carry what was seen in an operation of their own."""
 
 
-def with_looks(
+def with_read_set(
     form: Form, opened: Opened | None, operations: Sequence[Operation]
 ) -> list[Operation]:
     """Return the operations of a strict page's form, with a look for each row that it showed."""
     if opened is None or not operations:
         return list(operations)
     written = {(o.model, repr(list(o.key))) for o in operations if o.was}
-    return [*_looks(form, opened, "", written), *operations]
+    return [*_read_set(form, opened, "", written), *operations]
 
 
-def _looks(form: Form, opened: Opened, at: str, written: Written) -> Iterator[Operation]:
+def _read_set(form: Form, opened: Opened, at: str, written: Written) -> Iterator[Operation]:
     lists = {name: opened["children"].get(name, ()) for name in form.lists}
     rows = {name: [list(entry["key"]) for entry in entries] for name, entries in lists.items()}
     key = list(opened["key"])
@@ -34,4 +34,4 @@ def _looks(form: Form, opened: Opened, at: str, written: Written) -> Iterator[Op
     for name, entries in lists.items():
         for index, entry in enumerate(entries):
             place = f"{join_path(at, name)}[{index}]"
-            yield from _looks(form.lists[name].form, entry, place, written)
+            yield from _read_set(form.lists[name].form, entry, place, written)

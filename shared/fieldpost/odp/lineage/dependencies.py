@@ -1,4 +1,4 @@
-"""Chains: which envelopes build on which, by the rows that they touch and the keys that they name.
+"""Dependencies: which envelopes build on which, by the rows they touch and the keys they name.
 
 A device writes into each envelope on which unconfirmed ones it builds (`after`), so that the server
 need not guess; both sides use this to say what hangs on an envelope that could not be applied.

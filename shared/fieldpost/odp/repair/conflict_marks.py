@@ -1,4 +1,4 @@
-"""Marks: what both sides say of a field, and whether somebody has to decide."""
+"""Conflict marks: what both sides say of a field, and whether somebody has to decide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fieldpost.schema.values import ValueProblem
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ConflictMark:
     """What both sides say of one field, as JSON data.
 
     Attributes:
@@ -29,11 +29,11 @@ class Mark:
     is_open: bool
 
 
-def changes_of(form: Form, theirs: Opened, before: Mapping[str, Any]) -> list[Mark]:
+def changes_of(form: Form, theirs: Opened, before: Mapping[str, Any]) -> list[ConflictMark]:
     """Return what others changed of a row since the worker saw it."""
     values = theirs["values"]
     return [
-        Mark(each, None, values[a], before[a], is_open=True)
+        ConflictMark(each, None, values[a], before[a], is_open=True)
         for each in form.fields.values()
         if (a := each.attribute) in before and not are_same(each, values[a], before[a])
     ]

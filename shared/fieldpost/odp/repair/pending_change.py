@@ -1,4 +1,4 @@
-"""Mine: what the envelopes that could not be applied want, as one list with present keys."""
+"""The pending change: what envelopes that could not be applied want, with present keys."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,19 +21,19 @@ Real = Callable[[str, int], int | None]
 
 
 @dataclass(frozen=True)
-class Mine:
+class PendingChange:
     """See the module.
 
     Attributes:
         operations: what is to be written; each row once.
         before: what the first form was opened on; None where nobody knows.
-        looks: what rows of a strict page showed that are not written.
+        read_set: what rows of a strict page showed that are not written.
         rows_at: the rows by their place in the forms that were saved.
     """
 
     operations: tuple[Operation, ...]
     before: Opened | None = None
-    looks: Mapping[Row, Mapping[str, Any]] = field(default_factory=dict)
+    read_set: Mapping[Row, Mapping[str, Any]] = field(default_factory=dict)
     rows_at: Mapping[str, Row] = field(default_factory=dict)
 
     @cached_property
@@ -107,7 +107,7 @@ def _is_within(path: str, at: str) -> bool:
     return path == at or path.startswith((f"{at}.", f"{at}["))
 
 
-def mine_of(app: App, page: Page | None, trouble: Trouble, real: Real) -> Mine:
+def pending_change_of(app: App, page: Page | None, trouble: Trouble, real: Real) -> PendingChange:
     """Fold the envelopes of a trouble.
 
     Args:
@@ -129,8 +129,8 @@ def mine_of(app: App, page: Page | None, trouble: Trouble, real: Real) -> Mine:
         before = _present_opened(app.models, page.layout, trouble.before, real)
         for row, at in places_of_rows(page.layout, before):
             rows_at.setdefault(at, row)
-    looks = {row_of(o): o.was for o in operations if o.do == "look"}
-    return Mine(tuple(o for o in operations if o.do != "look"), before, looks, rows_at)
+    read_set = {row_of(o): o.was for o in operations if o.do == "look"}
+    return PendingChange(tuple(o for o in operations if o.do != "look"), before, read_set, rows_at)
 
 
 def present_operations(app: App, envelope: Envelope, real: Real) -> list[Operation]:

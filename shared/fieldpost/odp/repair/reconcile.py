@@ -10,10 +10,16 @@ from typing import Any
 
 from fieldpost.errors import join_path
 from fieldpost.odp.form.rows import Opened, Row, new_row
-from fieldpost.odp.repair.conflict_marks import Mark, are_same, changes_of, merged_links, safe_text
+from fieldpost.odp.repair.conflict_marks import (
+    ConflictMark,
+    are_same,
+    changes_of,
+    merged_links,
+    safe_text,
+)
 from fieldpost.odp.repair.fold import Row as RowName
 from fieldpost.odp.repair.fold import places_of_rows
-from fieldpost.odp.repair.pending_change import Mine
+from fieldpost.odp.repair.pending_change import PendingChange
 from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.wire.envelope import Operation
@@ -36,9 +42,9 @@ class Reconciled:
     """
 
     row: Row
-    marks: dict[str, Mark] = field(default_factory=dict)
+    marks: dict[str, ConflictMark] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
-    changed: dict[str, list[Mark]] = field(default_factory=dict)
+    changed: dict[str, list[ConflictMark]] = field(default_factory=dict)
     places: dict[RowName, str] = field(default_factory=dict)
     left: list[Operation] = field(default_factory=list)
 
@@ -48,30 +54,32 @@ class Reconciled:
         return [path for path, mark in self.marks.items() if mark.is_open]
 
 
-def reconciled(form: Form, mine: Mine, theirs: Opened | None, *, strict: bool) -> Reconciled:
+def reconciled(
+    form: Form, pending: PendingChange, theirs: Opened | None, *, strict: bool
+) -> Reconciled:
     """Return the form in which a record is repaired.
 
     Args:
         form: the page's.
-        mine: what the worker wants.
+        pending: what the worker wants.
         theirs: the record as it is now; None where it is new, or others have deleted it.
         strict: whether each change by others is to be looked at.
     """
     there = () if theirs is None else (row for row, _ in places_of_rows(form, theirs))
-    return _Reconciler(mine, frozenset(there), strict=strict).reconcile(form, theirs)
+    return _Reconciler(pending, frozenset(there), strict=strict).reconcile(form, theirs)
 
 
 class _Reconciler:
-    def __init__(self, mine: Mine, there: frozenset[RowName], *, strict: bool) -> None:
-        self.mine = mine
+    def __init__(self, pending: PendingChange, there: frozenset[RowName], *, strict: bool) -> None:
+        self.pending = pending
         self.there = there
         self.strict = strict
         self.found = Reconciled(Row("", None))
         self.used: dict[RowName, set[str]] = {}
 
     def reconcile(self, form: Form, theirs: Opened | None) -> Reconciled:
-        inserted = next(iter(self.mine.inserts(form.model.name)), None)
-        before = self.mine.before
+        inserted = next(iter(self.pending.inserts(form.model.name)), None)
+        before = self.pending.before
         if theirs is not None:
             self.found.row = self._known(form, theirs, before, "")
         elif inserted is not None and not inserted.at:
@@ -126,14 +134,14 @@ class _Reconciler:
             if operation is not None and each.attribute in operation.set:
                 was = operation.was.get(each.attribute)
                 data = operation.set[each.attribute]
-                self.found.marks[path] = Mark(each, data, None, was, is_open=False)
+                self.found.marks[path] = ConflictMark(each, data, None, was, is_open=False)
         if at:
             self.found.remarks[at] = LOST
         self._fill_lists(form, row, None, before, key, restore=True)
         return row
 
     def _restored(self, form: Form, before: Opened | None) -> Row:
-        top = next((o for o in self.mine.operations if o.model == form.model.name), None)
+        top = next((o for o in self.pending.operations if o.model == form.model.name), None)
         key = before["key"] if before else top.key if top else ()
         return self._lost(form, key, before, "")
 
@@ -157,7 +165,7 @@ class _Reconciler:
             for entry in _children(theirs, name):
                 known = earlier.get(repr(list(entry["key"])))
                 rows.append(self._known(child.form, entry, known, f"{place}[{len(rows)}]"))
-            above = "" if not row.at else self.mine.place_of(form.model.name, key)
+            above = "" if not row.at else self.pending.place_of(form.model.name, key)
             for lost, known in self._lost_below(child, above, earlier, restore=restore):
                 rows.append(self._lost(child.form, lost, known, f"{place}[{len(rows)}]"))
             for operation in self._added_below(form, child, key):
@@ -167,7 +175,7 @@ class _Reconciler:
     def _added_below(self, form: Form, child: FormList, key: Sequence[Any]) -> Iterator[Operation]:
         values = dict(zip(form.model.key, key, strict=False))
         pointing = {theirs: values.get(ours) for theirs, ours in child.link.pairs}
-        for operation in self.mine.inserts(child.form.model.name):
+        for operation in self.pending.inserts(child.form.model.name):
             is_below = all(operation.set.get(a) == part for a, part in pointing.items())
             if is_below and _list_of(operation.at) in ("", child.name):
                 yield operation
@@ -183,14 +191,14 @@ class _Reconciler:
         """Yield rows that others deleted and the worker wants: key, and what they were."""
         model = child.form.model.name
         for name, entry in earlier.items():
-            operation = self.mine.of(model, entry["key"])
+            operation = self.pending.of(model, entry["key"])
             is_gone = operation is not None and operation.do == "delete"
             is_wanted = restore or self._is_wanted(child.form, entry)
             if (model, name) not in self.there and not is_gone and is_wanted:
                 yield list(entry["key"]), entry
         if above is None:
             return
-        for operation in self.mine.updates_in(join_path(above, child.name)):
+        for operation in self.pending.updates_in(join_path(above, child.name)):
             row = (model, repr(list(operation.key)))
             if operation.model == model and row[1] not in earlier and row not in self.there:
                 # nobody knows what it was beyond what the form showed of it
@@ -198,7 +206,7 @@ class _Reconciler:
 
     def _is_wanted(self, form: Form, entry: Opened) -> bool:
         """Say whether the worker changed something of a row or below it."""
-        operation = self.mine.of(form.model.name, entry["key"])
+        operation = self.pending.of(form.model.name, entry["key"])
         if operation is not None and operation.do == "update":
             return True
         return any(
@@ -234,21 +242,21 @@ class _Reconciler:
             mine, is_open = merged_links(mine, theirs, before), False
             if are_same(each, mine, theirs):
                 return theirs
-        self.found.marks[path] = Mark(each, mine, theirs, before, is_open=is_open)
+        self.found.marks[path] = ConflictMark(each, mine, theirs, before, is_open=is_open)
         return mine if is_set else theirs
 
     def _seen(
         self, form: Form, operation: Operation | None, before: Opened | None, key: Sequence[Any]
     ) -> Mapping[str, Any]:
         """Return what the worker saw of a row."""
-        looked = self.mine.looks.get((form.model.name, repr(list(key))), {})
+        looked = self.pending.read_set.get((form.model.name, repr(list(key))), {})
         shown = before["values"] if before is not None else {}
         return {**shown, **looked, **(operation.was if operation is not None else {})}
 
     # what has a place, and what has none
 
     def _take(self, form: Form, key: Sequence[Any], at: str) -> Operation | None:
-        operation = self.mine.of(form.model.name, key)
+        operation = self.pending.of(form.model.name, key)
         self._note(form, key, at, operation)
         return operation
 
@@ -260,7 +268,7 @@ class _Reconciler:
             self.used[name] = held | form.linked | set(form.model.key)
 
     def _left(self) -> Iterator[Operation]:
-        for operation in self.mine.operations:
+        for operation in self.pending.operations:
             held = self.used.get((operation.model, repr(list(operation.key))))
             if held is None and operation.do != "delete":
                 yield operation

@@ -1,4 +1,4 @@
-"""Lost keys: counted keys that a server gave out and then forgot, because it was put back.
+"""Remapped keys: counted keys that a server gave out and then forgot, because it was put back.
 
 It counts on from its backup, so that such a number may by now be another row's. An envelope that
 was made before, and names it, means the row under whose temporary key its device knows it.
@@ -23,7 +23,7 @@ LostKeys = Mapping[tuple[str, int], int]
 
 Operations = tuple[Operation, ...]
 
-_HISTORY = re.compile(r"f1\.([0-9a-f]{32})\.", re.ASCII)
+_TIMELINE = re.compile(r"f1\.([0-9a-f]{32})\.", re.ASCII)
 
 _Change = Callable[[str, Any], Any]
 """Gives what takes the place of a table's counted key."""
@@ -44,9 +44,9 @@ class Named:
     path: str
 
 
-def history_of(cursor: str) -> str:
-    """Return the history that a cursor or an envelope's `base` names; empty where it names none."""
-    match = _HISTORY.match(cursor)
+def timeline_of(cursor: str) -> str:
+    """Return the timeline that a cursor or an envelope's `base` names; empty where none is."""
+    match = _TIMELINE.match(cursor)
     return match[1] if match else ""
 
 

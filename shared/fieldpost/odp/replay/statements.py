@@ -64,6 +64,8 @@ def find(session: Session, model: Model, key: Key, *, locking: bool = False) -> 
         locking: keep other transactions from changing the row.
     """
     if model.mapper.identity_key_from_primary_key(key) in session.identity_map:
+        # fault point: row-locked — the row is locked until the envelope's transaction ends, however
+        # it ends: nobody changes it between what the merge compares and what it writes.
         return session.get(model.cls, key, with_for_update=True if locking else None)
     found = session.scalars(_row_with_key(model, locking=locking), key_values(key))
     return found.unique().first()
@@ -72,6 +74,8 @@ def find(session: Session, model: Model, key: Key, *, locking: bool = False) -> 
 @cache
 def _row_with_key(model: Model, *, locking: bool) -> sa.Select[Any]:
     query = sa.select(model.cls).where(*has_key([model.column(a) for a in model.key]))
+    # fault point: row-found-locked — as row-locked; where two envelopes wait for each other's rows,
+    # the database ends one of the transactions, and that is tried again from the start.
     return query.with_for_update() if locking else query
 
 

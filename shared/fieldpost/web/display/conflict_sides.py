@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldpost.odp.form.rows import Row
-from fieldpost.odp.repair.conflict_marks import Mark, safe_text
+from fieldpost.odp.repair.conflict_marks import ConflictMark, safe_text
 from fieldpost.types import Attachment
 from fieldpost.web.display.envelope_contents import Change, Contents, ValueWords
 
@@ -51,7 +51,7 @@ class Marks:
         owner: whose values they are that nobody contradicts.
     """
 
-    fields: Mapping[str, Mark] = field(default_factory=dict)
+    fields: Mapping[str, ConflictMark] = field(default_factory=dict)
     remarks: Mapping[str, RowRemark] = field(default_factory=dict)
     contents: Contents | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Marks:
             return None
         return self.contents.value(mark.field, mark.before)
 
-    def _version(self, name: str, mark: Mark, text: str) -> Version:
+    def _version(self, name: str, mark: ConflictMark, text: str) -> Version:
         assert self.contents is not None
         data: Any = getattr(mark, name)
         shown, own = self.contents.value(mark.field, data), safe_text(mark.field, data)
@@ -88,7 +88,7 @@ def same_text(one: str, other: str) -> bool:
     return one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
 
 
-def put_version(row: Row, marks: Mapping[str, Mark], action: str) -> str:
+def put_version(row: Row, marks: Mapping[str, ConflictMark], action: str) -> str:
     """Put a version into its field, as the button ``put:theirs:score`` asks; return its path."""
     name, _, path = action.removeprefix("put:").partition(":")
     mark = marks.get(path)

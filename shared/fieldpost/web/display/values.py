@@ -4,13 +4,14 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from fieldpost import moments
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
 from fieldpost.schema.values import Codec, ValueProblem
 from fieldpost.text.numbers import marked
+from fieldpost.types import Attachment
 
 ADDRESS = "/,:@!$&'()*+;="
 """Characters that stand for themselves in an address's path."""
@@ -46,6 +47,11 @@ def moment_words(text: str) -> str:
         return moments.moment_words(datetime.fromisoformat(text))
     except ValueError:
         return text
+
+
+def attachment_url(attachment: Attachment) -> str:
+    """Return the address of an attachment, under the name that this reference gives it."""
+    return f"/attachments/{attachment.sha256}?{urlencode({'name': attachment.name})}"
 
 
 def element_id(path: str) -> str:

@@ -15,7 +15,7 @@ from fieldpost.odp.replay.links import Links, condition_of
 from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
 from fieldpost.schema.validation import fills_itself, read_text
-from fieldpost.schema.values import ValueProblem
+from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
 from fieldpost.text.casefolding import folded
 from fieldpost.text.characters import visible
 from fieldpost.types import Attachment
@@ -26,6 +26,7 @@ from fieldpost.web.display.values import words_for
 from fieldpost.web.forms.inputs import input_type, keypad, needs_lines, parted
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
+from fieldpost.wire.limits import Limits
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
@@ -107,6 +108,16 @@ class Control:
         except ValueProblem:
             return []
         return value if isinstance(value, list) else [value]
+
+    @property
+    def limits(self) -> Limits:
+        """What the server takes of files."""
+        return self.view.asked.home.limits
+
+    @property
+    def most_attachments(self) -> int:
+        """How many pictures or files the field may hold."""
+        return MOST_ATTACHMENTS if self.field.kind is Kind.PHOTOS else 1
 
     @property
     def choices(self) -> Sequence[Choice]:

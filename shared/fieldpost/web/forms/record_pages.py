@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from fieldpost.errors import Code, Forbidden, NotFound, Problem, problem
+from fieldpost.odp.form.once import identity_in
 from fieldpost.odp.form.processor import Processed, delete_records, load, process
 from fieldpost.odp.form.rows import (
     Row,
@@ -83,19 +84,28 @@ def delete_record(asked: PageRequest) -> Response:
         raise Forbidden([problem(Code.FORBIDDEN)])
     if moved := _moved(asked, page, "/delete"):
         return moved
+    identity = identity_in(asked.posted)
+    if was_applied(asked, identity):
+        return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
     with asked.home.session() as session:
         record = _record(asked, session, page)
         opened = opened_from(page.layout, record, links=_links(asked, session))
         title = page.spec.title_of(record)
     outcome = Processed()
     if asked.method == "POST":
-        outcome = delete_records(asked.home, asked.user, page, [opened])
+        outcome = delete_records(asked.home, asked.user, page, [opened], identity=identity)
         if outcome.is_saved:
             return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
     status = 422 if outcome.problems else 200
     url = record_url(page.name, opened["key"])
     return asked.page(
-        "delete.html", status, page=page, title=title, url=url, problems=outcome.problems
+        "delete.html",
+        status,
+        page=page,
+        title=title,
+        url=url,
+        problems=outcome.problems,
+        identity=identity or asked.home.new_id(),
     )
 
 
@@ -104,8 +114,7 @@ def show_again(asked: PageRequest, problems: Sequence[Problem]) -> Response:
     page = open_page(asked)
     row = row_from_post(page.layout, asked.posted)
     opened = opened_from_text(page.layout, dict(asked.posted).get("_opened"))
-    status = STATUS.get(problems[0].code, 422)
-    return _form(asked, page, row, opened, problems, status)
+    return _form(asked, page, row, opened, problems)
 
 
 def _submitted(asked: PageRequest, page: Page) -> Response:
@@ -121,9 +130,11 @@ def _submitted(asked: PageRequest, page: Page) -> Response:
     if action != "save":
         return _form(asked, page, row, opened, (), finds=find_words(posted))
     draft = asked.draft or asked.path
-    outcome = process(asked.home, asked.user, page, row, opened, draft)
+    identity = identity_in(posted)
+    outcome = process(asked.home, asked.user, page, row, opened, draft, identity=identity)
     if not outcome.is_saved:
-        return _form(asked, page, row, opened, outcome.problems, 422)
+        kept = outcome.key if outcome.is_kept_already else None
+        return _form(asked, page, row, opened, outcome.problems, kept=kept)
     done = "saved" if outcome.receipt else "unchanged"
     return RedirectResponse(f"{record_url(page.name, outcome.key)}?done={done}", 303)
 
@@ -134,25 +145,34 @@ def _form(
     row: Row,
     opened: dict[str, Any] | None,
     problems: Sequence[Problem],
-    status: int = 200,
     *,
     focus: str = "",
     finds: dict[str, str] | None = None,
+    kept: Sequence[Any] | None = None,
 ) -> Response:
     back = record_url(page.name, opened["key"]) if opened else f"/pages/{page.name}"
     with asked.home.session() as session:
         view = FormView(asked, session, page.layout, row, problems, finds or {})
         return asked.page(
             "form.html",
-            status,
+            STATUS.get(problems[0].code, 422) if problems else 200,
             page=page,
             view=view,
             opened=json.dumps(opened, ensure_ascii=False) if opened else "",
             is_new=opened is None,
+            identity=identity_in(asked.posted) or asked.home.new_id(),
+            kept=record_url(page.name, kept) if kept else "",
             back=back,
             focus=focus,
             multipart=has_attachments(page.layout),
         )
+
+
+def was_applied(asked: PageRequest, identity: str) -> bool:
+    """Say whether the envelope of a form has been applied already: it was sent twice."""
+    if asked.method != "POST" or not identity:
+        return False
+    return asked.home.first_receipt(asked.user, identity) is not None
 
 
 def has_attachments(form: Form) -> bool:

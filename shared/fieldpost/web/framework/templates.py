@@ -9,7 +9,12 @@ from starlette.responses import HTMLResponse
 from fieldpost.home import Home
 from fieldpost.moments import zone_name
 from fieldpost.users import User
-from fieldpost.web.display.values import element_id, moment_words
+from fieldpost.web.display.values import attachment_url, element_id, moment_words
+from fieldpost.wire.limits import SHOWN
+from fieldpost.wire.protocol import PAGE_HEADER
+
+PAGE_HEADERS = {PAGE_HEADER.title(): "1"}
+"""By these the shell knows a page that it may show from everything else."""
 
 DONE_WORDS = {
     "saved": "Saved",
@@ -34,6 +39,8 @@ def environment() -> Environment:
     )
     made.filters["element_id"] = element_id
     made.filters["moment"] = moment_words
+    made.filters["attachment_url"] = attachment_url
+    made.tests["shown_picture"] = lambda each: each.type in SHOWN
     made.globals["zone"] = zone_name
     return made
 
@@ -51,4 +58,4 @@ def render(
         "done": DONE_WORDS.get(str(values.pop("done", "")), ""),
     }
     text = environment().get_template(template).render({**shared, **home.context(user), **values})
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, status, PAGE_HEADERS)

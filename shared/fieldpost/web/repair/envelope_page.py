@@ -9,25 +9,8 @@ from fieldpost.errors import Code, Problem
 from fieldpost.home import Story
 from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.web.display.envelope_contents import Contents
+from fieldpost.web.display.outcomes import OUTCOMES, settled_words
 from fieldpost.web.framework.requests import PageRequest
-from fieldpost.wire.receipts import SUPERSEDED
-
-OUTCOMES = {
-    "accepted": ("Applied", "done"),
-    "merged": ("Applied with others' changes", "done"),
-    "duplicate": ("Applied", "done"),
-    "conflict": ("Conflict", "attention"),
-    "invalid": ("Not accepted", "attention"),
-    "forbidden": ("Not allowed", "attention"),
-    "mismatch": ("Does not fit", "attention"),
-    "waiting": ("Waits", "waiting"),
-    "retry": ("Sent again", "waiting"),
-    "superseded": ("Repaired", "done"),
-    "discarded": ("Discarded", "settled"),
-    "void": ("Discards another", "settled"),
-    "": ("Not sent yet", "waiting"),
-}
-"""What an outcome is called, and as what it is shown; also of envelopes that found another end."""
 
 _SAID_BY_THE_TRAIL = frozenset({Code.WAS_SUPERSEDED, Code.WAS_DISCARDED})
 
@@ -92,10 +75,9 @@ def _trail(story: Story) -> Iterator[Step]:
     if receipt is None:
         return
     if receipt.received_at:
-        words = OUTCOMES[str(receipt.outcome)][0]
+        words = OUTCOMES[str(receipt.outcome)].name
         yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", receipt.received_at)
     for note in receipt.notes:
         yield Step(note.message)
     if (settled := receipt.settled) is not None:
-        done = "Repaired" if settled.how == SUPERSEDED else "Discarded"
-        yield Step(f"{done} by {settled.user}", settled.at, settled.by)
+        yield Step(settled_words(settled), settled.at, settled.by)

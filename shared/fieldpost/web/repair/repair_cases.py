@@ -12,7 +12,7 @@ from fieldpost.home import Trouble
 from fieldpost.odp.form.processor import load
 from fieldpost.odp.form.rows import Opened, opened_from
 from fieldpost.odp.repair.conflict_marks import changes_of
-from fieldpost.odp.repair.pending_change import Mine, mine_of
+from fieldpost.odp.repair.pending_change import PendingChange, pending_change_of
 from fieldpost.odp.repair.reconcile import Reconciled, reconciled
 from fieldpost.odp.replay.access import Place, is_in_scope, places_of, top_of
 from fieldpost.odp.replay.links import Links
@@ -67,7 +67,7 @@ class Case:
     Attributes:
         trouble: what could not be applied.
         page: its page by its present name; None where that is gone.
-        mine: what the worker wants.
+        pending: what the worker wants.
         way: how it can be repaired.
         why_not: why it cannot.
         theirs: the record as it is now; None where there is none.
@@ -77,7 +77,7 @@ class Case:
 
     trouble: Trouble
     page: Page | None
-    mine: Mine
+    pending: PendingChange
     way: Way = Way.NONE
     why_not: str = ""
     theirs: Opened | None = None
@@ -99,7 +99,7 @@ class Case:
         """Return the form over the record as it was read."""
         assert self.page is not None
         strict = self.page.changes == Changes.STRICT
-        return reconciled(self.page.layout, self.mine, theirs, strict=strict)
+        return reconciled(self.page.layout, self.pending, theirs, strict=strict)
 
     def problems(self, found: Reconciled | None) -> list[Problem]:
         """Return what the server said, at the places of the present form, each once."""
@@ -111,7 +111,7 @@ class Case:
         return list(kept.values())
 
     def _placed(self, each: Problem, found: Reconciled) -> Problem:
-        at = self.mine.relocated(each, found.places)
+        at = self.pending.relocated(each, found.places)
         assert self.page is not None
         names = {f.name for form in self.page.layout.forms() for f in form.fields.values()}
         last = at.path.rpartition(".")[2].partition("[")[0]
@@ -132,7 +132,7 @@ def case_of(asked: PageRequest, session: Session, trouble: Trouble) -> Case:
     def real(model: str, temporary: int) -> int | None:
         return trouble.keys.get((model, temporary)) or home.real_key(model, temporary)
 
-    case = Case(trouble, page, mine_of(home.app, page, trouble, real))
+    case = Case(trouble, page, pending_change_of(home.app, page, trouble, real))
     if page is None:
         case.why_not = NO_PAGE
     elif not page.may_open(asked.user):
@@ -144,7 +144,7 @@ def case_of(asked: PageRequest, session: Session, trouble: Trouble) -> Case:
 
 
 def _look(asked: PageRequest, session: Session, case: Case, page: Page) -> None:
-    operations, name = case.mine.operations, page.spec.name
+    operations, name = case.pending.operations, page.spec.name
     deletes = [o for o in operations if o.do == "delete" and o.model == name and not o.at]
     if deletes:
         _look_at_deleted(asked, session, case, page, deletes)
@@ -152,7 +152,7 @@ def _look(asked: PageRequest, session: Session, case: Case, page: Page) -> None:
     if any(o.do == "insert" and o.model == name and not o.at for o in operations):
         _may(case, Way.NEW, allowed=page.create)
         return
-    record = _record(session, page, case.mine)
+    record = _record(session, page, case.pending)
     if record is None:
         _look_for_lost(case, page)
         return
@@ -177,8 +177,8 @@ def _look_for_lost(case: Case, page: Page) -> None:
         case.why_not = NOT_YOURS
         return
     name = page.spec.name
-    is_known = any(o.model == name and not o.at and o.was for o in case.mine.operations)
-    if page.create and (is_known or case.mine.before is not None):
+    is_known = any(o.model == name and not o.at and o.was for o in case.pending.operations)
+    if page.create and (is_known or case.pending.before is not None):
         case.way = Way.RESTORE
     else:
         case.why_not = IS_GONE
@@ -204,15 +204,15 @@ def _look_at_deleted(
         case.why_not = "The record is deleted already: there is nothing left to do."
 
 
-def _record(session: Session, page: Page, mine: Mine) -> Any:
+def _record(session: Session, page: Page, pending: PendingChange) -> Any:
     """Return the record that the operations belong to; None where it is not there (any more)."""
     spec, places = page.spec, places_of(page)
-    for operation in mine.operations:
+    for operation in pending.operations:
         if operation.model == spec.name and not operation.at:
             return load(session, spec, list(operation.key))
-    if mine.before is not None:
-        return load(session, spec, list(mine.before["key"]))
-    for operation in mine.operations:
+    if pending.before is not None:
+        return load(session, spec, list(pending.before["key"]))
+    for operation in pending.operations:
         place = places.get(operation.model)
         top = None if place is None else _top(session, place, operation)
         if top is not None:
@@ -256,7 +256,7 @@ def changed_since(case: Case, contents: Contents) -> list[Change]:
     assert case.page is not None
     form, changes = case.page.layout, list[Change]()
     for opened in case.deleted:
-        operation = case.mine.of(form.model.name, opened["key"])
+        operation = case.pending.of(form.model.name, opened["key"])
         was = operation.was if operation is not None else {}
         for mark in changes_of(form, opened, was):
             old, new = (

@@ -10,10 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Trouble
 from fieldpost.odp.form.difference import Differ
+from fieldpost.odp.form.once import identity_in
 from fieldpost.odp.form.processor import Processed, delete_records, process
 from fieldpost.odp.form.rows import Opened, Row, opened_from_text, row_from_post
 from fieldpost.odp.repair.fold import places_of_rows, row_of
-from fieldpost.odp.repair.pending_change import Mine
+from fieldpost.odp.repair.pending_change import PendingChange
 from fieldpost.odp.repair.reconcile import Reconciled
 from fieldpost.pages import Page
 from fieldpost.text import jsontext
@@ -22,9 +23,10 @@ from fieldpost.web.display.conflict_sides import put_version
 from fieldpost.web.display.envelope_contents import Contents, counted_words
 from fieldpost.web.display.values import record_url
 from fieldpost.web.forms.form_controls import FormView, add_row, find_words, with_uploads
-from fieldpost.web.forms.record_pages import has_attachments
+from fieldpost.web.forms.record_pages import has_attachments, was_applied
 from fieldpost.web.framework.requests import STATUS, PageRequest
 from fieldpost.web.repair.repair_cases import Case, Way, case_of, changed_since, marks_of
+from fieldpost.wire.receipts import DISCARDED
 
 Posted = Sequence[tuple[str, str]]
 
@@ -44,7 +46,7 @@ def repair(asked: PageRequest) -> Response:
     """Show the form in which a trouble is repaired, or take it filled in."""
     trouble = _trouble(asked)
     if trouble is None:
-        return _settled(asked)
+        return _repaired_before(asked) or _settled(asked)
     with asked.home.session() as session:
         case = case_of(asked, session, trouble)
         if asked.method == "GET" or case.way is Way.NONE:
@@ -58,7 +60,7 @@ def discard(asked: PageRequest) -> Response:
     """Say what will be lost, or discard it."""
     trouble = _trouble(asked)
     if trouble is None:
-        return _settled(asked)
+        return _discarded_before(asked) or _settled(asked)
     problems: Sequence[Problem] = ()
     if asked.method == "POST":
         problems = asked.home.discard(asked.user, trouble)
@@ -94,13 +96,37 @@ def _settled(asked: PageRequest) -> Response:
     return asked.page("settled.html", 404, overview=_overview(asked))
 
 
+def _repaired_before(asked: PageRequest) -> Response | None:
+    """Answer a repair that is sent a second time as the first was answered."""
+    identity = identity_in(asked.posted)
+    if not was_applied(asked, identity):
+        return None
+    page = asked.home.app.present_page(asked.home.story(asked.user, identity).envelope.page)
+    receipt = asked.home.first_receipt(asked.user, identity)
+    to = record_url(page.name, receipt.record) if page and receipt and receipt.record else ""
+    return RedirectResponse(f"{to or _overview(asked)}?done=repaired", 303)
+
+
+def _discarded_before(asked: PageRequest) -> Response | None:
+    """Answer a discard that is sent a second time as the first was answered."""
+    if asked.method != "POST":
+        return None
+    try:
+        receipt = asked.home.story(asked.user, asked.at["envelope"]).receipt
+    except NotFound:
+        return None
+    if receipt is None or receipt.settled is None or receipt.settled.how != DISCARDED:
+        return None
+    return RedirectResponse(f"{_overview(asked)}?done=discarded", 303)
+
+
 def _overview(asked: PageRequest) -> str:
     is_desk = asked.home.kind == "server" and asked.user.is_supervisor
     return "/envelopes" if is_desk else "/sync"
 
 
 def _posted(asked: PageRequest, case: Case, page: Page, posted: Posted) -> "_Filled":
-    row = row_from_post(page.layout, posted, case.mine.new_keys(page.layout))
+    row = row_from_post(page.layout, posted, case.pending.new_keys(page.layout))
     opened = opened_from_text(page.layout, dict(posted).get("_opened"))
     with acting_as(asked.user):
         return _Filled(row, opened, case.reconciled(opened))
@@ -126,7 +152,8 @@ def _submitted(asked: PageRequest, case: Case) -> Response:
 
 def _saved(asked: PageRequest, case: Case, page: Page, filled: "_Filled") -> Response:
     ids, draft = case.trouble.ids, asked.draft or asked.path
-    outcome = process(asked.home, asked.user, page, filled.row, filled.opened, draft, ids)
+    identity = identity_in(asked.posted)
+    outcome = process(asked.home, asked.user, page, filled.row, filled.opened, draft, ids, identity)
     if outcome.is_saved and outcome.receipt is None:
         return _nothing_left(asked, case, page, filled.opened)
     if outcome.is_saved:
@@ -161,7 +188,7 @@ def _moved_on(
         made = Differ(asked.home.temporary_key, asked.home.new_id).compare(form, row, opened)
         rows_at = {at: name for name, at in places_of_rows(form, opened)}
         rows_at |= {o.at: row_of(o) for o in made.operations}
-        again = replace(now, mine=Mine(tuple(made.operations), opened, rows_at=rows_at))
+        again = replace(now, pending=PendingChange(tuple(made.operations), opened, rows_at=rows_at))
         found = again.reconciled(now.theirs)
     again.trouble = replace(case.trouble, problems=(problem(Code.CHANGED_AGAIN),))
     filled = _Filled(found.row, now.theirs, found)
@@ -175,7 +202,9 @@ def _deleted(asked: PageRequest, case: Case) -> Response:
     outcome = Processed()
     if dict(asked.posted).get("_action") == "delete":
         shown = _shown_records(page, dict(asked.posted).get("_opened", ""))
-        outcome = delete_records(asked.home, asked.user, page, shown, case.trouble.ids)
+        outcome = delete_records(
+            asked.home, asked.user, page, shown, case.trouble.ids, identity_in(asked.posted)
+        )
         if outcome.is_saved:
             return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
     with asked.home.session() as session:
@@ -216,6 +245,7 @@ def _shown(
             changes=changes,
             problems=problems or case.problems(None),
             opened=json.dumps(list(case.deleted), ensure_ascii=False),
+            identity=identity_in(asked.posted) or asked.home.new_id(),
             overview=_overview(asked),
         )
     with acting_as(asked.user):
@@ -239,8 +269,8 @@ def _lines(
         422 if problems else 200,
         case=case,
         page_title=case.page.title if case.page else case.trouble.envelopes[0].page,
-        rows=contents.rows(case.mine.operations),
-        counted=counted_words(case.mine.operations, labels),
+        rows=contents.rows(case.pending.operations),
+        counted=counted_words(case.pending.operations, labels),
         problems=problems,
         said=case.problems(None),
         overview=_overview(asked),
@@ -272,6 +302,7 @@ def _form(
         left=contents.rows(found.left),
         focus=filled.focus or next(iter(questions), ""),
         multipart=has_attachments(page.layout),
+        identity=identity_in(asked.posted) or asked.home.new_id(),
         overview=_overview(asked),
     )
 

@@ -1,0 +1,140 @@
+// Drafts as they are stored: what was typed into a form and not saved, by the form's key.
+//
+// A key is the form's address and, for all but repairs, the id of the envelope that the form becomes:
+// two tabs with the same address have two drafts.
+
+import { database, userName } from "../page/context.js";
+import { read, readAll, write } from "../../store.js";
+
+/**
+ * @typedef {{fields: [string, string][], saved_at: string, user: string, title?: string,
+ *   thrown_at?: string}} Draft
+ * @typedef {import("../../store.js").Operation} Operation
+ */
+
+/** What was thrown away can be had back for so long. */
+const KEPT_MS = 24 * 3_600_000;
+
+/** The address of a draft's form. @param {string} key */
+export function addressOf(key) {
+  return key.split("#")[0];
+}
+
+/**
+ * The drafts of the signed-in user, the newest first, without those that were thrown away.
+ * @param {string} [address] of one form only
+ * @returns {Promise<[string, Draft][]>}
+ */
+export async function draftsOf(address) {
+  const all = /** @type {[string, Draft][]} */ (await readAll(await database(), "drafts"));
+  const mine = all.filter(([key, { user, thrown_at: thrown }]) => {
+    return user === userName() && !thrown && (address === undefined || addressOf(key) === address);
+  });
+  return mine.sort(([, one], [, other]) => other.saved_at.localeCompare(one.saved_at));
+}
+
+/** @param {string} key @param {Draft} draft */
+export async function putDraft(key, draft) {
+  // fault point: draft-stored — the draft is there, whole, and the form is still open.
+  await keep(await database(), [["put", "drafts", key, draft]]);
+}
+
+/**
+ * Forget a draft and the pictures that were chosen for it: it was saved.
+ * @param {string} key
+ */
+export async function forgetDraft(key) {
+  await forgetAll([key]);
+}
+
+/**
+ * Throw a draft away, so that it can still be had back for a while.
+ * @param {string} key
+ * @returns {Promise<boolean>} whether there was one
+ */
+export async function throwAway(key) {
+  const db = await database();
+  /** @type {Draft | undefined} */
+  const draft = await read(db, "drafts", key);
+  if (!draft) return false;
+  // fault point: draft-not-put-aside — the draft is there as it was: its form comes back once more.
+  await keep(db, [["put", "drafts", key, { ...draft, thrown_at: new Date().toISOString() }]]);
+  return true;
+}
+
+/** Have a draft back that was thrown away. @param {string} key */
+export async function takeBack(key) {
+  const db = await database();
+  /** @type {Draft | undefined} */
+  const draft = await read(db, "drafts", key);
+  // fault point: draft-not-taken-back — the draft stays put aside, and is still offered back.
+  if (draft) await keep(db, [["put", "drafts", key, { ...draft, thrown_at: "" }]]);
+}
+
+/** Forget what was thrown away long ago. */
+export async function forgetOld() {
+  const since = new Date(Date.now() - KEPT_MS).toISOString();
+  const all = /** @type {[string, Draft][]} */ (await readAll(await database(), "drafts"));
+  await forgetAll(all.filter(([, { thrown_at: thrown }]) => thrown && thrown < since).map(([key]) => key));
+}
+
+/**
+ * A record got its real key: its drafts go with it.
+ * @param {string} from
+ * @param {string} to
+ */
+export async function moveDrafts(from, to) {
+  const db = await database();
+  const all = /** @type {[string, Draft][]} */ (await readAll(db, "drafts"));
+  const moved = all.filter(([key]) => addressOf(key) === from);
+  /** @type {Operation[]} */
+  const operations = moved.flatMap(([key, draft]) => [
+    /** @type {Operation} */ (["put", "drafts", to + key.slice(from.length), draft]),
+    /** @type {Operation} */ (["delete", "drafts", key]),
+  ]);
+  // fault point: draft-unmoved — the draft is under one of the two addresses, never under none: the old one
+  // still leads to the record, and the draft moves with the next visit there.
+  await keep(db, operations);
+}
+
+/**
+ * Give a draft that a former version kept by its address alone the id of the form that is open.
+ * @param {[string, Draft]} former
+ * @param {string} key
+ * @returns {Promise<[string, Draft]>}
+ */
+export async function renewDraft([former, draft], key) {
+  const [, identity] = key.split("#");
+  const fields = /** @type {[string, string][]} */ ([...draft.fields, ["_envelope", identity]]);
+  const renewed = { ...draft, fields };
+  // fault point: draft-unrenewed — the draft is under one of its two keys, and comes back either way.
+  await keep(await database(), [["put", "drafts", key, renewed], ["delete", "drafts", former]]);
+  return [key, renewed];
+}
+
+/** @param {string[]} keys */
+async function forgetAll(keys) {
+  if (!keys.length) return;
+  const db = await database();
+  const gone = new Set(keys);
+  const others = (await readAll(db, "drafts")).filter(([key]) => !gone.has(String(key)));
+  const used = JSON.stringify(others);
+  const staged = (await readAll(db, "staged")).filter(
+    ([sha256, value]) => gone.has(value.draft) && !used.includes(String(sha256)),
+  );
+  /** @type {Operation[]} */
+  const operations = staged.map(([sha256]) => ["delete", "staged", sha256]);
+  operations.push(...keys.map((key) => /** @type {Operation} */ (["delete", "drafts", key])));
+  // fault point: draft-unforgotten — the draft and its pictures stay, together: the form comes back with
+  // them, and sent again it is the same envelope.
+  await keep(db, operations);
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {Operation[]} operations
+ */
+function keep(db, operations) {
+  // fault point: drafts-relaxed — a power cut may take the last moment of typing; what is saved is strict.
+  return write(db, operations, { durability: "relaxed" });
+}

@@ -1,0 +1,56 @@
+"""The command `fieldpost serve`: the server as a process."""
+
+import gc
+import os
+import time
+from typing import Any
+
+import uvicorn
+
+from fieldpost_server.application import make_application
+from fieldpost_server.cli.command import declare
+from fieldpost_server.http.locale import office_zone
+from fieldpost_server.log import start_logging
+from fieldpost_server.settings import Settings
+
+
+def declare_serve(commands: Any) -> None:
+    """Declare the command."""
+    declare(commands, "serve", lambda command: serve(command.settings), "serve the app")
+
+
+def serve(settings: Settings) -> None:
+    """Serve the app until the process is told to end."""
+    start_logging()
+    _set_clock(settings)
+    application = make_application(settings)
+    _settle_memory()
+    # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+        # a header of a stranger is no address: only a proxy that is named is believed
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies or None,
+    )
+
+
+def _set_clock(settings: Settings) -> None:
+    """Let `date.today()` in an author's code be the office's day, too."""
+    if settings.timezone and hasattr(time, "tzset"):
+        office_zone(settings)
+        os.environ["TZ"] = settings.timezone
+        time.tzset()
+
+
+def _settle_memory() -> None:
+    """Take what is loaded now out of the search for garbage, and search less often.
+
+    Every envelope makes thousands of short-lived objects, which reference counts free.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

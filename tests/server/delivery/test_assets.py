@@ -1,0 +1,229 @@
+"""What the browser loads: pure wheels of what the server runs, under URLs of their content.
+
+R9, R64, R65, R67.
+"""
+
+import asyncio
+import io
+import sys
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from fieldpost_server.delivery import wheels
+from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def app_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make an author's package with things that are for the server only."""
+    package = tmp_path / "orchard"
+    for folder in (package / "server", package / "trees" / "server", package / "tests"):
+        folder.mkdir(parents=True)
+    for name in ("__init__", "app", "server/secrets", "trees/__init__", "trees/server/prices"):
+        (package / f"{name}.py").write_text(f'"""{name}"""\n')
+    (package / "tests" / "test_app.py").write_text("")
+    (package / "words.json").write_text("{}")
+    (package / ".env").write_text("PASSWORD=1")
+    (package / "fast.so").write_bytes(b"\x7fELF")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return "orchard"
+
+
+@pytest.fixture(scope="module")
+def assets() -> Assets:
+    return Assets("inspections.app:app", ROOT / "pwa", ROOT / "node_modules", name="Site <A & B>")
+
+
+class Browser:
+    """Asks for static files, without a network between."""
+
+    def __init__(self, app: Starlette) -> None:
+        transport = httpx.ASGITransport(app)
+        self.asking = httpx.AsyncClient(transport=transport, base_url="http://office")
+        self.runner = asyncio.Runner()
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        return self.runner.run(self.asking.get(path, headers=headers))
+
+    def close(self) -> None:
+        self.runner.run(self.asking.aclose())
+        self.runner.close()
+
+
+@pytest.fixture(scope="module")
+def client(assets: Assets) -> Iterator[Browser]:
+    app = Starlette(routes=assets.routes(), middleware=[Middleware(SecurityHeaders)])
+    made = Browser(app)
+    yield made
+    made.close()
+
+
+def names_in(wheel: wheels.Wheel) -> set[str]:
+    return set(zipfile.ZipFile(io.BytesIO(wheel.content)).namelist())
+
+
+def test_what_is_for_the_server_never_ships(app_package: str) -> None:
+    """Modules and folders named `server`, tests, hidden files and machine code stay (R67)."""
+    files = set(wheels.app_files(app_package))
+
+    expected = {"__init__.py", "app.py", "trees/__init__.py", "words.json"}
+    assert {f"orchard/{name}" for name in expected} == files
+
+
+def test_the_app_version_follows_the_shipped_files_only(app_package: str, tmp_path: Path) -> None:
+    """A changed secret is the same version, a changed rule another."""
+    before = wheels.app_version(app_package)
+    (tmp_path / "orchard" / "server" / "secrets.py").write_text("changed = 1\n")
+    assert before == wheels.app_version(app_package)
+
+    (tmp_path / "orchard" / "app.py").write_text("changed = 1\n")
+    assert before != wheels.app_version(app_package)
+
+
+def test_an_unknown_package_is_named(tmp_path: Path) -> None:
+    """A package that is not there is named in the error."""
+    assert tmp_path.exists()
+    with pytest.raises(ModuleNotFoundError, match="'nowhere_at_all'"):
+        wheels.app_files("nowhere_at_all")
+
+
+@pytest.mark.parametrize("name", wheels.DISTRIBUTIONS)
+def test_a_device_gets_the_version_that_the_server_runs(name: str) -> None:
+    """Each wheel is pure, whole and of the installed version."""
+    wheel = wheels.installed_wheel(name)
+    names = names_in(wheel)
+    info = next(n.split("/")[0] for n in names if n.endswith("/METADATA"))
+
+    assert wheel.file_name == f"{info.removesuffix('.dist-info')}-py3-none-any.whl"
+    assert metadata.version(name) in wheel.file_name
+    assert {f"{info}/WHEEL", f"{info}/RECORD"} <= names
+    assert not [n for n in names if n.endswith((".so", ".pyc", ".pyd"))]
+    assert not [n for n in names if n.startswith("../")]
+
+
+def test_the_same_files_give_the_same_wheel() -> None:
+    """Neither the clock nor the order of the files changes a wheel."""
+    files = {"a.py": b"1", "b.py": b"2"}
+
+    first = wheels.make_wheel("Some.Thing", "1.0", files)
+
+    assert first == wheels.make_wheel("Some.Thing", "1.0", dict(reversed(files.items())))
+    assert first.file_name == "some_thing-1.0-py3-none-any.whl"
+
+
+def test_every_asset_is_immutable_typed_and_complete(assets: Assets, client: Browser) -> None:
+    """Whatever the manifest lists is served, may be kept for ever, and adds up."""
+    manifest = client.get("/assets/manifest.json").json()
+    entries = [*manifest["pyodide"]["files"], *manifest["wheels"], *manifest["shell"]]
+
+    for entry in entries:
+        answer = client.get(entry["url"])
+        assert answer.status_code == 200
+        assert len(answer.content) == entry["size"]
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["content-type"] != "application/octet-stream"
+    assert manifest["total_bytes"] == sum(entry["size"] for entry in entries)
+    assert manifest["version"] == assets.version
+    assert "micropip" in manifest["wheels"][0]["url"]
+
+
+def test_types_that_browsers_insist_on(assets: Assets, client: Browser) -> None:
+    """Modules are JavaScript, WebAssembly compiles while it loads."""
+    base = assets.manifest["pyodide"]["base"]
+
+    types = {
+        name: client.get(base + name).headers["content-type"].partition(";")[0]
+        for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
+    }
+
+    javascript = "text/javascript"
+    assert types == {
+        "pyodide.mjs": javascript,
+        "pyodide.asm.mjs": javascript,
+        "pyodide.asm.wasm": "application/wasm",
+    }
+
+
+def test_large_files_travel_compressed(assets: Assets, client: Browser) -> None:
+    """The runtime is sent by gzip to whoever takes it, and plainly to whoever does not."""
+    url = assets.manifest["pyodide"]["base"] + "pyodide.asm.wasm"
+
+    plain = client.get(url, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+
+    packed = client.get(url, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.content == plain.content
+
+
+def test_an_old_address_is_gone(client: Browser) -> None:
+    """Another hash or another name is not served."""
+    assert client.get("/assets/0000000000000000/shell/shell.js").status_code == 404
+    assert client.get("/assets/../pyproject.toml").status_code == 404
+
+
+def test_the_shell_names_only_files_that_are_served(assets: Assets, client: Browser) -> None:
+    """The page and the service worker refer to hashed files; no script or style is inline."""
+    page = client.get("/shell").text
+    script = client.get("/sw.js")
+
+    assert assets.url("shell/shell.js") in page
+    assert assets.url("style.css") in page
+    assert "./" not in page
+    assert "<style" not in page
+    assert ' style="' not in page
+    assert "Site &lt;A &amp; B>" in page
+    assert assets.url("store.js") in script.text
+    assert script.headers["service-worker-allowed"] == "/"
+    assert script.headers["cache-control"] == "no-cache"
+    assert page == assets.manifest["html"]
+
+
+def test_shells_of_former_editions_find_what_they_look_up(assets: Assets) -> None:
+    """A name that a former shell knows leads to the file that does the same now (R56)."""
+    assert assets.url("worker/worker.js") == assets.manifest["urls"]["worker.js"]
+
+
+def test_the_policy_forbids_inline_and_foreign_code(client: Browser) -> None:
+    """Every answer carries the policy: no inline scripts, no eval, no other host (R64, R65)."""
+    for path in ("/shell", "/sw.js", "/assets/manifest.json", "/nowhere"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert policy == CONTENT_SECURITY_POLICY
+    assert "unsafe-inline" not in CONTENT_SECURITY_POLICY
+    assert "'unsafe-eval'" not in CONTENT_SECURITY_POLICY
+    assert "http" not in CONTENT_SECURITY_POLICY
+
+
+def test_the_installed_app_has_its_name_and_icons(client: Browser) -> None:
+    """The web manifest carries the app's name, and icons that are there."""
+    manifest = client.get("/manifest.webmanifest").json()
+
+    assert manifest["name"] == "Site <A & B>"
+    assert {"any", "maskable"} == {icon.get("purpose", "any") for icon in manifest["icons"]}
+    for icon in manifest["icons"]:
+        assert client.get(icon["src"]).status_code == 200
+
+
+def test_another_rule_is_another_version_of_everything(app_package: str, tmp_path: Path) -> None:
+    """A changed app changes its wheel, the version, and the version of snapshots."""
+    folders = (ROOT / "pwa", ROOT / "node_modules")
+    before = Assets(f"{app_package}.app:app", *folders)
+    (tmp_path / "orchard" / "app.py").write_text("changed = 1\n")
+
+    after = Assets(f"{app_package}.app:app", *folders)
+
+    for key in ("version", "python_version", "app_version"):
+        assert before.manifest[key] != after.manifest[key]
+    assert before.manifest["pyodide"] == after.manifest["pyodide"]
