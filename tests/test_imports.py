@@ -35,8 +35,8 @@ FLOORS = {
         schema
         wire
         text
-        errors  types  users
-        kept_values  moments
+        errors  moments  types  users
+        ground
     """,
     "server/fieldpost_server": """
         cli

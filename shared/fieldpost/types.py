@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import mapped_column
 
-from fieldpost.kept_values import Unreadable
+from fieldpost.ground.kept_values import Unreadable
 
 
 @dataclass(frozen=True, slots=True)

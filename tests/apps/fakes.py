@@ -18,8 +18,8 @@ from sqlalchemy.pool import StaticPool
 from apps.clinic import Kind, Order, Patient, Visit, Ward, app
 from fieldpost.app import App
 from fieldpost.errors import Code, NotFound, Problem, problem
+from fieldpost.ground.kept_values import keep_unreadable
 from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
-from fieldpost.kept_values import keep_unreadable
 from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page

@@ -12,7 +12,8 @@ from apps.samples import Part, Sample, app
 from browser_forms import BrowserForm
 from fieldpost import moments
 from fieldpost.errors import Code
-from fieldpost.moments import in_zone, zone_named
+from fieldpost.ground import zones
+from fieldpost.ground.zones import in_zone, zone_named
 from fieldpost.odp.form.initial_values import initial_value
 from fieldpost.replication.rows import row_to_wire
 from fieldpost.schema.validation import read_text
@@ -74,11 +75,11 @@ def test_every_screen_tells_one_moment_in_one_zone(zone: str, shown: str) -> Non
         assert "2026-07-01T07:55" == BrowserForm(browser.get(EDIT).text).value("wall")
         assert shown == moment_words("2026-07-01T07:55:00Z")
         assert shown == words_for(MOMENT, moment)
-        assert [shown] == [moments.moment_words(m) for m in moments.moments_of(_wall(moment))]
+        assert [shown] == [moments.moment_words(m) for m in zones.moments_of(_wall(moment))]
 
 
 def _wall(moment: datetime) -> datetime:
-    return moments.local(moment).replace(tzinfo=None)
+    return zones.local(moment).replace(tzinfo=None)
 
 
 def test_an_hour_that_clocks_leave_out_is_asked_about() -> None:
@@ -123,10 +124,10 @@ def test_an_hour_that_comes_twice_is_asked_about(hour: str) -> None:
 def test_both_hours_are_told_apart_in_every_comparison() -> None:
     """Python takes no two moments of such an hour for one in two zones; ours are compared right."""
     with in_zone(BERLIN):
-        first = moments.local(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+        first = zones.local(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
 
         assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-        assert first != moments.local(datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
+        assert first != zones.local(datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
 
 
 def test_a_form_that_travels_keeps_its_moments() -> None:
@@ -202,9 +203,9 @@ def test_an_offset_that_is_written_counts() -> None:
 
 def test_zones_can_be_kept_where_there_are_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that starts from its memory image knows every zone."""
-    moments.keep_zones()
+    zones.keep_zones()
     monkeypatch.setattr(zoneinfo, "ZoneInfo", _NoFiles)
-    moments._zone_named.cache_clear()
+    zones._zone_named.cache_clear()
 
     zone = zone_named("Asia/Kathmandu")
     assert timedelta(hours=5, minutes=45) == datetime(2026, 1, 1, tzinfo=zone).utcoffset()

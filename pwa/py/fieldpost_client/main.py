@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
 from fieldpost.errors import Code, problem
+from fieldpost.ground.zones import set_own_zone, zone_named
 from fieldpost.loading import load_app
-from fieldpost.moments import set_own_zone, zone_named
 from fieldpost.text.numbers import set_own_mark
 from fieldpost.users import User
 from fieldpost.web.application import web_app

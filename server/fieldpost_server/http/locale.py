@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.errors import Code, DefinitionError, problem
-from fieldpost.moments import in_zone, zone_named
+from fieldpost.ground.zones import in_zone, zone_named
 from fieldpost.text.numbers import COMMA, POINT, with_mark
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER

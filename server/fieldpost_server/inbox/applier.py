@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import Code, problem
-from fieldpost.moments import current_zone, in_zone, zone_of
+from fieldpost.ground.zones import current_zone, in_zone, zone_of
 from fieldpost.odp.lineage.drift import explained
 from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result

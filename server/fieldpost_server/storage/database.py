@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from fieldpost.kept_values import keep_unreadable
+from fieldpost.ground.kept_values import keep_unreadable
 from fieldpost.text.casefolding import add_folding
 from fieldpost_server.storage.loaders import read_everything
 

@@ -7,7 +7,7 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 
-from fieldpost.kept_values import Unreadable
+from fieldpost.ground.kept_values import Unreadable
 
 _TYPES = ("date", "time", "timestamp", "timestamptz")
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
-from fieldpost.kept_values import keep_unreadable
+from fieldpost.ground.kept_values import keep_unreadable
 from fieldpost.replication.rows import public_columns
 from fieldpost.text.casefolding import add_folding
 

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from fieldpost.kept_values import Unreadable
+from fieldpost.ground.kept_values import Unreadable
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.schema.models import Model

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from fieldpost.kept_values import Unreadable, kept
-from fieldpost.moments import local
+from fieldpost.ground.kept_values import Unreadable, kept
+from fieldpost.ground.zones import local
 
 EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""

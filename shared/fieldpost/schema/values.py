@@ -19,18 +19,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from fieldpost.errors import Code
-from fieldpost.kept_values import kept
-from fieldpost.moments import (
+from fieldpost.ground.kept_values import kept
+from fieldpost.ground.zones import (
     around,
-    day_words,
     in_whole_minutes,
     local,
     moments_of,
     offset_text,
     offset_words,
-    time_words,
     wall_text,
 )
+from fieldpost.moments import day_words, time_words
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.text import jsontext
 from fieldpost.text.characters import bad_character

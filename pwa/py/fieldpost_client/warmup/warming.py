@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from fieldpost.app import App
-from fieldpost.moments import keep_zones
+from fieldpost.ground.zones import keep_zones
 from fieldpost.users import OFFLINE, User
 from fieldpost.web.framework.templates import environment
 from fieldpost_client.platform.host import HostPlatform

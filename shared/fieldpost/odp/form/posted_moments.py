@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from fieldpost.moments import in_zone, moments_of, offset_text, zone_name, zone_named
+from fieldpost.ground.zones import in_zone, moments_of, offset_text, zone_name, zone_named
 from fieldpost.schema.fields import Field
 
 UNFINISHED = "(unfinished)"

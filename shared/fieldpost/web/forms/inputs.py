@@ -9,7 +9,7 @@ from datetime import datetime
 import annotated_types as at
 import sqlalchemy as sa
 
-from fieldpost.moments import moments_of, offset_text, offset_words
+from fieldpost.ground.zones import moments_of, offset_text, offset_words
 from fieldpost.odp.form.posted_moments import UNFINISHED
 from fieldpost.schema.fields import Choice, Field, Kind
 from fieldpost.schema.values import codec_for

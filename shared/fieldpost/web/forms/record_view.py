@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fieldpost.kept_values import Unreadable
+from fieldpost.ground.kept_values import Unreadable
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field

@@ -6,8 +6,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse
 
+from fieldpost.ground.zones import zone_name
 from fieldpost.home import Home
-from fieldpost.moments import zone_name
 from fieldpost.users import User
 from fieldpost.web.display.values import attachment_url, element_id, moment_words
 from fieldpost.wire.limits import SHOWN

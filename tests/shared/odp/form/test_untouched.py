@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from apps.fakes import FakeBrowser, FakeHome
 from apps.samples import ROWS, THINGS, Sample, app, statements
 from browser_forms import BrowserForm
-from fieldpost.moments import in_zone, zone_named
+from fieldpost.ground.zones import in_zone, zone_named
 
 
 @pytest.fixture(scope="module")
