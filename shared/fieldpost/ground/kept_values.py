@@ -30,11 +30,22 @@ class _Tolerant(sa.types.TypeEngine[Any]):
         read = super().result_processor(dialect, coltype)
         if read is None and dialect.name == "sqlite" and isinstance(self, sa.Numeric | sa.Float):
             return _number
+        if isinstance(self, sa.DateTime) and not self.timezone and read is not None:
+            read = _without_zone(read)
         return None if read is None else _tolerant_reader(read)
 
     def bind_processor(self, dialect: Any) -> Any:
         write = super().bind_processor(dialect)
         return None if write is None else _tolerant_writer(write)
+
+
+def _without_zone(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def process(value: Any) -> Any:
+        found = read(value)
+        # SQLite keeps a moment's text in a column of wall clocks: its offset would be lost
+        return found if found is None or found.tzinfo is None else kept(value)
+
+    return process
 
 
 def _number(value: Any) -> Any:

@@ -65,7 +65,7 @@ def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:
 def _read(type_: Any, value: Any) -> Any:
     try:
         return _reader(type_)(value)
-    except (ValueError, LookupError, ArithmeticError) as error:
+    except (ValueError, LookupError, ArithmeticError, TypeError) as error:
         if isinstance(value, str):
             # what a column holds and its type cannot read travels, and stays, as it is
             return Unreadable(value)

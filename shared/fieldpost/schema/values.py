@@ -164,8 +164,8 @@ def _float_from_form(text: str) -> float:
 
 
 def _float_json(value: Any) -> Any:
-    # JSON has neither: they travel as words, and nobody can type them
-    return value if math.isfinite(value) else str(value)
+    # JSON has neither: they travel as they do in a download, and nobody can type them
+    return value if math.isfinite(value) else None if math.isnan(value) else str(value)
 
 
 def _float_form_text(value: Any) -> str:
