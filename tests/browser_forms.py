@@ -90,4 +90,7 @@ def _held(kind: str, value: str) -> str:
     if kind != "datetime-local":
         return value
     day, clock = re.split("[T ]", value)
-    return f"{day}T{re.sub(r'(:00)?([.]0+)?$', '', clock) if clock.count(':') == 2 else clock}"
+    minutes, seconds, fraction = clock[:5], clock[6:8] or "00", clock[9:]
+    if fraction.strip("0"):
+        return f"{day}T{minutes}:{seconds}.{fraction:0<3}"
+    return f"{day}T{minutes}" if seconds == "00" else f"{day}T{minutes}:{seconds}"

@@ -30,9 +30,10 @@ class _Tolerant(sa.types.TypeEngine[Any]):
         read = super().result_processor(dialect, coltype)
         if read is None and dialect.name == "sqlite" and isinstance(self, sa.Numeric | sa.Float):
             return _number
-        if isinstance(self, sa.DateTime) and not self.timezone and read is not None:
-            read = _without_zone(read)
-        return None if read is None else _tolerant_reader(read)
+        if read is None:
+            return None
+        is_wall = isinstance(self, sa.DateTime) and not self.timezone
+        return _tolerant_reader(_without_zone(read) if is_wall else read)
 
     def bind_processor(self, dialect: Any) -> Any:
         write = super().bind_processor(dialect)

@@ -151,11 +151,8 @@ def keep_zones() -> None:
 
 
 def wall_text(value: datetime | time) -> str:
-    """Return a wall clock's time as inputs write it: as short as it can be.
-
-    Inputs hold no more than milliseconds: what is finer is not shown.
-    """
-    text = value.replace(tzinfo=None, microsecond=0).isoformat()
-    if milliseconds := value.microsecond // 1000:
-        return f"{text}.{milliseconds:03}".rstrip("0")
-    return text.removesuffix(":00") if not value.second else text
+    """Return a wall clock's time as inputs write it: as short as it can be."""
+    text = value.replace(tzinfo=None).isoformat()
+    if value.microsecond:
+        return text.rstrip("0")
+    return text if value.second else text.removesuffix(":00")

@@ -99,9 +99,10 @@ def _plain_characters(text: str) -> str:
 def _plain_character(character: str) -> str:
     if character.isascii():
         return " " if character in "\t\n\r\f\v" else character
-    if unicodedata.category(character) == "Zs":
+    # which others there are is another thing in each edition of Unicode: one for all Pythons
+    if unicodedata.ucd_3_2_0.category(character) == "Zs":
         return " "
-    digit = unicodedata.decimal(character, None)
+    digit = unicodedata.ucd_3_2_0.decimal(character, None)
     return character if digit is None else str(digit)
 
 

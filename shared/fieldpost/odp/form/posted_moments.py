@@ -1,12 +1,31 @@
 """Moments as a form posts them: in the zone that it was opened in, with the hour that is meant."""
 
+import re
 from datetime import datetime
 
 from fieldpost.ground.zones import in_zone, moments_of, offset_text, zone_name, zone_named
-from fieldpost.schema.fields import Field
+from fieldpost.schema.fields import Field, Kind
 
 UNFINISHED = "(unfinished)"
 """Sent for what an input shows and cannot send, such as half of a date; no reader takes it."""
+
+_SECONDS = re.compile(r"(:\d{2}):(\d{2})(?:[.](\d{1,6}))?(?=$|[+-])", re.ASCII)
+
+
+def as_held(field: Field, text: str) -> str:
+    """Return a text as an input holds it: clocks of browsers know no more than milliseconds.
+
+    Some write all three of their digits, some leave out what is zero: here it is left out.
+    """
+    return _SECONDS.sub(_short, text) if field.kind in (Kind.TIME, Kind.DATETIME) else text
+
+
+def _short(found: re.Match[str]) -> str:
+    fraction = (found[3] or "")[:3].rstrip("0")
+    if fraction:
+        return f"{found[1]}:{found[2]}.{fraction}"
+    return found[1] if found[2] == "00" else f"{found[1]}:{found[2]}"
+
 
 ZONE = "_zone"
 """Name of the hidden field that says in which zone a form shows its moments."""

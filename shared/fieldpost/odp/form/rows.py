@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 
 from fieldpost.errors import Code, InputError, join_path, problem
 from fieldpost.odp.form.initial_values import initial_value
-from fieldpost.odp.form.posted_moments import HOUR, ZONE, in_this_zone, joined
+from fieldpost.odp.form.posted_moments import HOUR, ZONE, as_held, in_this_zone, joined
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.associations import chosen_text
@@ -211,7 +211,7 @@ def is_untouched(field: Field, text: str, before: Any) -> bool:
     shown = text_of(field, before)
     if field.kind is Kind.LINKS and text.strip() and shown:
         return _entries(text) == _entries(shown)
-    return as_sent(text) == as_sent(shown)
+    return as_sent(as_held(field, text)) == as_sent(as_held(field, shown))
 
 
 def _entries(text: str) -> set[str]:

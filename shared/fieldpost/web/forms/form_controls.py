@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, Problem, join_path
-from fieldpost.odp.form.posted_moments import UNFINISHED
+from fieldpost.odp.form.posted_moments import UNFINISHED, as_held
 from fieldpost.odp.form.rows import Row, new_row
 from fieldpost.odp.replay.links import Links, condition_of
 from fieldpost.pages import Form, FormList
@@ -61,7 +61,8 @@ class Control:
     @property
     def input_text(self) -> str:
         """What the input itself holds."""
-        return "" if self.is_unfinished else parted(self.field, self.text)[0]
+        text = as_held(self.field, self.text)
+        return "" if self.is_unfinished else parted(self.field, text)[0]
 
     @property
     def hours(self) -> list[Choice]:
