@@ -5,6 +5,7 @@ SQLite knows neither; SQLAlchemy's plain types store floats (with a warning) and
 ones, and has SQLite count keys as PostgreSQL does, without changing the tables that that has.
 """
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +19,8 @@ from fieldpost.ground.zones import local
 EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 
 _INTEGER_BITS = ((sa.SmallInteger, 15), (sa.BigInteger, 63), (sa.Integer, 31))
 
@@ -28,7 +31,9 @@ def integer_bits(type_: sa.types.TypeEngine[Any]) -> int:
 
 
 def can_hold(type_: sa.types.TypeEngine[Any], value: Any) -> bool:
-    """Say whether a column of this type can hold a number; PostgreSQL fails where it cannot."""
+    """Say whether a column of this type can hold a value; PostgreSQL fails where it cannot."""
+    if isinstance(value, str):
+        return _UNSTORABLE.search(value) is None
     if not isinstance(value, int):
         return True
     limit = 1 << integer_bits(type_)

@@ -82,6 +82,15 @@ class Codec:
         """Return JSON data as a value, None included; raises `ValueProblem`."""
         return None if data is None else self.from_json(data)
 
+    def decode_key(self, data: Any) -> Any:
+        """Return a part of a key; a text may hold what no form takes: its row is to be found."""
+        try:
+            return self.decode(data)
+        except ValueProblem as error:
+            if error.code is Code.NOT_TEXT and isinstance(data, str):
+                return data
+            raise
+
 
 def _same(value: Any) -> Any:
     return kept(value) if isinstance(value, bytes) else value

@@ -87,7 +87,7 @@ def key_from_text(model: Model, text: str) -> list[Any] | None:
 def _key_part(codec: Codec, part: str) -> Any:
     # an address has a key as it travels, and not as people write it
     try:
-        return codec.encode(codec.from_json(part))
+        return codec.encode(codec.decode_key(part))
     except ValueProblem:
         return codec.encode(codec.from_text(part))
 

@@ -1,14 +1,17 @@
 """A form never changes what nobody touched: each kind of field, whatever its column holds (R18)."""
 
+import html
+import re
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from apps.fakes import FakeBrowser, FakeHome
-from apps.samples import ROWS, THINGS, Sample, app, statements
+from apps.samples import ROWS, THINGS, Sample, Thing, app, statements
 from browser_forms import BrowserForm
 from fieldpost.ground.zones import in_zone, zone_named
+from fieldpost.odp.form.posted_moments import UNFINISHED
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +122,58 @@ def test_a_yes_or_no_has_three_states(text: str, stored_as: bool | None) -> None
     made = browser.home.get(Sample, 1)
     assert made is not None
     assert stored_as is made.answer
+
+
+def test_a_text_that_must_not_be_null_can_be_emptied() -> None:
+    """Where the column says that an empty text will do, emptying it is no problem and no NULL."""
+    browser = FakeBrowser(FakeHome(app))
+    browser.home.add(Sample(id=1, name="N", never_null="x", plain="y"))
+    form = BrowserForm(browser.get("/pages/sample/records/1/edit").text)
+    filled = form.filled(never_null="", plain="")
+    answer = browser.post("/pages/sample/records/1/edit", [*filled, ("_action", "save")])
+
+    made = browser.home.get(Sample, 1)
+    assert 303 == answer.status, answer.text
+    assert made is not None
+    assert ("", None) == (made.never_null, made.plain)
+
+
+def test_a_row_whose_key_holds_a_separator_can_be_edited() -> None:
+    """A scanner's separator in a key of another program does not hide its row."""
+    browser = FakeBrowser(FakeHome(app))
+    browser.home.run_sql(sa.text("INSERT INTO thing VALUES ('a' || char(29) || 'b', 'Ladder')"))
+    address = html.unescape(re.findall(r'href="(/pages/thing/records/[^"]*)"', _listed(browser))[0])
+    form = BrowserForm(browser.get(f"{address}/edit").text)
+    answer = browser.post(f"{address}/edit", [*form.filled(name="Rope"), ("_action", "save")])
+
+    made = browser.home.get(Thing, "a\x1db")
+    assert 303 == answer.status, answer.text
+    assert made is not None
+    assert "Rope" == made.name
+
+
+def test_without_javascript_the_browser_itself_refuses_half_a_date() -> None:
+    """The page does not switch the browser's own checks off; the shell does, and marks instead."""
+    text = FakeBrowser(FakeHome(app)).get("/pages/sample/new").text
+    (form,) = re.findall(r"<form class=\"record\"[^>]*>", text)
+
+    assert "novalidate" not in form
+    assert 'type="date"' in text
+
+
+def test_a_draft_of_half_a_date_says_so_when_it_comes_back() -> None:
+    """What was half typed is gone, the word for it stays; nothing is taken for empty."""
+    browser = FakeBrowser(FakeHome(app))
+    form = BrowserForm(browser.get("/pages/sample/new").text)
+    filled = form.filled(name="N", ended_on=UNFINISHED)
+    shown = browser.post("/pages/sample/new", [*filled, ("_action", "show")])
+    saved = browser.post("/pages/sample/new", [*filled, ("_action", "save")])
+
+    assert (200, 422) == (shown.status, saved.status)
+    for page in (shown, saved):
+        assert 'id="f-ended_on-problem">Ended on must be a date' in page.text
+        assert re.search(r'id="f-ended_on" type="date"[^>]* value="" data-unfinished', page.text)
+
+
+def _listed(browser: FakeBrowser) -> str:
+    return browser.get("/pages/thing").text
