@@ -9,6 +9,7 @@ import annotated_types as at
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, Problem, problem
+from fieldpost.schema.associations import MOST_LINKS
 from fieldpost.schema.column_types import EXACT_DIGITS, ExactDecimal, integer_bits
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.values import ValueProblem
@@ -91,6 +92,9 @@ def _checks(field: Field) -> tuple[_Check, ...]:
 
 def _column_check(field: Field) -> _Check | None:
     type_ = field.column.type
+    if field.kind is Kind.LINKS:
+        too_many = (Code.TOO_LONG, f"{MOST_LINKS} entries")
+        return lambda keys: too_many if len(keys) > MOST_LINKS else None
     if isinstance(type_, sa.Integer):
         return partial(_integer_fault, 1 << integer_bits(type_))
     if isinstance(type_, ExactDecimal):

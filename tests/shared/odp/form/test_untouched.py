@@ -177,3 +177,21 @@ def test_a_draft_of_half_a_date_says_so_when_it_comes_back() -> None:
 
 def _listed(browser: FakeBrowser) -> str:
     return browser.get("/pages/thing").text
+
+
+def test_a_record_linked_to_more_than_a_thousand_rows_keeps_them() -> None:
+    """However many rows another program has linked: no edit unlinks them, and it can be deleted."""
+    browser = FakeBrowser(FakeHome(app))
+    browser.home.add(Sample(id=1, name="N"), *(Thing(code=f"c{n}", name="T") for n in range(1_500)))
+    browser.home.run_sql(sa.text("INSERT INTO sample_thing SELECT 1, code FROM thing"))
+    form = BrowserForm(browser.get("/pages/sample/records/1/edit").text)
+    untouched = browser.post("/pages/sample/records/1/edit", [*form.pairs, ("_action", "save")])
+    filled = form.filled(plain="new")
+    changed = browser.post("/pages/sample/records/1/edit", [*filled, ("_action", "save")])
+
+    assert (303, "unchanged") == (untouched.status, untouched.headers["location"].partition("=")[2])
+    assert 303 == changed.status, changed.text
+    assert [{"plain": "new"}] == [o.set for o in browser.home.envelopes[-1].operations]
+    with browser.home.session() as session:
+        assert 1_500 == session.scalar(sa.text("SELECT count(*) FROM sample_thing"))
+    assert 303 == browser.post("/pages/sample/records/1/delete", {}).status
