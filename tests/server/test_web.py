@@ -127,7 +127,7 @@ def test_a_file_within_a_form_is_kept(office: Any) -> None:
         files={"report.file": ("notes.txt", b"all is well", "text/plain")},
     )
     shown = client.get(answer.headers["location"], headers=SHELL).text
-    (address,) = re.findall(r'href="(/attachments/[0-9a-f]{64})"', shown)
+    (address,) = re.findall(r'href="(/attachments/[0-9a-f]{64})\?name=notes.txt"', shown)
     got = client.get(address)
 
     assert b"all is well" == got.content

@@ -50,7 +50,10 @@ def record_failure(session: Session, name: str, address: str, now: datetime | No
         known = session.execute(query.where(table.c.subject == limit.subject)).first()
         recent = known is not None and now - known.last_at < FORGET_AFTER
         failures = (known.failures if known is not None and recent else 0) + 1
-        values = {"failures": failures, "last_at": now, "blocked_until": now + limit.wait(failures)}
+        # who has not to wait is not blocked until now: another attempt may have looked a moment ago
+        wait = limit.wait(failures)
+        until = now + wait if wait else now - FORGET_AFTER
+        values = {"failures": failures, "last_at": now, "blocked_until": until}
         if known is None:
             session.execute(sa.insert(table).values(subject=limit.subject, **values))
         else:
