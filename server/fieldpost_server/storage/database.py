@@ -156,12 +156,18 @@ def _on_sqlite_connect(connection: Any, _: Any) -> None:
     # pysqlite's own transaction control begins too late and not at all before SELECT:
     # switch it off, `_on_sqlite_begin` says BEGIN
     connection.isolation_level = None
+    connection.text_factory = _text
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
     # fault point: power-cut — a commit that has returned is on the disk, log and all; one that has
     # not is not there after the next opening.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _text(stored: bytes) -> str:
+    # another program may keep bytes that are no text: they must not end whole lists and downloads
+    return stored.decode("utf-8", "replace")
 
 
 def _on_sqlite_begin(connection: sa.Connection) -> None:

@@ -6,7 +6,7 @@ ones, and has SQLite count keys as PostgreSQL does, without changing the tables 
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.dialects import sqlite
 
 from fieldpost.ground.kept_values import Unreadable, kept
 from fieldpost.ground.zones import local
+from fieldpost.moments import today, wall_now
 
 EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
@@ -119,6 +120,17 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
         return local(value.replace(tzinfo=UTC) if value.tzinfo is None else value)
 
 
+_CLOCKS: dict[Any, Any] = {date.today: today, datetime.now: wall_now, datetime.today: wall_now}
+
+
+def _tell_the_persons_time(column: sa.Column[Any]) -> None:
+    """Let a default of Python's own clock be that of the person and not of the process."""
+    default: Any = column.default
+    clock = _CLOCKS.get(getattr(getattr(default, "arg", None), "__wrapped__", None))
+    if clock is not None and not getattr(column.type, "timezone", False):
+        default.arg = lambda _context: clock()
+
+
 def adapt(table: sa.Table) -> None:
     """Put the exact types in the place of SQLAlchemy's plain ones in `table`.
 
@@ -131,6 +143,7 @@ def adapt(table: sa.Table) -> None:
         is_integer = counted.type.compile(dialect=sqlite.dialect()) == "INTEGER"
         table.dialect_options["sqlite"]["autoincrement"] = is_integer
     for column in table.columns:
+        _tell_the_persons_time(column)
         kind: Any = column.type
         # type() and not isinstance: Float is a Numeric, and authors' own types stay theirs
         if type(kind) in (sa.Numeric, sa.NUMERIC, sa.DECIMAL) and kind.asdecimal:

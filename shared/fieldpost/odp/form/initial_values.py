@@ -1,30 +1,21 @@
 """What a new row begins with: the defaults of its columns, as far as they can be known."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from fieldpost.moments import today, wall_now
 from fieldpost.schema.fields import Field, default_text
 from fieldpost.schema.values import ValueProblem
 
 
 def initial_value(field: Field) -> Any:
-    """Return a column's default where it is known; a day or clock is that of the person."""
+    """Return a column's default where it is known."""
     default: Any = field.column.default
     if default is None:
         return _server_value(field)
     if default.is_sequence or default.is_clause_element:
         return None
-    if not default.is_callable:
-        return default.arg
-    clock = _CLOCKS.get(getattr(default.arg, "__wrapped__", None))
-    return clock() if clock is not None and not field.is_aware else default.arg(None)
-
-
-_CLOCKS: Mapping[Any, Any] = {date.today: today, datetime.now: wall_now, datetime.today: wall_now}
+    return default.arg(None) if default.is_callable else default.arg
 
 
 def _server_value(field: Field) -> Any:
