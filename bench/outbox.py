@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from fieldpost.odp.form.processor import process
 from fieldpost.odp.form.rows import Opened, Row, new_row, opened_from, row_from_opened
 from fieldpost.odp.replay.links import Links
-from fieldpost.text.casefolding import add_folding
 from fieldpost.users import OFFLINE, User, acting_as
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.host import HostPlatform
@@ -51,7 +50,6 @@ class Prepared:
 def replica_image() -> bytes:
     """Return the demo's data as the worker's device gets it."""
     engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
-    add_folding(engine)
     app.base.metadata.create_all(engine)
     with Session(engine) as session:
         seed(session)

@@ -29,6 +29,7 @@ FLOORS = {
         odp/lineage
         home
         replication
+        wording
         loading
         app
         pages  rules

@@ -1,6 +1,7 @@
 // The shell: takes over links and forms of every page, and starts Python on a field worker's device.
 
 import { startAttachments } from "./form/attachments.js";
+import { startChoices } from "./form/choices.js";
 import { startChoosing } from "./form/conflict-choice.js";
 import { context, closeDatabase } from "./page/context.js";
 import { startDraftList } from "./form/draft-list.js";
@@ -21,6 +22,7 @@ async function start() {
   startForms({ "/sign-out": signOut });
   startAttachments();
   startSignatures();
+  startChoices();
   startChoosing();
   startExporting();
   startDrafts();

@@ -12,6 +12,7 @@ from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model, models_of
 from fieldpost.schema.validation import has_default
+from fieldpost.text.collation import order_of
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 
 _LIST_FIELDS = 4
@@ -27,6 +28,8 @@ class App:
         base: the declarative base of its models.
         pages: its pages by name, in the author's order.
         roles: the roles that can be given: `Offline`, `Supervisor`, `Admin` and the app's own.
+        language: of the words in its rows, as in 'sv' or 'de-CH': it says in which order lists and
+            choices put them.
         renamed: former names of tables, pages and fields to their present ones, such as
             ``{"exam": "inspection", "inspection.points": "inspection.score"}``: envelopes that a
             device saved before an update are read with it.
@@ -41,6 +44,7 @@ class App:
         name: str = "",
         roles: Sequence[str] = (),
         renamed: Mapping[str, str] | None = None,
+        language: str = "",
     ) -> None:
         """Check the description and resolve it.
 
@@ -57,6 +61,10 @@ class App:
         self.link_tables = {how.link.name: how.link for how in links if how is not None}
         self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
         self.renamed = dict(renamed or {})
+        self.language = language
+        self.order = order_of(language)
+        for model in self.models.values():
+            model.collation = self.order
         self.pages: dict[str, Page] = {}
         faults: list[str] = []
         for page in pages:

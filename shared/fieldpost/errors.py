@@ -195,8 +195,8 @@ _ENVELOPE: Mapping[Code, str] = {
     Code.FIELD_FORBIDDEN: "You may not change {label} on this page. Nothing was applied.",
     Code.ROW_FORBIDDEN: "This record is not one of yours. Nothing was applied.",
     Code.CHANGED_BY_OTHERS: (
-        "{label} was changed by somebody else meanwhile: it is now {theirs}, yours is {mine}. "
-        "Decide which one holds."
+        "{label} was changed by somebody else meanwhile: it is now {theirs}, this entry says "
+        "{mine}. Decide which one holds."
     ),
     Code.DELETED_BY_OTHERS: "This record was deleted by somebody else meanwhile.",
     Code.ROWS_CHANGED_BY_OTHERS: (
@@ -210,7 +210,9 @@ _ENVELOPE: Mapping[Code, str] = {
         "Somebody else changed this once more while you repaired it. "
         "Look at what is marked, then save again."
     ),
-    Code.OVERWRITTEN: "{label} had been changed to {theirs} by somebody else; yours replaced it.",
+    Code.OVERWRITTEN: (
+        "{label} had been changed to {theirs} by somebody else; this entry replaced it."
+    ),
     Code.ALREADY_DELETED: "This record had been deleted by somebody else already.",
     Code.LOOKS_MISSING: (
         "This page wants to know what the form showed, and the envelope does not say. "

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase
 
 from fieldpost.schema.fields import Field, words
 from fieldpost.schema.models import Link, Model
+from fieldpost.text.plurals import plural, singular
 from fieldpost.users import User
 
 Scope = Callable[[User], sa.ColumnElement[bool]]
@@ -124,7 +126,7 @@ class Page:
         """Derive the name and the title, and take the rights from a read-only page."""
         table = str(self.model.__tablename__)
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
-        self.title = self.title or _plural(words(self.model.__name__))
+        self.title = self.title or plural(singular(words(self.model.__name__)))
         if self.read_only:
             self.create = self.edit = self.delete = False
 
@@ -141,10 +143,21 @@ class Page:
         return {"insert": self.create, "update": self.edit, "delete": self.delete}[do]
 
 
-def _plural(word: str) -> str:
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
+def _no_field(model: Model, name: str) -> str:
+    """Say why a name is no field, and what to do."""
+    known, cls = ", ".join([*model.fields, *model.children]), model.cls.__name__
+    if "." in name:
+        return (
+            f"{cls} has no field '{name}': a page shows what belongs to its own rows. Name the "
+            f"relationship, and let its class say in `__str__` what is shown. It has: {known}."
+        )
+    written = sa.inspect(model.cls).all_orm_descriptors.get(name, getattr(model.cls, name, None))
+    if isinstance(written, property | hybrid_property) or name in model.mapper.synonyms:
+        return (
+            f"{cls}.{name} is computed, and a page shows what is stored, to search and sort "
+            f"it alike everywhere. Store it in a column, or leave it out. It has: {known}."
+        )
+    return f"{cls} has no field '{name}'. It has: {known}."
 
 
 class FormBuilder:
@@ -189,8 +202,7 @@ class FormBuilder:
         if found is None and name in model.unlinkable:
             self.faults.append(model.unlinkable[name])
         elif found is None:
-            known = ", ".join([*model.fields, *model.children])
-            self.faults.append(f"{model.cls.__name__} has no field '{name}'. It has: {known}.")
+            self.faults.append(_no_field(model, name))
         elif found.private:
             self.faults.append(f"{model.cls.__name__}.{name} is private and cannot be in a form.")
             return None

@@ -24,7 +24,6 @@ from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
 from fieldpost.schema.models import Model
-from fieldpost.text.casefolding import add_folding
 from fieldpost.types import Attachment
 from fieldpost.users import User, acting_as
 from fieldpost.web.application import web_app
@@ -111,7 +110,6 @@ class FakeHome:
         self.engine = sa.create_engine("sqlite://", poolclass=StaticPool)
         # newer Pythons warn of a connection that nobody closes
         weakref.finalize(self, self.engine.dispose)
-        add_folding(self.engine)
         keep_unreadable(self.engine)
         described.base.metadata.create_all(self.engine)
         self.keys = Book()

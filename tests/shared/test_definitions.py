@@ -7,6 +7,7 @@ import annotated_types as at
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from apps.clinic import Dose, Kind, Order, Patient, Reading, Visit, Ward, app
@@ -30,6 +31,14 @@ class Shelf(Base):
     price: Mapped[Annotated[int, PRIVATE] | None]
     boxes: Mapped[list["Box"]] = relationship()
 
+    @property
+    def size(self) -> int:
+        return len(self.name)
+
+    @hybrid_property
+    def shout(self) -> str:
+        return self.name + "!"
+
 
 class Box(Base):
     __tablename__ = "box"
@@ -49,6 +58,28 @@ PAGES: dict[str, tuple[Callable[[], list[Page]], str]] = {
     "unknown field to sort by": (
         lambda: [Page(Shelf, form=["name"], sort=["-colour"])],
         "Shelf has no field 'colour'. It has: id, name, price, boxes.",
+    ),
+    "property": (
+        lambda: [Page(Shelf, form=["name"], list=["size"])],
+        (
+            "Shelf.size is computed, and a page shows what is stored, to search and sort it alike "
+            "everywhere. Store it in a column, or leave it out. It has: id, name, price, boxes."
+        ),
+    ),
+    "hybrid": (
+        lambda: [Page(Shelf, form=["name"], sort=["shout"])],
+        (
+            "Shelf.shout is computed, and a page shows what is stored, to search and sort it alike "
+            "everywhere. Store it in a column, or leave it out. It has: id, name, price, boxes."
+        ),
+    ),
+    "dotted name": (
+        lambda: [Page(Shelf, form=["name"], list=["boxes.id"])],
+        (
+            "Shelf has no field 'boxes.id': a page shows what belongs to its own rows. Name the "
+            "relationship, and let its class say in `__str__` what is shown. "
+            "It has: id, name, price, boxes."
+        ),
     ),
     "private field": (
         lambda: [Page(Shelf, form=["name", "price"])],

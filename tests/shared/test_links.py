@@ -20,8 +20,10 @@ from fieldpost.errors import Code, DefinitionError
 from fieldpost.odp.replay.links import Links
 from fieldpost.odp.replay.result import Result
 from fieldpost.pages import Page
+from fieldpost.schema.associations import MOST_LINKS
 from fieldpost.schema.fields import Kind
 from fieldpost.users import User
+from fieldpost.web.display.linked_rows import MOST_BOXES
 from fieldpost.wire.envelope import Operation
 from fieldpost.wire.receipts import Outcome
 
@@ -251,11 +253,38 @@ def test_what_is_no_list_of_keys_is_refused_at_its_field(home: FakeHome, data: A
 
 def test_too_many_links_are_refused(home: FakeHome) -> None:
     """A list of links is bounded (R66)."""
-    many = [[str(uuid.UUID(int=n))] for n in range(1_001)]
+    many = [[str(uuid.UUID(int=n))] for n in range(MOST_LINKS + 1)]
 
     assert (Outcome.INVALID, [(Code.TOO_LONG, "gadgets")]) == told(
         do(home, edit("gadgets", many, [P]))
     )
+
+
+def test_a_record_with_very_many_links_can_be_edited_and_deleted() -> None:
+    """What other programs linked stays as it is until somebody takes it out (R14, R66).
+
+    A form shows some of the boxes, and keeps the other rows linked without one.
+    """
+    home = FakeHome()
+    home.add(*clinic_rows(), *(clinic.Ward(code=f"W{n}", name=f"Ward {n}") for n in range(1_200)))
+    links = [{"visit": 1, "ward code": f"W{n}"} for n in range(1_200)]
+    home.run_sql(sa.insert(clinic.visited_wards).values(links))
+    browser = FakeBrowser(home)
+    text = browser.get("/pages/visit/records/1/edit").text
+    assert MOST_BOXES == len(boxes(text, "wards"))
+    assert f"And {1_200 - MOST_BOXES} more." in text
+
+    answer = browser.post("/pages/visit/records/1/edit", form_of(text))
+    assert "done=unchanged" in answer.headers["location"]
+
+    more = [("wards.find", "1199"), ("_action", "show")]
+    found = browser.post("/pages/visit/records/1/edit", [*form_of(text), *more]).text
+    without = [pair for pair in form_of(found) if pair != ("wards", '["W1199"]')]
+    assert 303 == browser.post("/pages/visit/records/1/edit", without).status
+    assert {f"W{n}" for n in range(1_199)} == linked(home, "wards", 1, clinic.Visit)
+
+    assert 303 == browser.post("/pages/visit/records/1/delete", {}).status
+    assert None is home.get(clinic.Visit, 1)
 
 
 def test_numbers_that_no_key_column_holds_are_gone_rows(home: FakeHome) -> None:
@@ -486,7 +515,7 @@ def test_links_with_text_keys_work_beside_child_lists() -> None:
     )
     assert Outcome.ACCEPTED is do(home, operation, page="visit").outcome
     assert {"A 1/2", "B"} == linked(home, "wards", 1, clinic.Visit)
-    assert "Heart, Ärzte" in browser.get("/pages/visit/records/1").text
+    assert "Ärzte, Heart" in browser.get("/pages/visit/records/1").text
 
 
 # definitions

@@ -17,7 +17,8 @@ from fieldpost.ground.zones import in_zone, zone_named
 from fieldpost.odp.form.initial_values import initial_value
 from fieldpost.replication.rows import row_to_wire
 from fieldpost.schema.validation import read_text
-from fieldpost.web.display.values import moment_words, words_for
+from fieldpost.schema.value_words import words_for
+from fieldpost.web.display.values import moment_words
 
 BERLIN, AUCKLAND = zone_named("Europe/Berlin"), zone_named("Pacific/Auckland")
 MOMENT = app.models["sample"].by_attribute["moment"]

@@ -56,7 +56,7 @@ function putLinks(field, text) {
   const wanted = new Set(linksOf(text));
   const boxes = boxesOf(field);
   const offered = new Set(boxes.map(({ value }) => normal(value)));
-  if (![...wanted].every((each) => offered.has(each))) return false;
+  if (restOf(field).length || ![...wanted].every((each) => offered.has(each))) return false;
   for (const box of boxes) box.checked = wanted.has(normal(box.value));
   if (boxes[0]) tell(boxes[0]);
   return true;
@@ -81,7 +81,7 @@ function held(field) {
   }
   if (kind === "links") {
     const ticked = boxesOf(field).filter(({ checked }) => checked);
-    return ticked.map(({ value }) => normal(value)).sort().join();
+    return [...ticked.map(({ value }) => normal(value)), ...restOf(field)].sort().join();
   }
   const control = controlOf(field);
   if (control instanceof HTMLInputElement && control.type === "checkbox") return String(control.checked);
@@ -116,6 +116,11 @@ function canHold(control, text) {
   const empty = /** @type {typeof control} */ (control.cloneNode());
   empty.value = text;
   return empty.value.replaceAll("\r\n", "\n") === text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
+}
+
+/** @param {HTMLElement} field @returns {string[]} the rows that are linked and have no box */
+function restOf(field) {
+  return linksOf(/** @type {HTMLInputElement | null} */ (field.querySelector("input[type=hidden]"))?.value ?? "");
 }
 
 /** @param {HTMLSelectElement} select @param {string} value */

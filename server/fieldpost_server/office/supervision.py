@@ -11,12 +11,15 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fieldpost.app import App
 from fieldpost.errors import Code, Forbidden, problem
+from fieldpost.text.casefolding import folded
 from fieldpost.web.display.outcomes import OUTCOMES
 from fieldpost.web.framework.requests import PageRequest, endpoint
 from fieldpost.web.framework.templates import DONE_WORDS
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.web.repair.envelope_page import entry_page
+from fieldpost.wording.titles import search_parts
 from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.audit_trail import is_open, state_of
 from fieldpost_server.inbox.dependencies import envelopes_query, is_done
@@ -25,7 +28,7 @@ from fieldpost_server.storage import tables
 
 PAGE_ROWS = 50
 _ENVELOPE = tables.envelope
-_SEARCHED = (_ENVELOPE.c.user, _ENVELOPE.c.device, _ENVELOPE.c.id, _ENVELOPE.c.page)
+_CODES = (_ENVELOPE.c.device, _ENVELOPE.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Wanted:
 
     Attributes:
         show: 'attention' or 'all'.
-        search: words that must all occur in user, device, id or page.
+        search: words that must all occur in user, device, id or the title of the page.
         before: the last line of the page before: moment of arrival and id.
     """
 
@@ -80,7 +83,7 @@ def _list(asked: PageRequest, home: ServerHome) -> Response:
     _check(asked)
     wanted = _wanted(asked)
     with home.session() as session:
-        rows = listed(session, wanted, PAGE_ROWS + 1)
+        rows = listed(session, home.app, wanted, PAGE_ROWS + 1)
         count = open_count(session)
     lines = list(_lines(home, rows[:PAGE_ROWS]))
     return server_page(
@@ -96,14 +99,22 @@ def _list(asked: PageRequest, home: ServerHome) -> Response:
     )
 
 
-def listed(session: Session, wanted: Wanted, limit: int) -> list[Any]:
+def listed(session: Session, app: App, wanted: Wanted, limit: int) -> list[Any]:
     """Return envelopes in the order in which they arrived, the newest first."""
     query = envelopes_query()
     if wanted.show == "attention":
         query = query.where(sa.not_(is_done()))
-    for word in wanted.search.split()[:8]:
-        found = (sa.func.lower(c).contains(word.lower(), autoescape=True) for c in _SEARCHED)
-        query = query.where(sa.or_(*found))
+    if parts := search_parts(wanted.search):
+        users = session.scalars(sa.select(_ENVELOPE.c.user).distinct()).all()
+        pages = session.scalars(sa.select(_ENVELOPE.c.page).distinct()).all()
+        titles = {name: _title(app, name) for name in pages}
+        for part in parts:
+            found = [
+                _ENVELOPE.c.user.in_([user for user in users if part in folded(user)]),
+                _ENVELOPE.c.page.in_([n for n in pages if part in folded(titles[n])]),
+                *(sa.func.lower(code).contains(part, autoescape=True) for code in _CODES),
+            ]
+            query = query.where(sa.or_(*found))
     if wanted.before is not None:
         moment, identity = wanted.before
         arrived = _ENVELOPE.c.received_at
@@ -121,10 +132,15 @@ def open_count(session: Session) -> int:
 
 def _lines(home: ServerHome, rows: list[Any]) -> Iterator[Line]:
     for row in rows:
-        page = home.app.present_page(row.page)
         standing = OUTCOMES[state_of(row)]
-        title = page.title if page else row.page
+        title = _title(home.app, row.page)
         yield Line(row, title, standing.name, standing.state, is_open(row))
+
+
+def _title(app: App, name: str) -> str:
+    """Return what the list shows of a page."""
+    page = app.present_page(name)
+    return page.title if page else name
 
 
 def _wanted(asked: PageRequest) -> Wanted:

@@ -94,10 +94,19 @@ def _genuine(session: Session, device: str, texts: Sequence[str]) -> Iterator[Re
         verdict = audit.judge(data)
         if verdict.words:
             log("reported receipt ignored", device=device, why=verdict.words)
-        elif receipt.device != device or receipt.outcome not in _KEPT:
+        elif receipt.device != device or not _was_kept(receipt):
             log("reported receipt ignored", device=device, why="it proves nothing of this device")
         else:
             yield receipt
+
+
+def _was_kept(receipt: Receipt) -> bool:
+    """Say whether a receipt proves that its envelope was in the database.
+
+    A line that could not be read is answered by a signed receipt, too, which names no envelope.
+    """
+    names_one = bool(receipt.envelope and receipt.digest) and receipt.number >= 1
+    return names_one and receipt.outcome in _KEPT
 
 
 def _here(session: Session, ids: Sequence[str]) -> Iterator[str]:

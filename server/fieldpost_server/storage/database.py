@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from fieldpost.ground.kept_values import keep_unreadable
-from fieldpost.text.casefolding import add_folding
 from fieldpost_server.storage.loaders import read_everything
 
 BUSY_TIMEOUT_MS = 30_000
@@ -148,7 +147,6 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
-    add_folding(engine)
     return engine
 
 

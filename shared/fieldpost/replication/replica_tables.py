@@ -11,7 +11,6 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from fieldpost.app import App
 from fieldpost.ground.kept_values import keep_unreadable
 from fieldpost.replication.rows import public_columns
-from fieldpost.text.casefolding import add_folding
 
 
 @cache
@@ -98,7 +97,6 @@ def replica_engine() -> sa.Engine:
     # no implicit transactions: they would end where nobody asked
     arguments = {"isolation_level": None, "check_same_thread": False}
     engine = sa.create_engine("sqlite+fieldpost://", poolclass=sa.NullPool, connect_args=arguments)
-    add_folding(engine)
     keep_unreadable(engine)
 
     @sa.event.listens_for(engine, "begin")

@@ -13,11 +13,8 @@ from fieldpost.errors import Code
 from fieldpost.schema.values import Codec, ValueProblem, codec_for
 from fieldpost.text import jsontext
 
-MOST_LINKS = 1_000
-"""How many rows a form may link one row to."""
-
-_MOST_READ = 10_000
-"""Of how many rows that other programs have linked to one a form still knows."""
+MOST_LINKS = 10_000
+"""How many rows a form may link one row to; other programs may link it to more."""
 
 Pairs = tuple[tuple[str, str], ...]
 """Pairs of a link table's column and the attribute of the model whose key it holds."""
@@ -171,8 +168,6 @@ def _codec(parts: list[Codec]) -> Codec:
     def from_json(data: Any) -> Any:
         if not isinstance(data, list):
             raise ValueProblem(Code.NOT_A_CHOICE)
-        if len(data) > _MOST_READ:
-            raise ValueProblem(Code.TOO_LONG, limit=f"{MOST_LINKS} entries")
         return list(dict.fromkeys(key_from_json(entry) for entry in data))
 
     def key_from_json(entry: Any) -> tuple[Any, ...]:

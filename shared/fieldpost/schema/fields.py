@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -92,6 +92,21 @@ class Field:
         return isinstance(self.column.type, AwareDateTime)
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a foreign key is in a form.
+
+    Attributes:
+        name: the relationship's, or the attribute's where there is none.
+        target: the model that it points to.
+        info: the relationship's: its 'label' and 'hint' count.
+    """
+
+    name: str
+    target: str
+    info: Mapping[Any, Any] = field(default_factory=dict)
+
+
 def words(name: str) -> str:
     """Turn a name of code into words: ``inspected_on`` and ``InspectedOn`` into 'Inspected on'."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\s]+", " ", name).strip()
@@ -107,7 +122,7 @@ def field_of(
     attribute: str,
     column: sa.Column[Any],
     marks: tuple[Any, ...],
-    lookup: tuple[str, str] | None,
+    lookup: Lookup | None,
 ) -> Field | None:
     """Derive the field of a column; None where its values cannot be shown in a form.
 
@@ -115,19 +130,20 @@ def field_of(
         attribute: the mapped attribute's name.
         column: its column.
         marks: the metadata of the attribute's `Annotated`.
-        lookup: relationship name and target model, for a foreign key.
+        lookup: for a foreign key.
     """
     codec = codec_for(column.type)
     if codec is None:
         return None
     empty = "" if _may_be_empty_text(column) else None
-    name = lookup[0] if lookup else attribute
+    name = lookup.name if lookup else attribute
+    info = {**column.info, **(lookup.info if lookup else {})}
     label = next((m.text for m in marks if isinstance(m, Label)), None)
     fallback = words(name.removesuffix("_id") if lookup else name)
     return Field(
         name=name,
         attribute=attribute,
-        label=label or column.info.get("label") or fallback,
+        label=label or info.get("label") or fallback,
         kind=Kind.LOOKUP if lookup else _kind(column.type, marks),
         codec=codec,
         column=column,
@@ -135,10 +151,10 @@ def field_of(
         empty=empty,
         constraints=tuple(_constraints(marks)),
         choices=_choices(column.type),
-        target=lookup[1] if lookup else None,
+        target=lookup.target if lookup else None,
         read_only=READ_ONLY in marks or column.computed is not None,
         private=is_private(column, marks),
-        hint=next((m.text for m in marks if isinstance(m, Hint)), ""),
+        hint=next((m.text for m in marks if isinstance(m, Hint)), str(info.get("hint") or "")),
     )
 
 

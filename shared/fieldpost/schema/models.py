@@ -15,10 +15,17 @@ from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
-from fieldpost.schema.fields import Field, field_of, link_field, words
+from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
+from fieldpost.schema.row_order import By, order_by_of, sort_by, sort_by_key
+from fieldpost.schema.value_words import words_for
+from fieldpost.text.collation import order_of
+from fieldpost.text.plurals import singular
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
+
+_NAMES = ("name", "title", "label")
+"""What a column that names its row is called, or ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Children:
     Attributes:
         owned: its rows belong to their parent and go with it.
         by_key: the relationship orders them by nothing but their key, or by nothing.
+        order: the attributes that the relationship orders them by, and whether downwards; None
+            where it is by more than columns.
     """
 
     name: str
@@ -43,6 +52,7 @@ class Children:
     link: Link
     owned: bool
     by_key: bool = False
+    order: By | None = None
 
 
 class Model:
@@ -58,6 +68,7 @@ class Model:
         links: those of them that are many-to-many.
         unlinkable: many-to-many relationships that cannot be fields, with the reason.
         children: its one-to-many relationships by name.
+        collation: the order of its texts: that of the app's language.
         references: foreign-key attribute to the name of the table it points to.
         counted: foreign-key attribute to the name of the table whose counted key it holds in the
             end: a composite key may hold its parent's key, and be pointed to in turn.
@@ -88,6 +99,7 @@ class Model:
         self.fields: Mapping[str, Field] = {**columns, **self.links}
         self.by_attribute = {f.attribute: f for f in self.fields.values()}
         self.children = {c.name: c for c in _children(self.mapper)}
+        self.collation = order_of("")
 
     def __repr__(self) -> str:
         return f"Model({self.name!r})"
@@ -108,7 +120,7 @@ class Model:
     @cached_property
     def label(self) -> str:
         """The word for one row."""
-        return str(self.table.info.get("label") or words(self.cls.__name__))
+        return str(self.table.info.get("label") or singular(words(self.cls.__name__)))
 
     @cached_property
     def generated_key(self) -> str | None:
@@ -143,36 +155,52 @@ class Model:
         return all(can_hold(type_, part) for type_, part in zip(types, key, strict=True))
 
     def children_of(self, row: Any, name: str, model: "Model") -> list[Any]:
-        """Return the rows of a child list in the order in which people made them.
+        """Return the rows of a child list: as its author orders them, else as people made them.
 
-        Temporary keys count down: ordered by key the newest row would stand first.
+        Temporary keys count down: ordered by key the newest row would stand first. The database
+        has its own opinion of texts and of what is empty, so it is not asked.
         """
-        rows = list(getattr(row, name))
-        key = model.generated_key
-        if key is None or not self.children[name].by_key:
+        rows, children = list(getattr(row, name)), self.children[name]
+        known = model.by_attribute
+        if children.order is None or any(attribute not in known for attribute, _ in children.order):
             return rows
-        return sorted(rows, key=lambda r: (getattr(r, key) < 0, abs(getattr(r, key))))
+        sort_by_key(rows, [known[attribute] for attribute in model.key], model.generated_key)
+        if not children.by_key:
+            sort_by(rows, [(known[a], turned) for a, turned in children.order], model.collation)
+        return rows
 
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
-        if "__str__" in {name for cls in type(row).__mro__[:-1] for name in vars(cls)}:
+        if self.has_own_words:
             return str(row)
-        value = getattr(row, self.title_attribute)
-        return "" if value is None else str(value)
+        return self.title_from(getattr(row, self.title_attribute))
+
+    def title_from(self, value: Any) -> str:
+        """Return the words for a row whose class does not say any, by its `title_attribute`."""
+        return words_for(self.by_attribute[self.title_attribute], value)
+
+    @cached_property
+    def has_own_words(self) -> bool:
+        """Whether the class says what a row is called."""
+        return "__str__" in {name for cls in self.cls.__mro__[:-1] for name in vars(cls)}
 
     @cached_property
     def title_attribute(self) -> str:
         """The attribute that names a row best: to search, to sort and to choose by."""
-        named = next((a for a in ("name", "title", "label") if a in self.by_attribute), None)
-        texts = (
+        public = {a for a, f in self.by_attribute.items() if not f.private}
+        named = next((a for a in _NAMES if a in public), None)
+        texts = [
             f.attribute
             for f in self.fields.values()
             if isinstance(f.column.type, sa.String)
             and not isinstance(f.column.type, sa.Enum)
             and not f.private
             and f.target is None
-        )
-        return named or next(texts, None) or self.key[0]
+        ]
+        # `CompanyName` says more than the key 'ALFKI' before it
+        called = (a for a in texts if (words(a) or a).lower().split()[-1] in _NAMES)
+        beside = (a for a in texts if a not in self.key)
+        return named or next(called, None) or next(iter([*beside, *texts]), None) or self.key[0]
 
 
 def table_of(mapper: Mapper[Any]) -> sa.Table:
@@ -234,21 +262,21 @@ def _metadata(hint: Any) -> Iterator[Any]:
             yield from _metadata(part)
 
 
-def _lookups(mapper: Mapper[Any]) -> dict[str, tuple[str, str]]:
-    """Return for each foreign-key attribute its lookup's name and target table."""
-    found: dict[str, tuple[str, str]] = {}
+def _lookups(mapper: Mapper[Any]) -> dict[str, Lookup]:
+    """Return the lookup of each foreign-key attribute."""
+    found: dict[str, Lookup] = {}
     for relation in mapper.relationships:
         if relation.direction is MANYTOONE and len(relation.local_columns) == 1:
             column = next(iter(relation.local_columns))
             attribute = mapper.get_property_by_column(column).key
-            found[attribute] = (relation.key, table_of(relation.mapper).name)
+            found[attribute] = Lookup(relation.key, table_of(relation.mapper).name, relation.info)
     for prop in mapper.column_attrs:
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
             key = next(iter(column.foreign_keys))
             # one part of a key of several is no choice by itself
             if key.constraint is None or len(key.constraint.elements) == 1:
-                found[prop.key] = (prop.key, key.column.table.name)
+                found[prop.key] = Lookup(prop.key, key.column.table.name)
     return found
 
 
@@ -263,11 +291,12 @@ def _children(mapper: Mapper[Any]) -> Iterator[Children]:
         )
         yield Children(
             name=relation.key,
-            label=str(relation.info.get("label") or words(child.class_.__name__)),
+            label=str(relation.info.get("label") or singular(words(child.class_.__name__))),
             model=table_of(child).name,
             link=Link(pairs),
             owned=relation.cascade.delete_orphan,
             by_key=set(relation.order_by or ()) <= set(table_of(child).primary_key.columns),
+            order=order_by_of(child, relation.order_by or ()),
         )
 
 

@@ -93,8 +93,7 @@ def _checks(field: Field) -> tuple[_Check, ...]:
 def _column_check(field: Field) -> _Check | None:
     type_ = field.column.type
     if field.kind is Kind.LINKS:
-        too_many = (Code.TOO_LONG, f"{MOST_LINKS} entries")
-        return lambda keys: too_many if len(keys) > MOST_LINKS else None
+        return _check(lambda v: len(v) <= MOST_LINKS, Code.TOO_LONG, f"{MOST_LINKS:,} entries")
     if isinstance(type_, sa.Integer):
         return partial(_integer_fault, 1 << integer_bits(type_))
     if isinstance(type_, ExactDecimal):

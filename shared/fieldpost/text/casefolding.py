@@ -1,44 +1,82 @@
-"""Case-insensitive text, the same on SQLite and PostgreSQL.
+"""Folding: what is left of a text when case, accents and ways of writing it do not count.
 
-SQLite's own `lower` and `LIKE` know ASCII only, so a connection gets Python's `str.lower` as a
-function; PostgreSQL's `lower` follows Unicode in a UTF-8 database.
+What counts as a letter, and what it is made of, is that of Unicode 3.2, which every Python keeps
+beside its own: else a device and a server of other editions would fold a newer letter differently.
 """
 
-from typing import Any
+from unicodedata import ucd_3_2_0 as ucd
 
-import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import GenericFunction
+_MORE = {
+    "ẞ": "ss",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "æ": "ae",
+    "œ": "oe",
+    "ı": "i",
+    "ħ": "h",
+    "ŧ": "t",
+    "ŋ": "n",
+    "ĸ": "k",
+    "ƒ": "f",
+    "‐": "-",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "’": "'",
+    "‘": "'",
+    "“": '"',
+    "”": '"',
+    "„": '"',
+    "«": '"',
+    "»": '"',
+    "\u00ad": "",
+    "\u200b": "",
+    "\u200c": "",
+    "\u200d": "",
+    "\u2060": "",
+    "\ufeff": "",
+}
+"""Letters that people look for by another, and signs that keyboards lack, beyond Unicode's."""
 
-SQLITE_FUNCTION = "fieldpost_lower"
+
+class _Folds(dict[int, str]):
+    """What becomes of each character, found once."""
+
+    def __missing__(self, code: int) -> str:
+        made = self[code] = _fold(chr(code))
+        return made
 
 
-class folded(GenericFunction[str]):  # noqa: N801 - SQL functions are lower-case in SQLAlchemy
-    """The lower-case form of a text."""
-
-    type = sa.Text()
-    inherit_cache = True
-
-
-@compiles(folded)
-def _lower(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **kw)})"
+def _fold(character: str) -> str:
+    if character in _MORE:
+        return _MORE[character]
+    if ucd.category(character) == "Cn":
+        return character  # unknown, and each edition of Unicode would say something else of it
+    parts = ucd.normalize("NFKD", ucd.normalize("NFKD", character).casefold())
+    return "".join(_letter(part) for part in parts if not is_mark(part))
 
 
-@compiles(folded, "sqlite")
-def _sqlite_lower(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"{SQLITE_FUNCTION}({compiler.process(element.clauses, **kw)})"
+def _letter(part: str) -> str:
+    digit = ucd.decimal(part, None)
+    return _MORE.get(part, part) if digit is None else str(digit)
 
 
-def add_folding(engine: sa.Engine) -> None:
-    """Give every connection of a SQLite engine the function; other engines need nothing."""
-    if engine.dialect.name != "sqlite":
-        return
+def is_mark(character: str) -> bool:
+    """Say whether a character is an accent that people leave out, as no vowel of Thai or Hindi is.
 
-    @sa.event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: Any) -> None:
-        connection.create_function(SQLITE_FUNCTION, 1, _fold, deterministic=True)
+    By Unicode's combining classes: 1 lies over a letter, 10 to 36 are points of Hebrew, Arabic and
+    Syriac, from 200 on are accents around a letter.
+    """
+    place = ucd.combining(character)
+    return place == 1 or 10 <= place <= 36 or place >= 200 or ucd.category(character) == "Me"
 
 
-def _fold(text: Any) -> Any:
-    return text.lower() if isinstance(text, str) else text
+_FOLDS = _Folds()
+
+
+def folded(text: str) -> str:
+    """Return a text without case, accents and forms; the same for everything that reads alike."""
+    return text.lower() if text.isascii() else text.translate(_FOLDS)

@@ -346,7 +346,7 @@ def test_a_conflict_shows_the_form_again_with_both_values(
 
     assert 422 == answer.status
     assert 'aria-invalid="true"' in control(answer.text, "score")
-    assert "it is now &#39;60&#39;, yours is &#39;55&#39;" in answer.text
+    assert "it is now &#39;60&#39;, this entry says &#39;55&#39;" in answer.text
     assert "55" == fields_of(answer.text)["score"]
     assert visit is not None
     assert 60 == visit.score

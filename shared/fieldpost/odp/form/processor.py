@@ -94,8 +94,12 @@ def delete_records(
     opened: Sequence[Opened],
     supersedes: Sequence[str] = (),
     identity: str = "",
+    title: str = "",
 ) -> Processed:
-    """Delete records: one envelope for all of them, which may repair others."""
+    """Delete records: one envelope for all of them, which may repair others.
+
+    Nobody can ask afterwards what they were called: `title` says it in lists of envelopes.
+    """
     operations: list[Operation] = []
     for each in opened:
         delete = Operation("delete", page.spec.name, tuple(each["key"]), {}, dict(each["values"]))
@@ -104,7 +108,7 @@ def delete_records(
         page.name,
         tuple(operations),
         base=home.base(),
-        title=page.spec.label,
+        title=title or page.spec.label,
         supersedes=tuple(supersedes),
         identity=identity,
     )

@@ -78,6 +78,13 @@ def new_key_name(form: Form, key: Sequence[Any]) -> str:
     return f"{form.model.name} {list(key)!r}"
 
 
+MOST_NAME_CHARACTERS = 500
+"""A field's name with all lists around it."""
+
+_INDEX = re.compile(r"\[(\d{1,6})\]", re.ASCII)
+_NAME = re.compile(r"\w+(?:\[\d{1,6}\]\.\w+){1,24}(?:\.\w+)?")
+
+
 class _PostedForm:
     def __init__(self, pairs: Sequence[tuple[str, str]], new_keys: frozenset[str]) -> None:
         self.new_keys = new_keys
@@ -87,8 +94,10 @@ class _PostedForm:
             self.every.setdefault(name, []).append(value)
         self.indexes: dict[str, set[int]] = {}
         for name in posted:
-            for match in re.finditer(r"\[(\d{1,6})\]", name):
-                self.indexes.setdefault(name[: match.start()], set()).add(int(match[1]))
+            # names that are no field's are left out: reading one takes as long as it is deep
+            if len(name) <= MOST_NAME_CHARACTERS and _NAME.fullmatch(name):
+                for match in _INDEX.finditer(name):
+                    self.indexes.setdefault(name[: match.start()], set()).add(int(match[1]))
 
     def row(self, form: Form, at: str) -> Row:
         row = Row(at, self._key(at), deleted=bool(self.posted.get(join_path(at, "_delete"))))

@@ -1,6 +1,6 @@
 """What an envelope may touch: its page's models, operations and fields, and the user's rows."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,15 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import Code, Problem, join_path, problem
+from fieldpost.odp.lineage.temporary_keys import is_temporary
 from fieldpost.odp.replay.statements import find, has_key, kept, key_values, rows_of
 from fieldpost.pages import Form, Page
 from fieldpost.schema.models import Key, Model
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Operation
+
+Added = Collection[tuple[str, tuple[Any, ...]]]
+"""Model and key of rows that an envelope adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
         return
     places = places_of(page)
     allowed: dict[tuple[str, str], frozenset[str]] = {}
+    added = {(o.model, o.key) for o in envelope.operations if o.do == "insert"}
     for operation in envelope.operations:
         place = places.get(operation.model)
         if place is None:
@@ -63,11 +68,12 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
             continue
         if operation.do == "look":
             continue
-        if not _may(page, place, operation):
+        if not _may(page, place, operation, added):
             words = {"insert": "add", "update": "change", "delete": "delete"}[operation.do]
             yield problem(
                 Code.OPERATION_FORBIDDEN, operation.at, do=words, label=place.form.model.label
             )
+        yield from _key_denials(place, operation)
         kind = (operation.model, operation.do)
         if kind not in allowed:
             allowed[kind] = _allowed(place, operation.do)
@@ -75,10 +81,38 @@ def denials(app: App, envelope: Envelope, user: User) -> Iterator[Problem]:
             yield from _field_denials(place, operation, allowed[kind])
 
 
-def _may(page: Page, place: Place, operation: Operation) -> bool:
+def _may(page: Page, place: Place, operation: Operation, added: Added) -> bool:
+    """Say whether a page lets an operation be done; `added` are the rows that come with it.
+
+    Child rows belong to their record: who may only add records may add none to one that is there.
+    """
     if place.parent is None:
         return page.may(operation.do)
-    return page.edit or page.create
+    if page.edit:
+        return True
+    return page.create and operation.do == "insert" and _above(place, operation) in added
+
+
+def _above(place: Place, operation: Operation) -> tuple[str, tuple[Any, ...]]:
+    """Return the model and the key of the row that a new child row names as its parent."""
+    assert place.parent is not None
+    own = {**dict(zip(place.form.model.key, operation.key, strict=False)), **operation.set}
+    named = {theirs: own.get(ours) for ours, theirs in place.pairs}
+    model = place.parent.form.model
+    return model.name, tuple(named.get(attribute) for attribute in model.key)
+
+
+def _key_denials(place: Place, operation: Operation) -> Iterator[Problem]:
+    """Yield where a client chooses a key that the database counts: that would be another's next."""
+    model = place.form.model
+    if operation.do != "insert" or model.generated_key is None:
+        return
+    part = dict(zip(model.key, operation.key, strict=False)).get(model.generated_key)
+    given = operation.set.get(model.generated_key, part)
+    if not is_temporary(part) or given != part:
+        label = model.by_attribute[model.generated_key].label
+        at = join_path(operation.at, model.generated_key)
+        yield problem(Code.FIELD_FORBIDDEN, at, label=label)
 
 
 def _allowed(place: Place, do: str) -> frozenset[str]:

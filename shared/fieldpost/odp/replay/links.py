@@ -30,18 +30,11 @@ from fieldpost.schema.associations import Association
 from fieldpost.schema.fields import Field
 from fieldpost.schema.models import Key, Model
 from fieldpost.schema.values import ValueProblem
-from fieldpost.text.casefolding import folded
 from fieldpost.users import User
 from fieldpost.wire.envelope import Operation
+from fieldpost.wording.titles import Titles, condition_of
 
 _CHUNK_KEYS = 200
-
-
-def condition_of(app: App, user: User, target: Model) -> list[sa.ColumnElement[bool]]:
-    """Return the condition for the rows of a model that a user may choose from."""
-    page = app.page_of(target.name)
-    scope = page.condition(user) if page is not None else None
-    return [] if scope is None else [scope]
 
 
 class Links:
@@ -57,6 +50,7 @@ class Links:
         self.session = session
         self.app = app
         self.user = user
+        self.titles = Titles(session, app, user)
 
     def keys(self, field: Field, model: Model, row: Any) -> list[Key]:
         """Return the keys of the rows that a row is linked to."""
@@ -85,11 +79,10 @@ class Links:
                 sa.select(target.cls, *own)
                 .join_from(target.table, link, _joined(link, how, target))
                 .where(is_one_of(link, how.owner_columns, keys), *self.seen(target))
-                .order_by(*ordered(target))
             )
             for row, *key in self.session.execute(query):
                 found.setdefault(tuple(key), []).append(row)
-        return found
+        return {key: self.titles.rows_in_order(target, linked) for key, linked in found.items()}
 
     def existing(self, target: Model, keys: Iterable[Key]) -> list[Any]:
         """Return those rows with these keys that the user may see, in order."""
@@ -100,8 +93,8 @@ class Links:
                 *(sa.and_(*(c == p for c, p in zip(of_key, key, strict=True))) for key in some)
             )
             query = sa.select(target.cls).where(same, *self.seen(target))
-            found += self.session.scalars(query.order_by(*ordered(target)))
-        return found
+            found += self.session.scalars(query).unique()
+        return self.titles.rows_in_order(target, found)
 
     def existing_keys(self, target: Model, keys: Iterable[Key]) -> set[Key]:
         """Return those of the keys whose rows are there and may be seen by the user."""
@@ -128,14 +121,6 @@ class Links:
     def target(self, field: Field) -> Model:
         """Return the model whose rows a field links to."""
         return self.app.models[str(field.target)]
-
-
-def ordered(target: Model) -> list[Any]:
-    """Return the order in which people look for a model's rows: by title, then by key."""
-    title = target.column(target.title_attribute)
-    is_text = isinstance(title.type, sa.String) and not isinstance(title.type, sa.Enum)
-    key = [target.column(attribute) for attribute in target.key]
-    return [folded(title) if is_text else title, *key]
 
 
 @dataclass(frozen=True, slots=True)

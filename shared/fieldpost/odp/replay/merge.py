@@ -1,17 +1,24 @@
 """Three-way comparison of a row: what the worker saw, what she wants, what is there now."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fieldpost.errors import Code, Problem, join_path, problem
-from fieldpost.moments import told
 from fieldpost.pages import Form
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.values import ValueProblem
 
+Words = Callable[[Field, Any], str]
+
+_LONGEST = 60
+
 
 class Merge:
     """Compares one operation with the row as it is.
+
+    Args:
+        form, row, new, was, at: of the operation.
+        words: puts a value, given as JSON data, into words.
 
     Attributes:
         takes: attributes whose new value is to be written.
@@ -19,9 +26,15 @@ class Merge:
     """
 
     def __init__(
-        self, form: Form, row: Any, new: Mapping[str, Any], was: Mapping[str, Any], at: str
+        self,
+        form: Form,
+        row: Any,
+        new: Mapping[str, Any],
+        was: Mapping[str, Any],
+        at: str,
+        words: Words,
     ) -> None:
-        self.form, self.new, self.was, self.at = form, new, was, at
+        self.form, self.new, self.was, self.at, self.words = form, new, was, at, words
         # only what the form shows: a comparison must not tell what stands in other columns
         shown = [f for f in form.fields.values() if f.attribute in was and f.kind is not Kind.LINKS]
         self.now = {f.attribute: f.codec.encode(getattr(row, f.attribute)) for f in shown}
@@ -58,10 +71,18 @@ class Merge:
             code,
             join_path(self.at, field.name),
             label=field.label,
-            mine=_shown(field, mine),
-            theirs=_shown(field, values["theirs"]),
+            mine=self._shown(field, mine),
+            theirs=self._shown(field, values["theirs"]),
             detail=values,
         )
+
+    def _shown(self, field: Field, data: Any) -> str:
+        if data is None or data == []:
+            return "empty"
+        if isinstance(data, dict | list):
+            return "another file"
+        text = self.words(field, data)
+        return f"'{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}'"
 
 
 def is_same(field: Field, now: Any, other: Mapping[str, Any]) -> bool:
@@ -78,20 +99,3 @@ def is_same(field: Field, now: Any, other: Mapping[str, Any]) -> bool:
         return bool(field.codec.decode(now) == field.codec.decode(data))
     except ValueProblem:
         return False
-
-
-def _words(field: Field, data: Any) -> str:
-    """Return a day or moment as all pages tell it, and everything else as it travels."""
-    try:
-        return told(field.codec.decode(data)) or str(data)
-    except ValueProblem:
-        return str(data)
-
-
-def _shown(field: Field, data: Any) -> str:
-    if data is None or data == []:
-        return "empty"
-    if isinstance(data, dict | list):
-        return "another file"
-    label = next((c.label for c in field.choices if c.value == str(data)), _words(field, data))
-    return f"'{label if len(label) <= 60 else label[:59] + '…'}'"

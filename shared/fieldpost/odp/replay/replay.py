@@ -35,6 +35,7 @@ from fieldpost.schema.validation import has_default
 from fieldpost.users import User, acting_as
 from fieldpost.wire.envelope import Envelope, Operation
 from fieldpost.wire.receipts import Outcome
+from fieldpost.wording.titles import Titles
 
 
 def replay(
@@ -96,6 +97,7 @@ class _Replay:
         self.keys = NewKeys(self.session, self.app, self.book)
         self.references = References(self.session, self.app)
         self.links = LinkWork(self.session, self.app, self.user, self.keys.real)
+        self.words = Titles(self.session, self.app, self.user).words
 
     def run(self) -> Result:
         values = list(self._decoded())
@@ -176,7 +178,7 @@ class _Replay:
         if not self.is_strict:
             return  # the page was strict when the form was filled in
         was = self.keys.resolve_all(place.form.model, operation.was)
-        merge = Merge(place.form, row, {}, was, operation.at)
+        merge = Merge(place.form, row, {}, was, operation.at, self.words)
         self.conflicts += merge.problems(merge.changed)
         self._compare_links(operation, place.form, row)
         for name, keys in operation.rows.items():
@@ -232,7 +234,7 @@ class _Replay:
         model = place.form.model
         new = self.keys.resolve_all(model, operation.set)
         was = self.keys.resolve_all(model, operation.was)
-        merge = Merge(place.form, row, new, was, operation.at)
+        merge = Merge(place.form, row, new, was, operation.at, self.words)
         takes = [*merge.takes, *self._judged(operation, place.form, row, merge)]
         for attribute in takes:
             real = self.keys.resolve(model, attribute, values[attribute])
@@ -258,7 +260,7 @@ class _Replay:
     def _delete(self, operation: Operation, place: Place, row: Any) -> None:
         model = place.form.model
         was = self.keys.resolve_all(model, operation.was)
-        merge = Merge(place.form, row, {}, was, operation.at)
+        merge = Merge(place.form, row, {}, was, operation.at, self.words)
         if merge.changed or self.links.are_changed(operation, place.form, row):
             label = model.title_of(row) or model.label
             wins = self.page.changes == Changes.LAST_WINS

@@ -15,15 +15,15 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind, words
 from fieldpost.schema.models import Model
+from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import ValueProblem
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.web.display.linked_rows import titles
-from fieldpost.web.display.values import words_for
 from fieldpost.wire.envelope import Operation
+from fieldpost.wording.titles import NOT_HERE
 
 DONE = {"insert": "Added", "update": "Changed", "delete": "Deleted", "look": "Only looked at"}
-UNKNOWN = "an entry that is not here"
 
 _LONGEST = 300
 
@@ -91,15 +91,15 @@ class Contents:
         if each.kind is Kind.LOOKUP:
             return ValueWords(self._title(each, value))
         if each.kind is Kind.LINKS:
-            return ValueWords(titles(self.links, each, text) or (UNKNOWN if data else ""))
+            return ValueWords(titles(self.links, each, text) or (NOT_HERE if data else ""))
         return ValueWords(words_for(each, value))
 
     def _title(self, each: Field, value: Any) -> str:
         target = self.app.models.get(each.target or "")
         if target is None or len(target.key) != 1 or not target.can_hold((value,)):
-            return UNKNOWN
+            return NOT_HERE
         row = self.session.get(target.cls, (value,))
-        return UNKNOWN if row is None else target.title_of(row)
+        return NOT_HERE if row is None else target.title_of(row)
 
     def _row(self, operation: Operation) -> RowWords:
         model = self.app.models.get(operation.model)

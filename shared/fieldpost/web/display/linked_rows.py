@@ -1,17 +1,14 @@
 """Many-to-many fields in forms and lists: boxes to tick, and the titles of linked rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
-from fieldpost.odp.replay.links import Links, ordered
+from fieldpost.odp.replay.links import Links
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key, Model
 from fieldpost.schema.values import ValueProblem
-from fieldpost.text.casefolding import folded
 
 MOST_BOXES = 50
 """Rows that are offered at once; beyond that the form has a search for them."""
@@ -29,7 +26,22 @@ class Box:
     ticked: bool
 
 
-def boxes(links: Links, field: Field, text: str, words: str, *, searched: bool) -> list[Box]:
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """What a form offers of a field.
+
+    Attributes:
+        shown: rows to tick.
+        rest: keys of linked rows that have no box, as the text of a hidden input.
+        more: how many those are.
+    """
+
+    shown: Sequence[Box]
+    rest: str = ""
+    more: int = 0
+
+
+def boxes(links: Links, field: Field, text: str, words: str, *, searched: bool) -> Boxes:
     """Return what a form offers.
 
     Args:
@@ -37,17 +49,22 @@ def boxes(links: Links, field: Field, text: str, words: str, *, searched: bool) 
         field: the field.
         text: what it holds.
         words: what was searched for.
-        searched: whether there are more rows than can be offered: then those that are linked come
-            first, and after them what the search found.
+        searched: whether there are more rows than can be offered: then some of those that are
+            linked come first, after them what the search found; the others stay linked.
     """
-    target = links.target(field)
+    target, titles = links.target(field), links.titles
     chosen = set(_keys(field, text))
     if not searched:
-        return [_box(field, target, row, chosen) for row in _offered(links, target, "")]
-    ticked = links.existing(target, chosen)
-    found = _offered(links, target, words) if words else []
-    others = [row for row in found if target.key_of(row) not in chosen]
-    return [_box(field, target, row, chosen) for row in [*ticked, *others]]
+        every = titles.every(target)
+        return Boxes([_box(field, key, title, chosen) for key, title in every])
+    found = titles.matching(target, words, MOST_BOXES) if words.split() else []
+    named = {key for key, _ in found}
+    linked = links.existing(target, chosen - named)
+    ticked = [(target.key_of(row), target.title_of(row)) for row in linked[:MOST_BOXES]]
+    rest = [target.key_of(row) for row in linked[MOST_BOXES:]]
+    shown = [_box(field, key, title, chosen) for key, title in [*ticked, *found]]
+    data = json.dumps(field.codec.encode(rest), ensure_ascii=False) if rest else ""
+    return Boxes(shown, data, len(rest))
 
 
 def titles(links: Links, field: Field, text: str) -> str:
@@ -78,37 +95,9 @@ def linked_words(
     return found
 
 
-def is_linked_to(links: Links, model: Model, field: Field, word: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a row is linked to one whose title contains a word."""
-    how, target = field.association, links.target(field)
-    assert how is not None
-    link = how.link.table.alias()
-    key = [target.column(attribute) for attribute in target.key]
-    seen = sa.select(*key).where(*links.seen(target), _contains(target, word)).subquery()
-    pairs = zip(how.target_columns, seen.c, strict=True)
-    joined = sa.and_(*(link.c[name] == column for name, column in pairs))
-    own = zip(how.owner_columns, model.key, strict=True)
-    mine = (link.c[name] == model.column(attribute) for name, attribute in own)
-    query = sa.select(sa.literal(1)).select_from(link.join(seen, joined)).where(*mine)
-    return query.correlate(model.table).exists()
-
-
-def _offered(links: Links, target: Model, words: str) -> list[Any]:
-    query = sa.select(target.cls).where(*links.seen(target)).order_by(*ordered(target))
-    for word in words.split()[:8]:
-        query = query.where(_contains(target, word))
-    return list(links.session.scalars(query.limit(MOST_BOXES)))
-
-
-def _contains(target: Model, word: str) -> sa.ColumnElement[bool]:
-    title = sa.cast(target.column(target.title_attribute), sa.Text)
-    return folded(title).contains(word.lower(), autoescape=True)
-
-
-def _box(field: Field, target: Model, row: Any, chosen: set[Key]) -> Box:
-    key = target.key_of(row)
+def _box(field: Field, key: Key, title: str, chosen: Collection[Key]) -> Box:
     (data,) = field.codec.encode([key])
-    return Box(json.dumps(data, ensure_ascii=False), target.title_of(row), key in chosen)
+    return Box(json.dumps(data, ensure_ascii=False), title, key in chosen)
 
 
 def _keys(field: Field, text: str) -> list[Key]:

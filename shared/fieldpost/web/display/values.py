@@ -1,50 +1,23 @@
-"""Values in words, for people."""
+"""Moments, keys and addresses, as pages show them."""
 
 import re
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
-from fieldpost import moments
-from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.value_words import plain_words
 from fieldpost.schema.values import Codec, ValueProblem
-from fieldpost.text.numbers import marked
 from fieldpost.types import Attachment
 
 ADDRESS = "/,:@!$&'()*+;="
 """Characters that stand for themselves in an address's path."""
 
 
-def words_for(field: Field, value: Any) -> str:
-    """Return a value as a person reads it; empty for None."""
-    if value is None:
-        return ""
-    if field.kind is Kind.YES_NO:
-        return "Yes" if value else "No"
-    if field.kind is Kind.CHOICE:
-        text = field.codec.to_text(value)
-        return next((c.label for c in field.choices if c.value == text), text)
-    return _plain_words(value)
-
-
-def _plain_words(value: Any) -> str:
-    if (words := moments.told(value)) is not None:
-        return words
-    match value:
-        case Decimal():
-            return marked(format(value, "f"))
-        case float():
-            return marked(str(value))
-        case _:
-            return str(value)
-
-
 def moment_words(text: str) -> str:
     """Return an ISO 8601 moment in words, in the person's zone; what is none stays as it is."""
     try:
-        return moments.moment_words(datetime.fromisoformat(text))
+        return plain_words(datetime.fromisoformat(text))
     except ValueError:
         return text
 

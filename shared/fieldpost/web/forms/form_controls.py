@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,25 +12,30 @@ from sqlalchemy.orm import Session
 from fieldpost.errors import Code, Problem, join_path
 from fieldpost.odp.form.posted_moments import UNFINISHED, as_held
 from fieldpost.odp.form.rows import Row, new_row
-from fieldpost.odp.replay.links import Links, condition_of
+from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
+from fieldpost.schema.models import Model
 from fieldpost.schema.validation import fills_itself, read_text
+from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
-from fieldpost.text.casefolding import folded
 from fieldpost.text.characters import visible
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
 from fieldpost.web.display.envelope_contents import ValueWords
-from fieldpost.web.display.linked_rows import MOST_BOXES, Box, boxes, titles
-from fieldpost.web.display.values import words_for
+from fieldpost.web.display.linked_rows import MOST_BOXES, Boxes, boxes, titles
+from fieldpost.web.display.values import element_id
 from fieldpost.web.forms.inputs import input_type, keypad, needs_lines, parted
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.wire.limits import Limits
+from fieldpost.wording.titles import condition_of
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
+
+MOST_REPEATED = 20
+"""Rows of a lookup that each child row offers; beyond that they stand once in the form."""
 
 
 class Control:
@@ -49,6 +55,7 @@ class Control:
         if any(p.code is Code.NOT_TEXT for p in self.problems):
             self.text = visible(self.text)
         self.is_required = field.required and not (row.key is None and fills_itself(field))
+        self.is_repeated = bool(row.at)
         self.is_fixed = field.read_only or (
             row.key is not None and field.attribute in view.keys_of(row)
         )
@@ -125,14 +132,24 @@ class Control:
         """What can be chosen."""
         found: Sequence[Choice] = self.field.choices
         if self.field.kind is Kind.LOOKUP:
-            found = self.view.lookup_choices(self.field, self.text, self.path)
+            every = not self.is_fixed and not self.is_searched and not self.shared
+            found = self.view.lookup_choices(self.field, self.text, self.path, every=every)
         if not self.text or self.text in {c.value for c in found}:
             return found
         # a browser would choose another one for what is not among them
         return [Choice(self.text, self.text), *found]
 
-    @property
-    def boxes(self) -> list[Box]:
+    @cached_property
+    def shared(self) -> str:
+        """The id of the list of choices that this control shares with others, if it does."""
+        if self.field.kind is not Kind.LOOKUP or self.is_fixed or not self.is_repeated:
+            return ""
+        if not MOST_REPEATED < self.view.count(self.field) <= MOST_CHOICES:
+            return ""
+        return self.view.share(self.field)
+
+    @cached_property
+    def boxes(self) -> Boxes:
         """What can be ticked."""
         searched = self.is_searched
         return boxes(self.view.links, self.field, self.text, self.search, searched=searched)
@@ -220,6 +237,7 @@ class FormView:
         self.all_problems = list(problems)
         self._choices: dict[tuple[str, str], list[Choice]] = {}
         self._counts: dict[str, int] = {}
+        self._shared: dict[str, Field] = {}
         self._keys: dict[int, frozenset[str]] = {}
         self.top = RowView(self, form, row)
 
@@ -245,32 +263,46 @@ class FormView:
             self._counts[target.name] = self.session.scalar(query) or 0
         return self._counts[target.name]
 
-    def lookup_choices(self, field: Field, text: str, path: str) -> list[Choice]:
-        """Return the rows that a lookup may point to, the chosen one always among them."""
+    def lookup_choices(
+        self, field: Field, text: str, path: str, *, every: bool = True
+    ) -> list[Choice]:
+        """Return rows that a lookup may point to, the chosen one always among them.
+
+        Args:
+            field: the lookup.
+            text: what it holds.
+            path: its place, for what was searched for there.
+            every: offer all of them where nothing was searched for.
+        """
         target = self.asked.home.app.models.get(field.target or "")
         if target is None or len(target.key) != 1:
             return []
-        found = list(self._offered(target, self.finds.get(path, "")))
+        words = self.finds.get(path, "")
+        found = list(self._offered(target, words)) if every or words.split() else []
         if text and text not in {c.value for c in found}:
             found[:0] = self._chosen(field, target, text)
         return found
 
-    def _offered(self, target: Any, words: str) -> list[Choice]:
+    def share(self, field: Field) -> str:
+        """Return the id of the list of a lookup's choices, which stands in the form once."""
+        self._shared.setdefault(f"options-{element_id(str(field.target))}", field)
+        return f"options-{element_id(str(field.target))}"
+
+    @property
+    def shared(self) -> dict[str, Sequence[Choice]]:
+        """Lists of choices that controls share, by id: ask when all controls are shown."""
+        return {name: self.lookup_choices(f, "", "") for name, f in self._shared.items()}
+
+    def _offered(self, target: Model, words: str) -> list[Choice]:
         if (target.name, words) not in self._choices:
-            title = getattr(target.cls, target.title_attribute)
-            order = folded(title) if isinstance(title.type, sa.String) else title
-            query = sa.select(target.cls).where(*self._scope(target)).order_by(order)
-            for word in words.split()[:8]:
-                text = sa.cast(title, sa.Text)
-                query = query.where(folded(text).contains(word.lower(), autoescape=True))
-            rows = self.session.scalars(query.limit(MOST_CHOICES))
-            codec = target.by_attribute[target.key[0]].codec
+            text = target.by_attribute[target.key[0]].codec.to_text
+            found = self.links.titles.matching(target, words, MOST_CHOICES)
             self._choices[target.name, words] = [
-                Choice(codec.to_text(target.key_of(r)[0]), target.title_of(r)) for r in rows
+                Choice(text(key[0]), title) for key, title in found
             ]
         return self._choices[target.name, words]
 
-    def _chosen(self, field: Field, target: Any, text: str) -> list[Choice]:
+    def _chosen(self, field: Field, target: Model, text: str) -> list[Choice]:
         try:
             key = (field.codec.from_text(text),)
         except ValueProblem:
@@ -278,7 +310,7 @@ class FormView:
         row = self.session.get(target.cls, key) if target.can_hold(key) else None
         return [] if row is None else [Choice(text, target.title_of(row))]
 
-    def _scope(self, target: Any) -> list[Any]:
+    def _scope(self, target: Model) -> list[Any]:
         return condition_of(self.asked.home.app, self.asked.user, target)
 
 

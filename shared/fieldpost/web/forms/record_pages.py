@@ -93,7 +93,9 @@ def delete_record(asked: PageRequest) -> Response:
         title = page.spec.title_of(record)
     outcome = Processed()
     if asked.method == "POST":
-        outcome = delete_records(asked.home, asked.user, page, [opened], identity=identity)
+        outcome = delete_records(
+            asked.home, asked.user, page, [opened], identity=identity, title=title
+        )
         if outcome.is_saved:
             return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
     status = 422 if outcome.problems else 200

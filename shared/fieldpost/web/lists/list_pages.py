@@ -9,10 +9,11 @@ from starlette.responses import Response
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
-from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
+from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key
+from fieldpost.schema.value_words import words_for
 from fieldpost.web.display.linked_rows import MOST_TITLES, linked_words
-from fieldpost.web.display.values import record_url, words_for
+from fieldpost.web.display.values import record_url
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_query import ListQuery, ListResult, run_list
 
@@ -130,9 +131,6 @@ def cell_words(
     value = getattr(row, field.attribute)
     if field.kind is Kind.LOOKUP:
         return lookup_words(asked, field, row)
-    if field.kind in ATTACHMENT_KINDS:
-        count = len(value) if isinstance(value, list) else int(value is not None)
-        return "" if not count else f"{count} photos" if count > 1 else "Yes"
     return words_for(field, value)
 
 
@@ -141,7 +139,7 @@ def lookup_words(asked: PageRequest, field: Field, row: Any) -> str:
     target = asked.home.app.models.get(field.target or "")
     value = getattr(row, field.attribute)
     if target is None or value is None:
-        return "" if value is None else str(value)
+        return words_for(field, value)
     pointed: Any = None
     if field.name != field.attribute:
         pointed = getattr(row, field.name)
@@ -150,7 +148,7 @@ def lookup_words(asked: PageRequest, field: Field, row: Any) -> str:
 
         session = object_session(row)
         pointed = session.get(target.cls, value) if session is not None else None
-    return str(value) if pointed is None else target.title_of(pointed)
+    return words_for(field, value) if pointed is None else target.title_of(pointed)
 
 
 def _heading(asked: PageRequest, field: Field, sort: tuple[str, ...]) -> Heading:

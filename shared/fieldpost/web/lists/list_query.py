@@ -1,5 +1,6 @@
 """Lists: one query for search, sort and paging, the same on every home."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +10,17 @@ from sqlalchemy.orm import Session, joinedload
 
 from fieldpost.app import App
 from fieldpost.odp.replay.access import key_condition
-from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
-from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
-from fieldpost.schema.models import Model
-from fieldpost.text.casefolding import folded
+from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.models import Key
 from fieldpost.users import User
-from fieldpost.web.display.linked_rows import is_linked_to
+from fieldpost.web.lists.sqlite_order import can_sort, with_function
+from fieldpost.web.lists.text_query import TextQuery
+from fieldpost.wording.places import UNSORTED, are_alike, in_database
+from fieldpost.wording.titles import search_parts
 
 PAGE_ROWS = 50
 MOST_WAITING_FIRST = 200
-_UNSORTED = ATTACHMENT_KINDS | {Kind.LINKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +58,89 @@ class ListResult:
 
 def run_list(session: Session, app: App, page: Page, user: User, query: ListQuery) -> ListResult:
     """Return one page of the rows that the user may see."""
-    joins = _Joins(app, page.spec)
-    links = Links(session, app, user)
     conditions = [] if (scope := page.condition(user)) is None else [scope]
-    conditions += [_contains(page, joins, links, word) for word in query.search.split()[:8]]
-    order = _order(page, joins, query)
-    key = [getattr(page.model, a) for a in page.spec.key]
-    counted = joins.apply(sa.select(sa.func.count()).select_from(page.model)).where(*conditions)
-    total = session.scalar(counted) or 0
+    order = _order(page, query)
+    wanted = PAGE_ROWS * max(1, query.number)
+    first = () if query.sort or query.search else query.waiting
+    text = TextQuery(session, app, page, user, conditions)
+    places = None if search_parts(query.search) else _places(text, order)
+    if places is not None:
+        total = _count(session, page, conditions)
+        number, last = _pages(query, total)
+        keys = _sorted_by_database(session, page, conditions, places, first, number)
+    else:
+        found, total = text.find(query.search, order, wanted, frozenset(first))
+        number, last = _pages(query, total)
+        keys = found[PAGE_ROWS * (number - 1) : PAGE_ROWS * number]
+    return ListResult(_load(session, page, keys), total, number, last)
+
+
+def _pages(query: ListQuery, total: int) -> tuple[int, int]:
+    """Return the page that is shown, and the last one."""
     last = max(1, -(-total // PAGE_ROWS))
-    number = min(max(1, query.number), last)
+    return min(max(1, query.number), last), last
+
+
+def _count(session: Session, page: Page, conditions: Sequence[Any]) -> int:
+    counted = sa.select(sa.func.count()).select_from(page.model).where(*conditions)
+    return session.scalar(counted) or 0
+
+
+def _places(text: TextQuery, order: Sequence[tuple[Field, bool]]) -> list[Any] | None:
+    """Return what the database sorts by; None where it does not sort as Python does."""
+    others = [each for each, _ in order if not are_alike(each)]
+    if others and not can_sort(text.session, others):
+        return None
+    found: list[Any] = []
+    for number, (each, descending) in enumerate(order):
+        column = text.page.spec.column(each.attribute)
+        if are_alike(each):
+            place = in_database(each, column)
+        else:
+            try:
+                place = with_function(text.session, number, column, text.place(each))
+            except sqlite3.Error:
+                return None  # the connection is being read from: the longer way needs no function
+        # databases disagree on where NULL stands, so say it
+        found.append(place.desc().nulls_last() if descending else place.asc().nulls_last())
+    return found
+
+
+def _sorted_by_database(
+    session: Session,
+    page: Page,
+    conditions: Sequence[Any],
+    places: Sequence[Any],
+    first: Sequence[Key],
+    number: int,
+) -> list[Key]:
+    key = [page.spec.column(attribute) for attribute in page.spec.key]
+    order = list(places)
+    if first:
+        among = [key_condition(page.spec, each) for each in first[:MOST_WAITING_FIRST]]
+        order.insert(0, sa.case((sa.or_(*among), 0), else_=1))
+    for attribute, column in zip(page.spec.key, key, strict=True):
+        order.append(in_database(page.spec.by_attribute[attribute], column))
     # keys first: sorting narrow rows and loading fifty is much cheaper than sorting whole records
     found = session.execute(
-        joins.apply(sa.select(*key).select_from(page.model))
+        sa.select(*key)
         .where(*conditions)
         .order_by(*order)
         .limit(PAGE_ROWS)
         .offset((number - 1) * PAGE_ROWS)
-    ).all()
-    return ListResult(_load(session, page, [tuple(k) for k in found]), total, number, last)
+    )
+    return [tuple(row) for row in found]
+
+
+def _order(page: Page, query: ListQuery) -> list[tuple[Field, bool]]:
+    """Return the fields to sort by, and whether downwards."""
+    found = []
+    for name in query.sort or tuple(page.sort):
+        plain = name.removeprefix("-")
+        each = page.spec.fields.get(plain) or page.spec.by_attribute.get(plain)
+        if each is not None and each.kind not in UNSORTED and not each.private:
+            found.append((each, name.startswith("-")))
+    return found
 
 
 def _load(session: Session, page: Page, keys: list[tuple[Any, ...]]) -> list[Any]:
@@ -93,71 +158,3 @@ def _load(session: Session, page: Page, keys: list[tuple[Any, ...]]) -> list[Any
     rows = session.scalars(sa.select(page.model).where(wanted).options(*shown)).unique()
     by_key = {page.spec.key_of(row): row for row in rows}
     return [by_key[key] for key in keys if key in by_key]
-
-
-class _Joins:
-    """Lookup targets that a condition or an order needs, joined once each."""
-
-    def __init__(self, app: App, model: Model) -> None:
-        self.app = app
-        self.model = model
-        self.aliases: dict[str, Any] = {}
-
-    def column(self, field: Field) -> Any:
-        """Return the column to search and sort by: the title of the row that a lookup points to."""
-        own = getattr(self.model.cls, field.attribute)
-        target = self.app.models.get(field.target or "")
-        if target is None:
-            return own
-        if field.name not in self.aliases:
-            self.aliases[field.name] = (sa.orm.aliased(target.cls), target, own)
-        return getattr(self.aliases[field.name][0], target.title_attribute)
-
-    def apply(self, query: sa.Select[Any]) -> sa.Select[Any]:
-        """Add the joins to a query."""
-        for alias, target, own in self.aliases.values():
-            query = query.outerjoin(alias, own == getattr(alias, target.key[0]))
-        return query
-
-
-def _is_text(column: Any) -> bool:
-    return isinstance(column.type, sa.String) and not isinstance(column.type, sa.Enum)
-
-
-def _contains(page: Page, joins: _Joins, links: Links, word: str) -> sa.ColumnElement[bool]:
-    lowered = word.lower()
-    tests: list[sa.ColumnElement[bool]] = []
-    for field in page.columns:
-        if field.kind in ATTACHMENT_KINDS:
-            continue
-        if field.kind is Kind.LINKS:
-            tests.append(is_linked_to(links, page.spec, field, word))
-            continue
-        column = joins.column(field)
-        if _is_text(column):
-            tests.append(folded(column).contains(lowered, autoescape=True))
-        elif field.kind is Kind.CHOICE:
-            values = [
-                field.codec.from_text(c.value) for c in field.choices if lowered in c.label.lower()
-            ]
-            tests.append(column.in_(values))
-        elif field.kind in (Kind.INTEGER, Kind.DATE):
-            tests.append(sa.cast(column, sa.Text).contains(lowered, autoescape=True))
-    return sa.or_(*tests) if tests else sa.false()
-
-
-def _order(page: Page, joins: _Joins, query: ListQuery) -> list[Any]:
-    order: list[Any] = []
-    if query.waiting and not query.sort and not query.search:
-        first = [key_condition(page.spec, key) for key in query.waiting[:MOST_WAITING_FIRST]]
-        order.append(sa.case((sa.or_(*first), 0), else_=1))
-    for name in query.sort or tuple(page.sort):
-        field = page.spec.fields.get(name.removeprefix("-"))
-        if field is None or field.kind in _UNSORTED or field.private:
-            continue
-        column = joins.column(field)
-        column = folded(column) if _is_text(column) else column
-        descending = name.startswith("-")
-        # databases disagree on where NULL stands, so say it
-        order.append(column.desc().nulls_last() if descending else column.asc().nulls_last())
-    return order + [getattr(page.model, a) for a in page.spec.key]

@@ -1,0 +1,124 @@
+"""Titles: what rows are called where others point to them, and their order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import MANYTOONE, Session, selectinload
+
+from fieldpost.app import App
+from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.models import Key, Model
+from fieldpost.schema.value_words import words_for
+from fieldpost.schema.values import ValueProblem
+from fieldpost.text.casefolding import folded
+from fieldpost.users import User
+from fieldpost.wording.places import of_key
+
+MOST_WORDS = 8
+"""How many words of a search count."""
+
+NOT_HERE = "an entry that is not here"
+"""Stands for a row that is gone, or that the user may not see."""
+
+T = TypeVar("T")
+
+
+def condition_of(app: App, user: User, target: Model) -> list[sa.ColumnElement[bool]]:
+    """Return the condition for the rows of a model that a user may choose from."""
+    page = app.page_of(target.name)
+    scope = page.condition(user) if page is not None else None
+    return [] if scope is None else [scope]
+
+
+def search_parts(words: str) -> list[str]:
+    """Return the words of a search, folded: each of them must be in what is found."""
+    parts = (folded(word) for word in words.split()[:MOST_WORDS])
+    return [part for part in parts if part]
+
+
+class Titles:
+    """Reads titles, as one user sees them.
+
+    Args:
+        session: where rows are read.
+        app: whose language orders them, and whose pages say what the user may see.
+        user: who looks.
+    """
+
+    def __init__(self, session: Session, app: App, user: User) -> None:
+        self.session = session
+        self.app = app
+        self.user = user
+        self._every: dict[str, list[tuple[Key, str]]] = {}
+
+    def every(self, target: Model) -> Sequence[tuple[Key, str]]:
+        """Return key and title of all rows that the user may choose from, in order."""
+        if target.name not in self._every:
+            found = self.where(target, *condition_of(self.app, self.user, target))
+            self._every[target.name] = self.in_order(target, found.items(), lambda pair: pair)
+        return self._every[target.name]
+
+    def matching(self, target: Model, words: str, most: int) -> list[tuple[Key, str]]:
+        """Return those of `every` whose title has all words of a search, the first few."""
+        parts = search_parts(words)
+        every = self.every(target)
+        if not parts:
+            return list(every[:most])
+        found = (pair for pair in every if all(part in folded(pair[1]) for part in parts))
+        return [pair for pair, _ in zip(found, range(most), strict=False)]
+
+    def words(self, field: Field, data: Any) -> str:
+        """Return a value in words, given as JSON data; of a lookup, the title where it may be seen.
+
+        Linked rows and attachments have no words of their own: they are shown as what they are.
+        """
+        try:
+            value = field.codec.decode(data)
+        except ValueProblem:
+            return str(data)
+        target = self.app.models.get(field.target or "")
+        if field.kind is not Kind.LOOKUP or target is None or value is None:
+            return words_for(field, value)
+        if len(target.key) != 1 or not target.can_hold((value,)):
+            return NOT_HERE
+        seen = condition_of(self.app, self.user, target)
+        found = self.where(target, target.column(target.key[0]) == value, *seen)
+        return found.get((value,), NOT_HERE)
+
+    def where(self, target: Model, *conditions: Any) -> Mapping[Key, str]:
+        """Return the titles of all rows that meet conditions, by key."""
+        key = [target.column(attribute) for attribute in target.key]
+        if not target.has_own_words:
+            title = target.column(target.title_attribute)
+            rows = self.session.execute(sa.select(title, *key).where(*conditions))
+            return {tuple(found): target.title_from(value) for value, *found in rows}
+        # the class may speak of what its rows point to: that is read at once, not row by row
+        pointed = [
+            selectinload(getattr(target.cls, relation.key))
+            for relation in target.mapper.relationships
+            if relation.direction is MANYTOONE
+        ]
+        query = sa.select(target.cls).where(*conditions).options(*pointed)
+        found = self.session.scalars(query).unique()
+        return {target.key_of(row): target.title_of(row) for row in found}
+
+    def in_order(self, target: Model, things: Iterable[T], named: Any) -> list[T]:
+        """Sort things by the title, then by the key, of the row that each stands for.
+
+        Args:
+            target: whose rows they are.
+            things: what is sorted.
+            named: gives key and title of a thing.
+        """
+        order, place = self.app.order, of_key(target)
+
+        def by(thing: T) -> tuple[str, Any]:
+            key, title = named(thing)
+            return order.key(title), place(key)
+
+        return sorted(things, key=by)
+
+    def rows_in_order(self, target: Model, rows: Iterable[Any]) -> list[Any]:
+        """Sort mapped objects of a model by title, then by key."""
+        return self.in_order(target, rows, lambda row: (target.key_of(row), target.title_of(row)))
