@@ -1,5 +1,6 @@
-"""Puts the browser parts into the wheel, so that an installed server needs no Node."""
+"""Puts the browser parts into wheels and source distributions: who installs them needs no Node."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,22 @@ NPM_FILES = (
 )
 
 
+MISSING = """\
+The browser parts are missing, so that no wheel can be made. In a clone run
+
+    npm ci --omit=dev
+
+first (it needs Node 20.19 or newer), or install a wheel or a source distribution of Fieldpost:
+those bring them.
+"""
+
+
 class BrowserPartsHook(BuildHookInterface[Any]):
-    """Maps `pwa/` and parts of `node_modules/` into `fieldpost_server/`."""
+    """Maps `pwa/` and parts of `node_modules/` into `fieldpost_server/`.
+
+    A source distribution brings the parts of `node_modules/` where they are in a clone, so that a
+    wheel can be made of it without Node.
+    """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the files; an editable install finds them where they are."""
@@ -27,11 +42,15 @@ class BrowserPartsHook(BuildHookInterface[Any]):
             return
         root = Path(self.root)
         modules = root / "node_modules"
-        if not (modules / NPM_FILES[0]).is_file():
-            raise FileNotFoundError("The browser parts are missing: run npm ci before the build.")
+        if not all((modules / name).is_file() for name in NPM_FILES):
+            # words alone, where an exception would be the last line of a trace
+            sys.exit(MISSING)
         included = build_data["force_include"]
+        place = "node_modules" if self.target_name == "sdist" else "fieldpost_server/node_modules"
+        for name in NPM_FILES:
+            included[str(modules / name)] = f"{place}/{name}"
+        if self.target_name == "sdist":
+            return
         for path in sorted((root / "pwa").iterdir()):
             if path.name != "py":
                 included[str(path)] = f"fieldpost_server/pwa/{path.name}"
-        for name in NPM_FILES:
-            included[str(modules / name)] = f"fieldpost_server/node_modules/{name}"

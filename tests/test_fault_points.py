@@ -12,6 +12,7 @@ from fault_points import ROOT, fault_points, points_in, sources
 IN_MEMORY = {
     "pwa/py/fieldpost_client/replica/working_copy.py": "a database in memory, made at each start",
     "pwa/py/fieldpost_client/replica/replica.py": "as above",
+    "server/fieldpost_server/authoring/device_load.py": "a temporary folder, read and forgotten",
     "server/fieldpost_server/feed/image.py": "a database in memory, sent and forgotten",
     "shared/fieldpost/replication/replica_tables.py": "as above",
 }

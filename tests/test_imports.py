@@ -33,6 +33,7 @@ FLOORS = {
         loading
         app
         pages  rules
+        definition
         schema
         wire
         text
@@ -44,6 +45,7 @@ FLOORS = {
         application
         operations
         sync  office
+        authoring
         delivery
         home
         http

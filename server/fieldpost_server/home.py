@@ -25,6 +25,7 @@ from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.scope.page_settings import offline_pages
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.unreadable_rows import UnreadableRows
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class ServerHome:
         self.store = store
         self.asset = asset_url
         self.demo = demo
+        self.unreadable = UnreadableRows(app, database)
 
     @property
     def limits(self) -> Limits:

@@ -4,13 +4,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
 
+from fieldpost.definition.constraint_faults import constraint_faults
+from fieldpost.definition.scopes import scope_faults
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
 from fieldpost.pages import Changes, Form, FormBuilder, Page
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
-from fieldpost.schema.models import Model, models_of
+from fieldpost.schema.models import Model, models_of, table_of
 from fieldpost.schema.validation import has_default
 from fieldpost.text.collation import order_of
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
@@ -51,12 +55,11 @@ class App:
         Raises:
             DefinitionError: something of it cannot work; all faults at once.
         """
-        configure_mappers()
         self.title = title
         self.name = name or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         self.base = base
         # for the packages of Fieldpost: all models and link tables by the names of their tables
-        self.models: dict[str, Model] = models_of(base)
+        self.models: dict[str, Model] = _models(title, base)
         links = (f.association for m in self.models.values() for f in m.links.values())
         self.link_tables = {how.link.name: how.link for how in links if how is not None}
         self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
@@ -70,6 +73,7 @@ class App:
         for page in pages:
             faults += self._add(page)
         faults += self._misnamed()
+        faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
 
@@ -113,8 +117,10 @@ class App:
                 yield f"'{old}' is said to be renamed to '{new}', which the app does not have."
 
     def _add(self, page: Page) -> list[str]:
-        table = str(page.model.__tablename__)
+        table = table_of(sa.inspect(page.model)).name
         if table not in self.models:
+            return [f"{page.model.__name__} does not belong to the app's declarative base."]
+        if self.models[table].cls is not page.model:
             return [f"{page.model.__name__} does not belong to the app's declarative base."]
         if page.name in self.pages:
             return [f"Two pages have the name '{page.name}'. Give one of them a name of its own."]
@@ -137,6 +143,8 @@ class App:
             builder.faults.append(
                 f"The page '{page.name}' has changes='{page.changes}'. Choose one of: {known}."
             )
+        if page.scope is not None:
+            builder.faults += scope_faults(page.name, page.scope, page.spec.table, self.roles)
         unknown = set(page.roles or ()) - set(self.roles)
         builder.faults += [
             f"The page '{page.name}' names the role '{role}', which the app does "
@@ -145,6 +153,16 @@ class App:
         ]
         self.pages[page.name] = page
         return builder.faults
+
+
+def _models(title: str, base: type[DeclarativeBase]) -> dict[str, Model]:
+    try:
+        configure_mappers()
+        # also sorts the tables, so that foreign keys which lead nowhere show here
+        return models_of(base)
+    except SQLAlchemyError as error:
+        text = f"The models do not fit together: {str(error).splitlines()[0]}"
+        raise DefinitionError([problem(Code.DEFINITION, title, text=text)]) from error
 
 
 def _unfilled(form: Form) -> list[str]:
@@ -160,6 +178,14 @@ def _unfilled(form: Form) -> list[str]:
             faults.append(
                 f"{model.cls.__name__}.{attribute} must have a value, but the form does not show "
                 "it and it has no default. Add it to the form, give it a default, or set "
+                "create=False."
+            )
+    for attribute, column in model.opaque.items():
+        by_itself = column.default is not None or column.server_default is not None
+        if not (column.nullable or by_itself or attribute in model.key):
+            faults.append(
+                f"{model.cls.__name__}.{attribute} must have a value, and no form holds its type "
+                f"{type(column.type).__name__}. Let it be empty, give it a default, or set "
                 "create=False."
             )
     return faults

@@ -112,6 +112,21 @@ class Code(StrEnum):
     UNEXPECTED = "unexpected"
     # an app's definition
     DEFINITION = "definition"
+    SCOPE_FAILED = "scope_failed"
+    CHECK_FAILED = "check_failed"
+    UNREADABLE = "unreadable"
+    CHECK_BROKEN = "check_broken"
+    APP_MISSING = "app_missing"
+    APP_NOT_IMPORTABLE = "app_not_importable"
+    APP_NOT_FOUND = "app_not_found"
+    APP_FAILED = "app_failed"
+    APP_NOT_ON_DEVICES = "app_not_on_devices"
+    MODEL_MISFIT = "model_misfit"
+    NOT_INSTALLED = "not_installed"
+    DATABASE_URL = "database_url"
+    DATABASE_UNREACHABLE = "database_unreachable"
+    DATABASE_FAILED = "database_failed"
+    FILES_FAILED = "files_failed"
 
 
 _FORM: Mapping[Code, str] = {
@@ -316,6 +331,54 @@ _DEVICE: Mapping[Code, str] = {
 
 _DEFINITION: Mapping[Code, str] = {
     Code.DEFINITION: "{text}",
+    Code.SCOPE_FAILED: (
+        "Nobody can say which records of '{page}' are yours ({cause}), so none is shown. "
+        "Tell your office; the app needs a repair."
+    ),
+    Code.CHECK_FAILED: (
+        "{label} could not be checked ({limit}). Tell your office; the app needs a repair."
+    ),
+    Code.UNREADABLE: (
+        "{label} holds a value that cannot be read, so this record cannot be changed here. "
+        "Ask your office to have it corrected in the database."
+    ),
+    Code.CHECK_BROKEN: (
+        "The office's database does not allow this value of {label} ({check}). Correct it."
+    ),
+    Code.APP_MISSING: (
+        "No app is named. Set FIELDPOST_APP to where your App is, as package.module:attribute, "
+        "or give --app."
+    ),
+    Code.APP_NOT_IMPORTABLE: (
+        "The app's module '{module}' cannot be found: there is no '{missing}'. Check the name, "
+        "and put the folder that it lies in on PYTHONPATH."
+    ),
+    Code.APP_NOT_FOUND: (
+        "The module '{module}' has no App named '{attribute}'; it has: {known}. "
+        "Name it as package.module:attribute."
+    ),
+    Code.APP_FAILED: "The app cannot be loaded. {where}: {cause}. Correct it.{hint}",
+    Code.APP_NOT_ON_DEVICES: (
+        "The app cannot be loaded on devices, which have fewer modules than this server. {where}: "
+        "{cause}. Move what needs it into a module named 'server', or do without."
+    ),
+    Code.MODEL_MISFIT: "{words}",
+    Code.NOT_INSTALLED: (
+        "Fieldpost's tables are not in the database. Run 'fieldpost db install' first."
+    ),
+    Code.DATABASE_URL: (
+        "FIELDPOST_DATABASE (or --database) is no address of a database that Fieldpost works with: "
+        "{cause}. Write it as sqlite:///file or postgresql://user:password@host/name."
+    ),
+    Code.DATABASE_UNREACHABLE: (
+        "The database cannot be reached: {cause}. Check that it runs, and FIELDPOST_DATABASE."
+    ),
+    Code.DATABASE_FAILED: (
+        "The database refused: {cause}. Run 'fieldpost check' to see whether it fits the app."
+    ),
+    Code.FILES_FAILED: (
+        "A file or folder cannot be used: {cause}. Check FIELDPOST_DATA, and what is installed."
+    ),
 }
 
 SPEAKERS: Mapping[str, Mapping[Code, str]] = {

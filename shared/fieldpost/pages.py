@@ -4,18 +4,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import ColumnProperty, DeclarativeBase, Mapper
 
+from fieldpost.definition.scopes import Scope, scope_condition
+from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.fields import Field, words
-from fieldpost.schema.models import Link, Model
+from fieldpost.schema.models import Link, Model, table_of
 from fieldpost.text.plurals import plural, singular
 from fieldpost.users import User
-
-Scope = Callable[[User], sa.ColumnElement[bool]]
-"""Says for a user which rows of a page's model she may see."""
 
 
 class Changes(StrEnum):
@@ -124,7 +124,11 @@ class Page:
 
     def __post_init__(self) -> None:
         """Derive the name and the title, and take the rights from a read-only page."""
-        table = str(self.model.__tablename__)
+        mapper: Any = sa.inspect(self.model, raiseerr=False)
+        if not isinstance(mapper, Mapper):
+            text = f"Page({self.model!r}) needs a mapped class, one of the app's models."
+            raise DefinitionError([problem(Code.DEFINITION, "pages", text=text)])
+        table = table_of(mapper).name
         self.name = self.name or re.sub(r"[^a-z0-9]+", "-", table.lower()).strip("-")
         self.title = self.title or plural(singular(words(self.model.__name__)))
         if self.read_only:
@@ -135,8 +139,12 @@ class Page:
         return self.roles is None or bool(user.roles.intersection(self.roles))
 
     def condition(self, user: User) -> sa.ColumnElement[bool] | None:
-        """Internal: return the user's scope as an SQL condition; None means every row."""
-        return None if self.scope is None else self.scope(user)
+        """Internal: return the user's scope as an SQL condition; None means every row.
+
+        Raises:
+            ScopeFailed: the scope gives none: nothing may be shown then.
+        """
+        return None if self.scope is None else scope_condition(self.name, self.scope, user)
 
     def may(self, do: str) -> bool:
         """Internal: say whether the page allows to 'insert', 'update' or 'delete' its records."""
@@ -146,13 +154,20 @@ class Page:
 def _no_field(model: Model, name: str) -> str:
     """Say why a name is no field, and what to do."""
     known, cls = ", ".join([*model.fields, *model.children]), model.cls.__name__
+    if name in model.opaque:
+        kind = type(model.opaque[name].type).__name__
+        return (
+            f"{cls}.{name} is a column of the type {kind}, which no form or list holds. "
+            "Leave it out, or give it another type."
+        )
     if "." in name:
         return (
             f"{cls} has no field '{name}': a page shows what belongs to its own rows. Name the "
             f"relationship, and let its class say in `__str__` what is shown. It has: {known}."
         )
     written = sa.inspect(model.cls).all_orm_descriptors.get(name, getattr(model.cls, name, None))
-    if isinstance(written, property | hybrid_property) or name in model.mapper.synonyms:
+    computed = isinstance(written, property | hybrid_property) or name in model.mapper.synonyms
+    if computed or isinstance(getattr(written, "property", None), ColumnProperty):
         return (
             f"{cls}.{name} is computed, and a page shows what is stored, to search and sort "
             f"it alike everywhere. Store it in a column, or leave it out. It has: {known}."

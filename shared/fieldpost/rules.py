@@ -1,8 +1,11 @@
 """Rules: plain Python functions over mapped objects, run on both sides."""
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import PurePath
+from typing import Any, TypeGuard, TypeVar
 
 from fieldpost.errors import Code, Problem, problem
 
@@ -13,6 +16,7 @@ RuleFunction = Callable[[Any], Iterable[Verdict] | None]
 """What a rule is: a function of a mapped object that yields what is wrong with it."""
 
 _Function = TypeVar("_Function", bound=RuleFunction)
+_log = logging.getLogger("fieldpost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,47 @@ def broken_rules(row: Any, *, patient: bool = False) -> Iterator[Problem]:
     """
     for each in rules_of(type(row)):
         try:
-            verdicts = list(each.check(row) or ())
+            verdicts = list(_verdicts(each.check(row)))
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises becomes a problem
             if not patient:
-                cause = f"{type(error).__name__}: {error}"
-                yield problem(Code.RULE_FAILED, rule=each.name, cause=cause)
+                _log.exception("the rule '%s' failed", each.name)
+                yield problem(Code.RULE_FAILED, rule=each.name, cause=_cause(error, each.check))
             continue
-        for verdict in verdicts:
-            path, text = ("", verdict) if isinstance(verdict, str) else verdict
+        for path, text in verdicts:
             yield problem(Code.RULE, path, text=text, detail={"rule": each.name})
+
+
+def _verdicts(found: Any) -> Iterator[tuple[str, str]]:
+    """Yield path and words of what a rule returned; one verdict need not be in a list.
+
+    Raises:
+        TypeError: it is none: an unclear verdict must not count as none.
+    """
+    if found is None:
+        return
+    if isinstance(found, str) or _is_pair(found):
+        found = [found]
+    elif isinstance(found, Mapping) or not isinstance(found, Iterable):
+        raise TypeError(f"it returned {found!r:.80} and not what is wrong")
+    for each in found:
+        if isinstance(each, str):
+            yield "", each
+        elif _is_pair(each):
+            yield each
+        else:
+            raise TypeError(f"it yielded {each!r:.80} and not words, or a field and words")
+
+
+def _is_pair(found: Any) -> TypeGuard[tuple[str, str]]:
+    if not isinstance(found, tuple) or len(found) != 2:
+        return False
+    return isinstance(found[0], str) and isinstance(found[1], str)
+
+
+def _cause(error: Exception, check: RuleFunction) -> str:
+    """Return what a rule raised, and the line of its module that did."""
+    code = getattr(check, "__code__", None)
+    path = getattr(code, "co_filename", "")
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    where = f"; {PurePath(path).name}, line {lines[-1].lineno}" if lines else ""
+    return f"{type(error).__name__}: {error}"[:200] + where

@@ -1,14 +1,11 @@
 """What a model's columns may hold beside plain values: attachments, and marks for fields."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import mapped_column
-
-from fieldpost.ground.kept_values import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +68,17 @@ class AttachmentType(sa.types.TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's
         """Turn references into JSON."""
-        if value is None or isinstance(value, Unreadable):
-            return value
+        if value is None:
+            return None
         return [v.to_json() for v in value] if self.several else value.to_json()
 
     def process_result_value(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's
         """Turn JSON into references."""
         if value is None:
             return None
-        try:
-            if self.several:
-                return [Attachment.from_json(v) for v in value]
-            return Attachment.from_json(value)
-        except (ValueError, TypeError):
-            return value if isinstance(value, Unreadable) else Unreadable(json.dumps(value))
+        if self.several:
+            return [Attachment.from_json(v) for v in value]
+        return Attachment.from_json(value)
 
 
 Signature = Annotated[Attachment, mapped_column(AttachmentType("signature"))]

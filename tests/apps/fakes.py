@@ -18,7 +18,6 @@ from sqlalchemy.pool import StaticPool
 from apps.clinic import Kind, Order, Patient, Visit, Ward, app
 from fieldpost.app import App
 from fieldpost.errors import Code, NotFound, Problem, problem
-from fieldpost.ground.kept_values import keep_unreadable
 from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
 from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result
@@ -110,7 +109,6 @@ class FakeHome:
         self.engine = sa.create_engine("sqlite://", poolclass=StaticPool)
         # newer Pythons warn of a connection that nobody closes
         weakref.finalize(self, self.engine.dispose)
-        keep_unreadable(self.engine)
         described.base.metadata.create_all(self.engine)
         self.keys = Book()
         self.envelopes: list[Envelope] = []

@@ -1,6 +1,6 @@
 """An app of odd values: each kind of field, and what its column can hold that no form would write.
 
-`ODD` has SQL for SQLite and for PostgreSQL; None where that database refuses it.
+`ODD` and `UNREADABLE` have SQL for SQLite and for PostgreSQL; None where that database refuses it.
 """
 
 import uuid
@@ -180,30 +180,34 @@ _TEXTS = [
     ("char(13) || char(10) || 'a' || char(13)", "chr(13) || chr(10) || 'a' || chr(13)"),
     ("'a' || char(65534) || char(65535)", None),
     ("'a' || char(0) || 'b'", None),
-    *_sqlite("x'4142'", "x'ff00'"),
 ]
-_WHOLE = [*_both("NULL", "0", "-7", "32767"), *_sqlite("1.5", "'abc'", "'a' || char(10)", "1e30")]
+_NO_TEXT = _sqlite("x'4142'", "x'ff00'")
+_WHOLE = _both("NULL", "0", "-7", "32767")
+_NOT_WHOLE = _sqlite("1.5", "'abc'", "'a' || char(10)", "1e30")
 _DECIMAL = [
     *_both("NULL", "0", "0.1", "1234.5", "-0.01", "1.234", "123456.78"),
-    *_sqlite("'abc'", "0.1 + 0.2", "1e300", "-1e-9", "''"),
+    *_sqlite("0.1 + 0.2", "-1e-9"),
 ]
-_DAY = [
-    *_both("NULL", "'2026-07-01'", "'0001-01-01'", "'9999-12-31'", "'2024-02-29'"),
+_NO_NUMBER = _sqlite("'abc'", "''")
+_TOO_LARGE = _sqlite("1e300")
+_DAY = _both("NULL", "'2026-07-01'", "'0001-01-01'", "'9999-12-31'", "'2024-02-29'")
+_NO_DAY = [
     *_sqlite("'0000-00-00'", "'never'", "''", "20260701", "'2026-07-01 10:00'", "'2026-02-31'"),
     *_postgresql("'infinity'", "'-infinity'", "'0044-03-15 BC'"),
 ]
 _CLOCK = [
     *_both("NULL", "'00:00:00'", "'09:55:00'", "'09:55:01'", "'23:59:59.999999'", "'09:55:00.12'"),
     *_both("'09:55:00.000123'", "'09:55:30.1204'"),
-    *_sqlite("'25:99'", "'noon'"),
-    *_postgresql("'24:00'"),
 ]
+_NO_CLOCK = [*_sqlite("'25:99'", "'noon'"), *_postgresql("'24:00'")]
 _WALL = [
     *_both("'2026-07-01 09:55:00.000123'", "'2026-07-01 09:55:30.1204'"),
     *_both(
         "NULL", "'2026-07-01 09:55:00'", "'2026-03-29 02:30:00'", "'2026-07-01 09:55:01.123456'"
     ),
     *_both("'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'"),
+]
+_NO_WALL = [
     *_sqlite("'0000-00-00 00:00:00'", "'2026-07-01T09:55:00+02:00'", "'now'", "1782900000"),
     *_postgresql("'infinity'", "'0044-03-15 12:00 BC'"),
 ]
@@ -211,13 +215,15 @@ _MOMENT = [
     *_both("NULL", "'2026-07-01 07:55:00'", "'2026-10-25 00:30:00'", "'2026-10-25 01:30:00'"),
     *_both("'2026-07-01 07:55:01.123456'", "'1890-01-01 00:00:00'", "'2026-10-25 00:30:00.5'"),
     *_both("'9999-12-31 23:59:59'", "'0001-01-01 00:00:00'"),
-    *_sqlite("'0000-00-00 00:00:00'", "'2026-07-01T09:55:00+02:00'", "'2026-07-01T09:55:00-07:00'"),
-    *_postgresql("'2026-07-01T09:55:00+05:45'", "now()", "'infinity'", "'0044-03-15 12:00 BC'"),
+    *_sqlite("'2026-07-01T09:55:00+02:00'", "'2026-07-01T09:55:00-07:00'"),
+    *_postgresql("'2026-07-01T09:55:00+05:45'", "now()"),
 ]
-_JSON = [
-    *_both("NULL", "'null'", f"'{PAPER}'", "'{\"a\": 1}'", "'7'", "'[]'"),
-    *_sqlite("'{broken'", "''"),
+_NO_MOMENT = [
+    *_sqlite("'0000-00-00 00:00:00'"),
+    *_postgresql("'infinity'", "'0044-03-15 12:00 BC'"),
 ]
+_ATTACHMENT = _both("NULL", "'null'", f"'{PAPER}'")
+_NO_ATTACHMENT = [*_both("'{\"a\": 1}'", "'7'", "'[{}]'"), *_sqlite("'{broken'", "''")]
 
 ODD: dict[str, list[tuple[str | None, str | None]]] = {
     "name": [each for each in _TEXTS if each[1] != "NULL" and "long" not in str(each[0])],
@@ -231,27 +237,27 @@ ODD: dict[str, list[tuple[str | None, str | None]]] = {
     "percent": [*_WHOLE, *_both("101")],
     "small": _WHOLE,
     "big": [*_WHOLE, *_both("9007199254740993", "-9223372036854775808")],
-    "money": [*_DECIMAL, *_sqlite("1234567.891"), *_postgresql("'NaN'")],
-    "free": [*_DECIMAL, *_postgresql("'NaN'", "'Infinity'", "1e40", "0.10", "1.000")],
-    "fine": [*_DECIMAL, *_postgresql("'NaN'")],
+    "money": [*_DECIMAL, *_sqlite("1234567.891")],
+    "free": [*_DECIMAL, *_TOO_LARGE, *_postgresql("1e40", "0.10", "1.000")],
+    "fine": _DECIMAL,
     "real": [*_DECIMAL, *_both("1e-7", "1e300"), ("9e999", "'Infinity'"), (None, "'NaN'")],
     "day": _DAY,
     "clock": _CLOCK,
     "wall": _WALL,
     "moment": _MOMENT,
-    "answer": [*_both("NULL"), ("1", "true"), ("0", "false"), *_sqlite("2", "'yes'")],
-    "flag": [("1", "true"), ("0", "false"), *_sqlite("2", "'yes'")],
-    "kind": [*_both("NULL", "'small'"), *_sqlite("'gone'", "''", "'s'")],
-    "kind_text": _both("NULL", "'large'", "'gone'", "''", "'s'"),
+    "answer": [*_both("NULL"), ("1", "true"), ("0", "false"), *_sqlite("2")],
+    "flag": [("1", "true"), ("0", "false"), *_sqlite("2")],
+    "kind": _both("NULL", "'small'"),
+    "kind_text": _both("NULL", "'large'"),
     "thing_code": [*_both("NULL", "'a'", "'/ b'"), *_sqlite("'gone'")],
-    "token": [*_both("NULL"), ("'000000000000000000000000000000ff'",) * 2, *_sqlite("'zz'", "''")],
-    "signature": _JSON,
-    "picture": _JSON,
-    "pictures": [*_JSON, *_both(f"'[{PAPER}, {PAPER}]'", "'[{}]'")],
-    "paper": _JSON,
+    "token": [*_both("NULL"), ("'000000000000000000000000000000ff'",) * 2],
+    "signature": _ATTACHMENT,
+    "picture": _ATTACHMENT,
+    "pictures": _both("NULL", "'null'", "'[]'", f"'[{PAPER}, {PAPER}]'"),
+    "paper": _ATTACHMENT,
     "level": _both("-5"),
-    "made_at": [each for each in _WALL if each[1] != "NULL" and each[0] != "NULL"],
-    "begun_on": [each for each in _DAY if each[1] != "NULL" and each[0] != "NULL"],
+    "made_at": [each for each in _WALL if each[1] != "NULL"],
+    "begun_on": [each for each in _DAY if each[1] != "NULL"],
     "ended_on": _both("NULL", "'2026-07-01'"),
     "part.text": _TEXTS,
     "part.due_on": _DAY,
@@ -259,17 +265,76 @@ ODD: dict[str, list[tuple[str | None, str | None]]] = {
     "part.seen_at": _MOMENT,
     "part.fine": [*_both("NULL"), ("1", "true"), ("0", "false")],
 }
-"""By column: what it can hold."""
+"""By column: what it can hold, and its type can read."""
+
+UNREADABLE: dict[str, list[tuple[str | None, str | None]]] = {
+    "name": _NO_TEXT,
+    "note": _NO_TEXT,
+    "whole": _NOT_WHOLE,
+    "percent": _NOT_WHOLE,
+    "small": _NOT_WHOLE,
+    "big": _NOT_WHOLE,
+    "money": [*_NO_NUMBER, *_TOO_LARGE, *_postgresql("'NaN'")],
+    "free": [*_NO_NUMBER, *_postgresql("'NaN'", "'Infinity'")],
+    "fine": [*_NO_NUMBER, *_TOO_LARGE, *_postgresql("'NaN'")],
+    "real": _NO_NUMBER,
+    "day": _NO_DAY,
+    "clock": _NO_CLOCK,
+    "wall": _NO_WALL,
+    "moment": _NO_MOMENT,
+    "answer": _sqlite("'yes'"),
+    "flag": _sqlite("'yes'"),
+    "kind": [*_both("'gone'"), *_sqlite("''", "'s'")],
+    "kind_text": _both("'gone'", "''", "'s'"),
+    "token": _sqlite("'zz'", "''"),
+    "signature": [*_NO_ATTACHMENT, *_both("'[]'")],
+    "picture": _NO_ATTACHMENT,
+    "pictures": [*_NO_ATTACHMENT, *_both(f"'{PAPER}'")],
+    "paper": _NO_ATTACHMENT,
+    "made_at": _NO_WALL,
+    "begun_on": _NO_DAY,
+    "part.text": _NO_TEXT,
+    "part.due_on": _NO_DAY,
+    "part.amount": _NO_NUMBER,
+    "part.seen_at": _NO_MOMENT,
+}
+"""By column: what it can hold, and its type cannot read."""
 
 
 ROWS = max(map(len, ODD.values()))
-"""How many rows it takes to hold each value once."""
+"""How many rows it takes to hold each value of `ODD` once."""
+
+Value = tuple[str, str]
+"""A column, and the SQL of what it holds."""
 
 
-def statements(number: int, dialect: str) -> list[str]:
+def unreadable(dialect: str) -> dict[int, Value]:
+    """Return what cannot be read, by the number of the row that is to hold it."""
+    which = 0 if dialect == "sqlite" else 1
+    found = [
+        (place, sql)
+        for place, values in UNREADABLE.items()
+        for each in values
+        if (sql := each[which])
+    ]
+    return dict(enumerate(found, start=ROWS))
+
+
+def every_statement(dialect: str) -> list[str]:
+    """Return the SQL of all rows: those of `ODD`, then one for each value that cannot be read."""
+    odd = [each for number in range(ROWS) for each in statements(number, dialect)]
+    bad = [
+        each
+        for number, value in unreadable(dialect).items()
+        for each in statements(number, dialect, value)
+    ]
+    return [*THINGS, *odd, *bad]
+
+
+def statements(number: int, dialect: str, instead: Value | None = None) -> list[str]:
     """Return the SQL that another program would write a row and its child row with.
 
-    Row by row each column has the next of its values.
+    Row by row each column has the next of its values, but for the one that is given.
     """
     which = 0 if dialect == "sqlite" else 1
     rows = {
@@ -280,6 +345,9 @@ def statements(number: int, dialect: str) -> list[str]:
         table, _, column = place.rpartition(".")
         known = [sql for each in values if (sql := each[which]) is not None]
         rows[table or "sample"][column] = known[number % len(known)]
+    if instead:
+        table, _, column = instead[0].rpartition(".")
+        rows[table or "sample"][column] = instead[1]
     return [
         f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
         for table, row in rows.items()

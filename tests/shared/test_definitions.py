@@ -254,3 +254,59 @@ def test_names_that_need_quoting_keep_their_attributes() -> None:
 
     assert '50% "done" :x' == fields["share"].column.name
     assert isinstance(fields["share"].column.type, sa.Integer)
+
+
+@pytest.mark.parametrize(
+    ("cls", "label", "title"),
+    [
+        ("Order", "Order", "Orders"),
+        ("Orders", "Order", "Orders"),
+        ("Company", "Company", "Companies"),
+        ("Companies", "Company", "Companies"),
+        ("Box", "Box", "Boxes"),
+        ("Boxes", "Box", "Boxes"),
+        ("Address", "Address", "Addresses"),
+        ("Addresses", "Address", "Addresses"),
+        ("Status", "Status", "Statuses"),
+        ("Statuses", "Status", "Statuses"),
+        ("Employee", "Employee", "Employees"),
+        ("Employees", "Employee", "Employees"),
+        ("Batches", "Batch", "Batches"),
+        ("Day", "Day", "Days"),
+        ("Series", "Series", "Series"),
+        ("OrderDetails", "Order detail", "Order details"),
+    ],
+)
+def test_a_class_may_be_named_for_one_row_or_for_all(cls: str, label: str, title: str) -> None:
+    """A page over existing tables reads as people speak: no 'Orderses', no 'New orders'."""
+    namespace = {"__tablename__": "rows", "id": mapped_column(sa.Integer, primary_key=True)}
+    model = type(cls, (type("Root", (DeclarativeBase,), {}),), namespace)
+    page = Page(model)
+
+    App("Rows", model.__mro__[1], pages=[page])
+
+    assert (label, title) == (page.spec.label, page.title)
+
+
+def test_a_key_of_letters_is_no_title_where_there_is_a_name() -> None:
+    """Rows of an existing table are called by their name, whatever its column is called."""
+
+    class Other(DeclarativeBase):
+        pass
+
+    class Customers(Other):
+        __tablename__ = "Customers"
+        CustomerID: Mapped[str] = mapped_column(primary_key=True)
+        CompanyName: Mapped[str]
+        ContactName: Mapped[str | None]
+
+    class Ticket(Other):
+        __tablename__ = "ticket"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        number: Mapped[str]
+        customer_name: Mapped[str]
+
+    app = App("Trade", Other, pages=[Page(Customers), Page(Ticket)])
+
+    titles = {name: model.title_attribute for name, model in app.models.items()}
+    assert {"Customers": "CompanyName", "ticket": "customer_name"} == titles

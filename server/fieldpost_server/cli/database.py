@@ -3,6 +3,7 @@
 from typing import Any
 
 from fieldpost.app import App
+from fieldpost_server.authoring.model_fit import fit, unready
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.feed.triggers import install
 from fieldpost_server.restore.timelines import begin_timeline
@@ -25,8 +26,12 @@ def install_app(app: App, database: Database, secret_file: str) -> list[str]:
         app: whose tables they are.
         database: where they are to be.
         secret_file: see `Settings.signing_secret_file`.
+
+    Raises:
+        DefinitionError: tables that are there are not those of the models.
     """
     app.base.metadata.create_all(database.engine)
+    fit(database, app)
     # fault point: tables-without-triggers — health says that triggers are missing; the command is
     # run again, and whatever was written meanwhile is in a table that is recorded as changed whole.
     changed = install(database.engine, captured_tables(app))
@@ -39,6 +44,9 @@ def _install(command: Command) -> None:
     app = command.app
     with command.database() as database:
         changed = install_app(app, database, command.settings.signing_secret_file)
+        found = unready(database, app)
+    for words in found:
+        command.say(f"Mind: {words}")
     command.say(f"Installed. New triggers on: {', '.join(changed) or 'none; all were there'}.")
 
 

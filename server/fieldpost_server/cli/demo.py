@@ -49,11 +49,11 @@ def _demo(command: Command) -> None:
         database.write(lambda session: _add_users(session, app, settings.seats))
         _seed(command, database)
     names = ", ".join(name for name, _, _ in DEMO_USERS)
-    command.say(
+    serve(
+        command,
         f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
-        f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C."
+        f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C.",
     )
-    serve(settings)
 
 
 def _add_users(session: Session, app: App, seats: int) -> None:

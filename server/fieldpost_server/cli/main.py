@@ -2,11 +2,16 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from fieldpost.errors import FieldpostError
+from sqlalchemy.exc import SQLAlchemyError
+
+from fieldpost.errors import Code, FieldpostError, Problem, problem
 from fieldpost_server.application import make_assets, make_home
+from fieldpost_server.authoring.device_load import load_as_a_device
+from fieldpost_server.authoring.model_fit import database_problem
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.cli.database import declare_database
 from fieldpost_server.cli.demo import declare_demo
@@ -30,9 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return int(options.work(Command(settings, options)) or 0)
     except FieldpostError as error:
-        for each in error.problems:
-            print(each.message, file=sys.stderr)
-        return 1
+        return _failed(error, error.problems, verbose=options.verbose)
+    except SQLAlchemyError as error:
+        return _failed(error, [database_problem(error)], verbose=options.verbose)
+    except OSError as error:
+        fault = problem(Code.FILES_FAILED, cause=str(error))
+        return _failed(error, [fault], verbose=options.verbose)
+
+
+def _failed(error: Exception, problems: Sequence[Problem], *, verbose: bool) -> int:
+    """Say what stopped a command; how it came to that only where somebody wants to know."""
+    if verbose:
+        traceback.print_exception(error)
+    for message in dict.fromkeys(each.message for each in problems):
+        print(message, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", help="folder for data (FIELDPOST_DATA)")
     parser.add_argument("--database", help="database URL (FIELDPOST_DATABASE)")
     parser.add_argument("--port", type=int, help="TCP port to listen on (PORT)")
+    parser.add_argument("--verbose", action="store_true", help="show how a failure came about")
     commands = parser.add_subparsers(required=True, metavar="command")
     declare_serve(commands)
     declare_demo(commands)
@@ -54,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(command: Command) -> int:
     settings = command.settings
-    home = make_home(settings, command.app, make_assets(settings, command.app))
+    app = command.app
+    load_as_a_device(settings.app)
+    home = make_home(settings, app, make_assets(settings, app))
     found = check_health(home, settings)
     home.database.close()
     command.show(found)

@@ -8,7 +8,9 @@ from typing import Any
 import uvicorn
 
 from fieldpost_server.application import make_application
-from fieldpost_server.cli.command import declare
+from fieldpost_server.authoring.device_load import load_as_a_device
+from fieldpost_server.authoring.model_fit import unready
+from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
 from fieldpost_server.settings import Settings
@@ -16,11 +18,30 @@ from fieldpost_server.settings import Settings
 
 def declare_serve(commands: Any) -> None:
     """Declare the command."""
-    declare(commands, "serve", lambda command: serve(command.settings), "serve the app")
+    declare(commands, "serve", _serve, "serve the app")
 
 
-def serve(settings: Settings) -> None:
-    """Serve the app until the process is told to end."""
+def _serve(command: Command) -> None:
+    settings = command.settings
+    serve(command, f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
+
+
+def serve(command: Command, welcome: str) -> None:
+    """Serve the app until the process is told to end.
+
+    Args:
+        command: whose settings count.
+        welcome: what is said when nothing stands in the way.
+
+    Raises:
+        DefinitionError: the app starts on no device, or the database is not as it needs it.
+    """
+    settings, app = command.settings, command.app
+    load_as_a_device(settings.app)
+    with command.database() as database:
+        for words in unready(database, app):
+            command.say(f"Mind: {words}")
+    command.say(welcome)
     start_logging()
     _set_clock(settings)
     application = make_application(settings)

@@ -72,6 +72,16 @@ def device_wheels(app_package: str, extra: Iterable[str] = ()) -> list[Wheel]:
     ]
 
 
+def device_modules(extra: Iterable[str] = ()) -> set[str]:
+    """Return the names that can be imported from a device's wheels, the app's and ours left out."""
+    found = set[str]()
+    for name in (*DISTRIBUTIONS, *extra):
+        for path in metadata.distribution(name).files or ():
+            if _is_shipped(path) and ".dist-info" not in path.parts[0]:
+                found.add(PurePosixPath(path.parts[0]).stem)
+    return found
+
+
 @lru_cache(maxsize=64)
 def installed_wheel(name: str) -> Wheel:
     """Make a pure wheel of an installed distribution, with its pure files only."""

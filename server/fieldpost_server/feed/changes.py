@@ -7,6 +7,7 @@ something too little.
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -20,6 +21,9 @@ from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.storage import tables as own
 from fieldpost_server.storage.tables import PRUNED
+
+_UNDECODABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What the types of SQLAlchemy and of authors raise for a value that is none of theirs."""
 
 Key = tuple[Any, ...]
 """A primary key: one value for each of its columns, as the column's type gives it."""
@@ -64,7 +68,10 @@ def read_changes(
         if key is None:
             changes.whole.add(name)
         else:
-            changes.changed.setdefault(name, set()).add(decode_key(session, table, key))
+            known = changes.changed.setdefault(name, set())
+            # a key that cannot be read is on no device: its row is left out
+            with suppress(*_UNDECODABLE):
+                known.add(decode_key(session, table, key))
     many = {name for name, keys in changes.changed.items() if len(keys) > max_keys}
     for name in many:
         del changes.changed[name]

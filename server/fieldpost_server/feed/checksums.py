@@ -29,8 +29,6 @@ KEEP_S = 3600
 MOST = 2_000
 """Tables, each for one user, of which a process remembers the digest."""
 
-CHUNK_ROWS = 2_000
-
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
@@ -117,8 +115,7 @@ class Checksums:
 
 def count(session: Session, entry: TablePlan) -> dict[str, Any]:
     """Count one table's rows in the session's snapshot."""
-    found = session.execute(entry.select(), execution_options={"yield_per": CHUNK_ROWS})
-    return table_digest(map(entry.to_wire, found))
+    return table_digest(map(entry.to_wire, entry.read(session)))
 
 
 def _text(session: Session, entry: TablePlan) -> str:

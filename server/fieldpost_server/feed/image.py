@@ -1,6 +1,6 @@
 """The first download: a user's rows as a SQLite database."""
 
-from typing import Any
+from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,9 +14,7 @@ from fieldpost.replication.replica_tables import (
     replica_metadata,
 )
 from fieldpost.replication.rows import public_columns
-from fieldpost_server.scope.replication_plan import Plan
-
-CHUNK_ROWS = 2_000
+from fieldpost_server.scope.replication_plan import CHUNK_ROWS, Plan, TablePlan
 
 
 def make_image(session: Session, app: App, plan: Plan) -> tuple[bytes, dict[str, int]]:
@@ -31,13 +29,13 @@ def make_image(session: Session, app: App, plan: Plan) -> tuple[bytes, dict[str,
         return read_image(image), counts
 
 
-def _copy(session: Session, image: sa.Connection, app: App, entry: Any) -> int:
+def _copy(session: Session, image: sa.Connection, app: App, entry: TablePlan) -> int:
     target = replica_metadata(app).tables[entry.model.name]
     names = [c.name for c in public_columns(entry.model)]
     insert = sa.insert(target)
     count = 0
-    found = session.execute(entry.select(), execution_options={"yield_per": CHUNK_ROWS})
-    for rows in found.partitions():
+    found = entry.read(session)
+    while rows := list(islice(found, CHUNK_ROWS)):
         image.execute(insert, [dict(zip(names, row, strict=True)) for row in rows])
         count += len(rows)
     return count

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.replication.rows import row_to_wire
+from fieldpost.schema.unreadable import is_readable
 from fieldpost_server.feed.changes import ChangeSet, read_changes
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.horizon import current_moment
@@ -79,7 +80,7 @@ def read_delta(
     for name, entry in plan.items():
         if name in whole_tables:
             delta.replace.append(name)
-            delta.put[name] = [entry.to_wire(row) for row in session.execute(entry.select())]
+            delta.put[name] = [entry.to_wire(row) for row in entry.read(session)]
         elif candidates[name]:
             _read_keys(session, entry, candidates[name], delta)
     if cursor.plan != plan_id:
@@ -166,7 +167,7 @@ def _children(
     found: set[Key] = set()
     for chunk in _chunks(parents):
         rows = session.execute(query.where(_is_one_of(columns, chunk)).limit(most))
-        found.update(tuple(row) for row in rows)
+        found.update(tuple(row) for row in rows if is_readable(row))
         if len(found) >= most:
             break
     return found
@@ -176,8 +177,7 @@ def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta)
     name, columns = entry.model.name, entry.key_columns
     rows: list[dict[str, Any]] = []
     for chunk in _chunks(keys):
-        query = entry.select(_is_one_of(columns, chunk))
-        rows += [entry.to_wire(row) for row in session.execute(query)]
+        rows += [entry.to_wire(row) for row in entry.read(session, _is_one_of(columns, chunk))]
     there = {tuple(row[c.name] for c in columns) for row in rows}
     gone = [
         list(

@@ -98,6 +98,7 @@ class Designer:
             seats=self.settings.seats,
             seats_taken=taken,
             problem=fault,
+            unreadable=self.home.unreadable.find(),
             done=done,
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from logging import ERROR
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +22,7 @@ from fieldpost.errors import (
 )
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
+from fieldpost_server.authoring.model_fit import is_not_installed
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import error_body, status_of
 from fieldpost_server.http.security import HEADERS
@@ -73,7 +75,11 @@ class Failures:
 
     async def trouble(self, request: Request, error: Exception) -> Response:
         """Answer when the server itself fails; the trace goes to the log only."""
-        log("unexpected error", level=ERROR, error=error, path=request.url.path)
+        if isinstance(error, SQLAlchemyError) and is_not_installed(error):
+            why = problem(Code.NOT_INSTALLED).message
+            log("set up wrongly", level=ERROR, why=why, path=request.url.path)
+        else:
+            log("unexpected error", level=ERROR, error=error, path=request.url.path)
         answer = self._answer(request, 500, [problem(Code.SERVER_TROUBLE)])
         # this handler stands outside of the middleware that adds them
         answer.headers.update(HEADERS)

@@ -6,17 +6,24 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 
 from fieldpost.app import App
+from fieldpost.definition.scopes import ScopeFailed
 from fieldpost.pages import Page
 from fieldpost.replication.rows import public_columns, row_to_wire
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.users import User
+from fieldpost_server.storage.unreadable_rows import note_unreadable
 
 Condition = sa.ColumnElement[bool]
+
+CHUNK_ROWS = 2_000
+"""Rows that are in memory at once while a table is read."""
 
 
 @dataclass
@@ -54,8 +61,21 @@ class TablePlan:
         """Return the query for the columns that may leave the server."""
         return sa.select(*self.columns).where(self.condition, *more)
 
+    def read(self, session: Session, *more: Condition) -> Iterator[Sequence[Any]]:
+        """Yield the rows of `select`; one with a value that cannot be read is left out and noted.
+
+        All that a device gets, and what is proven of it, is read here.
+        """
+        query = self.select(*more)
+        with session.execute(query, execution_options={"yield_per": CHUNK_ROWS}) as rows:
+            for row in rows:
+                if is_readable(row):
+                    yield row
+                else:
+                    note_unreadable(self.model.table, self._names, row)
+
     def to_wire(self, row: Sequence[Any]) -> dict[str, Any]:
-        """Return a row of `select` as it travels."""
+        """Return a row of `read` as it travels."""
         return row_to_wire(self.model.table, dict(zip(self._names, row, strict=True)))
 
     @property
@@ -98,7 +118,7 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     plan: Plan = {}
     offline = list(offline)
     for page in offline:
-        scope = page.condition(user)
+        scope = _scope(page, user)
         entry = plan.setdefault(page.spec.name, TablePlan(page.spec))
         entry.conditions.append(sa.true() if scope is None else scope)
         entry.watches |= _tables_in(scope) - {page.spec.name}
@@ -113,6 +133,14 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     for link in links:
         plan[link.name] = _link_plan(app, plan, link)
     return plan
+
+
+def _scope(page: Page, user: User) -> Condition | None:
+    """Return a page's scope; where it fails, no row: the other pages are downloaded."""
+    try:
+        return page.condition(user)
+    except ScopeFailed:
+        return sa.false()
 
 
 def _links_of(page: Page) -> Iterator[LinkTable]:
@@ -166,7 +194,7 @@ def _add_lookups(app: App, plan: Plan, model: Model, user: User, seen: set[str])
 
 def _add_target(app: App, plan: Plan, target: Model, user: User) -> None:
     page = app.page_of(target.name)
-    scope = page.condition(user) if page is not None else None
+    scope = _scope(page, user) if page is not None else None
     entry = plan.setdefault(target.name, TablePlan(target))
     entry.conditions.append(sa.true() if scope is None else scope)
     entry.watches |= _tables_in(scope) - {target.name}

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from psycopg import DataError
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from fieldpost.ground.kept_values import keep_unreadable
-from fieldpost_server.storage.loaders import read_everything
+from fieldpost.errors import Code, DefinitionError, problem
+from fieldpost.schema.unreadable import Unreadable, keep_reading
+from fieldpost.text.jsontext import parse
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite connection waits for the one writer."""
@@ -34,7 +38,6 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
-        keep_unreadable(self.engine)
 
     @property
     def dialect(self) -> str:
@@ -121,12 +124,24 @@ def is_taken(error: DBAPIError) -> bool:
 
 
 def make_engine(url: str) -> sa.Engine:
-    """Make an engine with the events and options that `Database` relies on."""
-    parsed = sa.make_url(url)
+    """Make an engine with the events and options that `Database` relies on.
+
+    Raises:
+        DefinitionError: the URL is none, or of another kind of database.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # the text itself may hold a password
+        raise DefinitionError([problem(Code.DATABASE_URL, "database", cause="no URL")]) from None
+    kind = parsed.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise DefinitionError([problem(Code.DATABASE_URL, "database", cause=f"'{kind}'")])
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
     engine = sa.create_engine(
         parsed,
+        json_deserializer=parse,
         pool_size=10,
         max_overflow=20,
         # a database that was restarted costs a reconnect, not an error
@@ -137,16 +152,47 @@ def make_engine(url: str) -> sa.Engine:
             "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=60000",
         },
     )
-    sa.event.listen(engine, "connect", read_everything)
+    sa.event.listen(engine, "connect", _on_postgresql_connect)
+    keep_reading(engine, strict=True)
     return engine
+
+
+def _on_postgresql_connect(connection: Any, _: Any) -> None:
+    """Let the driver go on where PostgreSQL holds more than Python: infinity, BC, 24:00."""
+    adapters = connection.adapters
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval"):
+        oid = adapters.types[name].oid
+        adapters.register_loader(oid, _tolerant(adapters.get_loader(oid, Format.TEXT)))
+
+
+def _tolerant(usual: Any) -> type[Loader]:
+    class Tolerant(Loader):
+        def __init__(self, oid: int, context: Any = None) -> None:
+            super().__init__(oid, context)
+            self._inner = usual(oid, context)
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._inner.load(data)
+            except DataError:
+                return Unreadable(bytes(data).decode("utf-8", "replace"))
+
+    return Tolerant
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
     if url.database:
-        Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        try:
+            Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fault = problem(Code.DATABASE_UNREACHABLE, "database", cause=str(error))
+            raise DefinitionError([fault]) from error
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, json_deserializer=parse
+    )
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
+    keep_reading(engine, strict=True)
     return engine
 
 
@@ -163,9 +209,11 @@ def _on_sqlite_connect(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _text(stored: bytes) -> str:
-    # another program may keep bytes that are no text: they must not end whole lists and downloads
-    return stored.decode("utf-8", "replace")
+def _text(data: bytes) -> Any:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return Unreadable(data)
 
 
 def _on_sqlite_begin(connection: sa.Connection) -> None:

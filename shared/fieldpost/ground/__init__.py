@@ -1,1 +1,1 @@
-"""What everything stands on: the zone of the person, and what columns hold that no type reads."""
+"""What everything stands on: the zone of the person."""

@@ -9,8 +9,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
-from fieldpost.ground.kept_values import keep_unreadable
 from fieldpost.replication.rows import public_columns
+from fieldpost.schema.unreadable import keep_reading
 
 
 @cache
@@ -97,7 +97,7 @@ def replica_engine() -> sa.Engine:
     # no implicit transactions: they would end where nobody asked
     arguments = {"isolation_level": None, "check_same_thread": False}
     engine = sa.create_engine("sqlite+fieldpost://", poolclass=sa.NullPool, connect_args=arguments)
-    keep_unreadable(engine)
+    keep_reading(engine, strict=False)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from fieldpost.ground.kept_values import Unreadable
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.schema.models import Model
@@ -56,20 +55,10 @@ def row_from_wire(table: sa.Table, data: Mapping[str, Any]) -> dict[str, Any]:
     """
     columns = table.columns
     return {
-        name: None if value is None else _read(columns[name].type, value)
+        name: None if value is None else _reader(columns[name].type)(value)
         for name, value in data.items()
         if name in columns
     }
-
-
-def _read(type_: Any, value: Any) -> Any:
-    try:
-        return _reader(type_)(value)
-    except (ValueError, LookupError, ArithmeticError, TypeError) as error:
-        if isinstance(value, str):
-            # what a column holds and its type cannot read travels, and stays, as it is
-            return Unreadable(value)
-        raise ValueError(f"{value!r} is no value of its column") from error
 
 
 def _to_wire(column: sa.Column[Any], value: Any) -> Any:
@@ -77,8 +66,6 @@ def _to_wire(column: sa.Column[Any], value: Any) -> Any:
     kind = column.type
     if value is None or type(value) in _PLAIN or isinstance(kind, sa.JSON):
         return value
-    if isinstance(value, Unreadable):
-        return str(value)
     if isinstance(kind, AttachmentType):
         return [v.to_json() for v in value] if isinstance(value, list) else value.to_json()
     if isinstance(kind, sa.Enum) and isinstance(value, Enum):

@@ -7,13 +7,12 @@ ones, and has SQLite count keys as PostgreSQL does, without changing the tables 
 
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from fieldpost.ground.kept_values import Unreadable, kept
 from fieldpost.ground.zones import local
 from fieldpost.moments import today, wall_now
 
@@ -75,20 +74,19 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
         return str(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's
-        """Read the shortest decimal and give it the column's scale."""
+        """Read the shortest decimal and give it the column's scale.
+
+        Raises:
+            ValueError: the database holds NaN or an infinity.
+        """
         if value is None:
             return None
-        try:
-            number = value if isinstance(value, Decimal) else Decimal(str(value))
-        except InvalidOperation:
-            return kept(value)  # type: ignore[return-value]  # what no type describes
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        if not number.is_finite():
+            raise ValueError(f"{number} is no number that a form could hold")
         if self.scale is None:
             return number
-        try:
-            return number.quantize(Decimal(1).scaleb(-self.scale))
-        except InvalidOperation:
-            # more digits than any column of ours has, or no finite number
-            return number
+        return number.quantize(Decimal(1).scaleb(-self.scale))
 
 
 class AwareDateTime(sa.types.TypeDecorator[datetime]):
@@ -106,8 +104,8 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
         Raises:
             ValueError: the value has no offset.
         """
-        if value is None or isinstance(value, Unreadable):
-            return value
+        if value is None:
+            return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
         moment = value.astimezone(UTC)
@@ -115,8 +113,8 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
         """Give back an aware moment as the person's clock shows it."""
-        if not isinstance(value, datetime):
-            return value  # type: ignore[no-any-return]  # nothing, or what no type describes
+        if value is None:
+            return None
         return local(value.replace(tzinfo=UTC) if value.tzinfo is None else value)
 
 

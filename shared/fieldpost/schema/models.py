@@ -1,11 +1,12 @@
 """Models as Fieldpost sees them: fields, keys, child lists and lookups of a mapped class."""
 
 import inspect
+import logging
 import sys
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import UnionType
 from typing import Any
 
@@ -17,9 +18,12 @@ from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
 from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
 from fieldpost.schema.row_order import By, order_by_of, sort_by, sort_by_key
+from fieldpost.schema.table_checks import limited
 from fieldpost.schema.value_words import words_for
 from fieldpost.text.collation import order_of
 from fieldpost.text.plurals import singular
+
+_log = logging.getLogger("fieldpost")
 
 Key = tuple[Any, ...]
 """The values of a primary key, typed, in the order of the table's key columns."""
@@ -67,6 +71,7 @@ class Model:
         by_attribute: the same fields by stored attribute.
         links: those of them that are many-to-many.
         unlinkable: many-to-many relationships that cannot be fields, with the reason.
+        opaque: columns by attribute whose type no field holds.
         children: its one-to-many relationships by name.
         collation: the order of its texts: that of the app's language.
         references: foreign-key attribute to the name of the table it points to.
@@ -82,20 +87,22 @@ class Model:
         self.key = tuple(self.mapper.get_property_by_column(c).key for c in table.primary_key)
         marks = dict(_marks(cls))
         lookups = _lookups(self.mapper)
+        stored = list(_stored(self.mapper))
         self.references = {
             p.key: next(iter(c.foreign_keys)).column.table.name
-            for p in self.mapper.column_attrs
+            for p in stored
             for c in p.columns
             if c.foreign_keys
         }
-        self.counted = {p.key: name for p in self.mapper.column_attrs if (name := _counted(p))}
-        every = (
-            field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key))
-            for p in self.mapper.column_attrs
-        )
+        self.counted = {p.key: name for p in stored if (name := _counted(p))}
+        every = [
+            field_of(p.key, _column(p), marks.get(p.key, ()), lookups.get(p.key)) for p in stored
+        ]
+        held = {f.attribute for f in every if f is not None}
+        self.opaque = {p.key: _column(p) for p in stored if p.key not in held}
         self.unlinkable: dict[str, str] = {}
         self.links = {f.name: f for f in self._links()}
-        columns = {f.name: f for f in every if f is not None}
+        columns = {f.name: limited(f, table) for f in every if f is not None}
         self.fields: Mapping[str, Field] = {**columns, **self.links}
         self.by_attribute = {f.attribute: f for f in self.fields.values()}
         self.children = {c.name: c for c in _children(self.mapper)}
@@ -172,7 +179,10 @@ class Model:
     def title_of(self, row: Any) -> str:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
         if self.has_own_words:
-            return str(row)
+            try:
+                return str(row)
+            except Exception as error:  # noqa: BLE001 - an author's code, and a row may hold anything
+                _warn(self.cls, f"{type(error).__name__}: {error}")
         return self.title_from(getattr(row, self.title_attribute))
 
     def title_from(self, value: Any) -> str:
@@ -203,11 +213,24 @@ class Model:
         return named or next(called, None) or next(iter([*beside, *texts]), None) or self.key[0]
 
 
+@lru_cache(maxsize=100)
+def _warn(cls: type[Any], cause: str) -> None:
+    """Tell the log once: the row's title stands in for its words."""
+    _log.warning("str() of a %s failed: %s", cls.__name__, cause)
+
+
 def table_of(mapper: Mapper[Any]) -> sa.Table:
     """Return the one table that a mapper maps."""
     table = mapper.local_table
     assert isinstance(table, sa.Table)
     return table
+
+
+def _stored(mapper: Mapper[Any]) -> Iterator[Any]:
+    """Yield the attributes that are columns; a `column_property` is calculated."""
+    for prop in mapper.column_attrs:
+        if isinstance(prop.columns[0], sa.Column):
+            yield prop
 
 
 def _column(prop: Any) -> sa.Column[Any]:
@@ -270,7 +293,7 @@ def _lookups(mapper: Mapper[Any]) -> dict[str, Lookup]:
             column = next(iter(relation.local_columns))
             attribute = mapper.get_property_by_column(column).key
             found[attribute] = Lookup(relation.key, table_of(relation.mapper).name, relation.info)
-    for prop in mapper.column_attrs:
+    for prop in _stored(mapper):
         column = prop.columns[0]
         if column.foreign_keys and prop.key not in found:
             key = next(iter(column.foreign_keys))
@@ -304,7 +327,7 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
     """Describe all mapped classes of `base` by table name.
 
     Raises:
-        DefinitionError: a class has no key, or shares its table with another.
+        DefinitionError: a class has no table of its own, or one outside of the usual schema.
     """
     found: dict[str, Model] = {}
     problems = []
@@ -315,6 +338,14 @@ def models_of(base: type[DeclarativeBase]) -> dict[str, Model]:
             text = (
                 f"{mapper.class_.__name__} uses mapped inheritance, which cannot be taken "
                 "apart into single operations. Give it a table of its own."
+            )
+            problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
+            continue
+        if mapper.local_table.schema is not None:
+            text = (
+                f"{mapper.class_.__name__} is in the schema '{mapper.local_table.schema}'. Devices "
+                "know no schemas: leave it out of the model, and give the database's user the "
+                "schema with ALTER ROLE … SET search_path."
             )
             problems.append(problem(Code.DEFINITION, mapper.class_.__name__, text=text))
             continue

@@ -1,5 +1,6 @@
 """Checks of single values against what the model says about them."""
 
+import logging
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from functools import cache, partial
@@ -21,6 +22,7 @@ _LISTS = ATTACHMENT_KINDS | {Kind.LINKS}
 Fault = tuple[Code, str]
 """An entry of the catalogue, and the limit that it names."""
 
+_log = logging.getLogger("fieldpost")
 _Check = Callable[[Any], Fault | None]
 
 
@@ -86,7 +88,7 @@ def fills_itself(field: Field) -> bool:
 @cache
 def _checks(field: Field) -> tuple[_Check, ...]:
     """Return the checks of a field: of its column, then of its constraints in their order."""
-    constraints = (_constraint_check(each, field.kind) for each in field.constraints)
+    constraints = (constraint_check(each, field.kind) for each in field.constraints)
     return tuple(check for check in (_column_check(field), *constraints) if check is not None)
 
 
@@ -138,7 +140,7 @@ def _is_multiple(value: Any, limit: Any) -> bool:
         return not value % limit
 
 
-def _constraint_check(constraint: Any, kind: Kind) -> _Check | None:
+def constraint_check(constraint: Any, kind: Kind) -> _Check | None:
     """Return what says which entry of the catalogue, with which limit, a value breaks."""
     match constraint:
         case at.Ge(ge=limit):
@@ -159,8 +161,16 @@ def _constraint_check(constraint: Any, kind: Kind) -> _Check | None:
             longest = limit
             return _check(lambda v: len(v) <= longest, Code.TOO_LONG, _counted(limit, kind))
         case at.Predicate(func=allowed):
-            return _check(allowed, Code.NOT_ALLOWED, "")
+            return partial(_predicate_fault, allowed)
     return None
+
+
+def _predicate_fault(allowed: Callable[[Any], Any], value: Any) -> Fault | None:
+    try:
+        return None if allowed(value) else (Code.NOT_ALLOWED, "")
+    except Exception as error:  # noqa: BLE001 - an author's code: what nobody could check is not taken
+        _log.exception("a predicate failed")
+        return Code.CHECK_FAILED, f"{type(error).__name__}: {error}"[:200]
 
 
 def _check(is_kept: Callable[[Any], Any], code: Code, limit: str) -> _Check:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fieldpost.moments import told
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
+from fieldpost.schema.unreadable import WORDS, Unreadable
 from fieldpost.text.numbers import marked
 
 
@@ -17,6 +18,8 @@ def words_for(field: Field, value: Any) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, Unreadable):
+        return WORDS
     if field.kind is Kind.YES_NO:
         return "Yes" if value else "No"
     if field.kind is Kind.CHOICE:

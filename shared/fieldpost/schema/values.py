@@ -19,7 +19,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from fieldpost.errors import Code
-from fieldpost.ground.kept_values import kept
 from fieldpost.ground.zones import (
     around,
     in_whole_minutes,
@@ -31,6 +30,7 @@ from fieldpost.ground.zones import (
 )
 from fieldpost.moments import day_words, time_words
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
+from fieldpost.schema.unreadable import ENCODED, Unreadable
 from fieldpost.text import jsontext
 from fieldpost.text.characters import bad_character
 from fieldpost.text.numbers import AmbiguousNumber, NotANumber, marked, plain_number
@@ -70,13 +70,10 @@ class Codec:
     to_text: Callable[[Any], str]
 
     def encode(self, value: Any) -> Any:
-        """Return the value as JSON data, None included; what is none of its type as text."""
-        if value is None:
-            return None
-        try:
-            return self.to_json(value)
-        except (AttributeError, TypeError, ValueError):
-            return str(kept(value))
+        """Return the value as JSON data, None included."""
+        if type(value) is Unreadable:
+            return ENCODED
+        return None if value is None else self.to_json(value)
 
     def decode(self, data: Any) -> Any:
         """Return JSON data as a value, None included; raises `ValueProblem`."""
@@ -93,7 +90,7 @@ class Codec:
 
 
 def _same(value: Any) -> Any:
-    return kept(value) if isinstance(value, bytes) else value
+    return value
 
 
 def _text(data: Any) -> str:

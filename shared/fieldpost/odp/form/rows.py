@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from fieldpost.errors import Code, InputError, join_path, problem
+from fieldpost.errors import Code, InputError, Problem, join_path, problem
 from fieldpost.odp.form.initial_values import initial_value
 from fieldpost.odp.form.posted_moments import HOUR, ZONE, as_held, in_this_zone, joined
 from fieldpost.odp.replay.links import Links
@@ -16,6 +16,7 @@ from fieldpost.pages import Form
 from fieldpost.schema.associations import chosen_text
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.unreadable import ENCODED, WORDS, Unreadable
 from fieldpost.schema.values import ValueProblem
 from fieldpost.text import jsontext
 from fieldpost.wire.protocol import MAX_OPERATIONS
@@ -157,8 +158,13 @@ def opened_from(
         record: the mapped object, in its session.
         base: the cursor of the data that it comes from.
         links: who looks, for many-to-many fields; without it all linked rows are shown.
+
+    Raises:
+        InputError: a value cannot be read, and so not be compared with what is saved.
     """
     model = form.model
+    if faults := _unreadable(form, record):
+        raise InputError(faults)
     opened: dict[str, Any] = {
         "key": model.key_to_json(model.key_of(record)),
         "values": shown_values(form, record, links),
@@ -171,6 +177,15 @@ def opened_from(
         },
     }
     return {**opened, "base": base} if base else opened
+
+
+def _unreadable(form: Form, record: Any) -> list[Problem]:
+    shown = (f for f in form.fields.values() if f.kind is not Kind.LINKS)
+    return [
+        problem(Code.UNREADABLE, label=field.label)
+        for field in shown
+        if isinstance(getattr(record, field.attribute), Unreadable)
+    ]
 
 
 def shown_values(form: Form, record: Any, links: Links | None = None) -> dict[str, Any]:
@@ -206,6 +221,8 @@ def text_of(field: Field, data: Any) -> str:
     """Return JSON data of a field as its input's text; what is no value of it as it stands."""
     if data is None:
         return ""
+    if data == ENCODED:
+        return WORDS
     try:
         return field.codec.to_text(field.codec.decode(data))
     except ValueProblem:

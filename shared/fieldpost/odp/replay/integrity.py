@@ -13,8 +13,11 @@ from fieldpost.app import App
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.schema.fields import Field
 from fieldpost.schema.models import Model, table_of
+from fieldpost.schema.table_checks import columns_of, text_of
 from fieldpost.wire.envelope import Envelope, Operation
 
+_SQLITE_CHECK = re.compile(r"CHECK constraint failed: (.+)", re.DOTALL)
+_SQLITE_NOT_NULL = re.compile(r"NOT NULL constraint failed: (.+)")
 _SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
 
 
@@ -135,16 +138,64 @@ def repeated_key(model: Model, operation: Operation) -> Problem:
 
 def integrity_problems(error: IntegrityError, app: App, envelope: Envelope) -> list[Problem]:
     """Turn the database's refusal into problems with a path."""
+    if found := _check_problem(error, app, envelope) or _empty_problem(error, app, envelope):
+        return [found]
     table, columns = _unique_columns(error, app)
     if table is None:
         cause = str(error.orig).splitlines()[0][:200]
         return [problem(Code.REPLAY_FAILED, cause=cause)]
     model = app.models[table]
-    fields = [f for f in model.fields.values() if f.column.name in columns]
-    at = next((o.at for o in envelope.operations if o.model == table and o.do != "delete"), "")
-    label = " and ".join(f.label for f in fields) or model.label
-    path = join_path(at, fields[0].name) if fields else at
+    path, label = _place(model, columns, envelope)
     return [problem(Code.NOT_UNIQUE, path, label=label)]
+
+
+def _place(model: Model, columns: Collection[str], envelope: Envelope) -> tuple[str, str]:
+    """Return the path and the words of columns in the form."""
+    fields = [f for f in model.fields.values() if f.column.name in columns]
+    written = (o.at for o in envelope.operations if o.model == model.name and o.do != "delete")
+    at = next(written, "")
+    label = " and ".join(f.label for f in fields) or model.label
+    return (join_path(at, fields[0].name) if fields else at), label
+
+
+def _check_problem(error: IntegrityError, app: App, envelope: Envelope) -> Problem | None:
+    """Return which fields a CHECK constraint is about that a value has broken."""
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    if getattr(error.orig, "sqlstate", "") == "23514":
+        said, within = str(diagnosis.constraint_name), str(diagnosis.table_name)
+    elif (found := _SQLITE_CHECK.search(str(error.orig))) is not None:
+        said, within = found[1], ""
+    else:
+        return None
+    for model in app.models.values():
+        for each in model.table.constraints if within in ("", model.name) else ():
+            if isinstance(each, sa.CheckConstraint) and _is_meant(each, model, said):
+                path, label = _place(model, columns_of(each, model.table), envelope)
+                return problem(Code.CHECK_BROKEN, path, label=label, check=said[:200])
+    return None
+
+
+def _is_meant(constraint: sa.CheckConstraint, model: Model, said: str) -> bool:
+    """Say whether a database means this constraint: by its name, its text, or a name it made."""
+    named = columns_of(constraint, model.table)
+    made = f"{model.name}_{named[0]}_check" if len(named) == 1 else f"{model.name}_check"
+    plain = re.sub(r"""[\s"`\[\]]+""", "", said).lower()
+    return said in (constraint.name, made) or plain == text_of(constraint)
+
+
+def _empty_problem(error: IntegrityError, app: App, envelope: Envelope) -> Problem | None:
+    """Return the field that the database wants filled in, although the model does not."""
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    if getattr(error.orig, "sqlstate", "") == "23502":
+        table, column = str(diagnosis.table_name), str(diagnosis.column_name)
+    elif (found := _SQLITE_NOT_NULL.search(str(error.orig))) is not None:
+        table, _, column = found[1].rpartition(".")
+    else:
+        return None
+    if table not in app.models:
+        return None
+    path, label = _place(app.models[table], {column}, envelope)
+    return problem(Code.REQUIRED, path, label=label)
 
 
 def _unique_columns(error: IntegrityError, app: App) -> tuple[str | None, set[str]]:

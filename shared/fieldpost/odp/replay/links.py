@@ -235,6 +235,8 @@ class LinkWork:
 
 
 def _is_updated(column: Any) -> bool:
+    if not isinstance(column, sa.Column):
+        return True  # calculated, from whatever has changed
     return column.onupdate is not None or column.server_onupdate is not None
 
 

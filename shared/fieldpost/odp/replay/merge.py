@@ -6,6 +6,7 @@ from typing import Any
 from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.pages import Form
 from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.unreadable import ENCODED, WORDS
 from fieldpost.schema.values import ValueProblem
 
 Words = Callable[[Field, Any], str]
@@ -79,6 +80,8 @@ class Merge:
     def _shown(self, field: Field, data: Any) -> str:
         if data is None or data == []:
             return "empty"
+        if data == ENCODED:
+            return WORDS
         if isinstance(data, dict | list):
             return "another file"
         text = self.words(field, data)

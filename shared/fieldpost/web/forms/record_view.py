@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fieldpost.ground.kept_values import Unreadable
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field
+from fieldpost.schema.unreadable import Unreadable
 from fieldpost.types import Attachment
 from fieldpost.web.display.linked_rows import linked_words
 from fieldpost.web.framework.requests import PageRequest
@@ -48,7 +48,7 @@ def record_view(asked: PageRequest, form: Form, record: Any, links: Links) -> Re
     key = form.model.key_of(record)
     fields = tuple(
         _attached(f, record)
-        if f.kind in ATTACHMENT_KINDS
+        if f.kind in ATTACHMENT_KINDS and not isinstance(getattr(record, f.attribute), Unreadable)
         else Shown(f.label, str(f.kind), cell_words(asked, f, record, linked, key))
         for f in shown
     )
@@ -64,7 +64,5 @@ def _lists(asked: PageRequest, form: Form, record: Any, links: Links) -> Iterato
 
 def _attached(field: Field, record: Any) -> Shown:
     value = getattr(record, field.attribute)
-    if isinstance(value, Unreadable):
-        return Shown(field.label, str(field.kind), str(value))
     held = tuple(value) if isinstance(value, list) else (value,) if value else ()
     return Shown(field.label, str(field.kind), attachments=held)

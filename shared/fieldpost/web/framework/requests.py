@@ -64,6 +64,8 @@ STATUS: Mapping[Code, int] = {
     Code.TOO_BIG: 413,
     Code.UNREACHABLE: 503,
     Code.SERVER_TROUBLE: 503,
+    Code.SCOPE_FAILED: 503,
+    Code.UNREADABLE: 422,
 }
 
 

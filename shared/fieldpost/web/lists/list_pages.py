@@ -11,6 +11,7 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key
+from fieldpost.schema.unreadable import Unreadable
 from fieldpost.schema.value_words import words_for
 from fieldpost.web.display.linked_rows import MOST_TITLES, linked_words
 from fieldpost.web.display.values import record_url
@@ -129,6 +130,8 @@ def cell_words(
     if field.kind is Kind.LINKS:
         return linked.get((field.name, key), "")
     value = getattr(row, field.attribute)
+    if isinstance(value, Unreadable):
+        return words_for(field, value)
     if field.kind is Kind.LOOKUP:
         return lookup_words(asked, field, row)
     return words_for(field, value)

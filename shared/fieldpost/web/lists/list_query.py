@@ -13,6 +13,7 @@ from fieldpost.odp.replay.access import key_condition
 from fieldpost.pages import Page
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.users import User
 from fieldpost.web.lists.sqlite_order import can_sort, with_function
 from fieldpost.web.lists.text_query import TextQuery
@@ -72,7 +73,9 @@ def run_list(session: Session, app: App, page: Page, user: User, query: ListQuer
         found, total = text.find(query.search, order, wanted, frozenset(first))
         number, last = _pages(query, total)
         keys = found[PAGE_ROWS * (number - 1) : PAGE_ROWS * number]
-    return ListResult(_load(session, page, keys), total, number, last)
+    # a key that cannot be read leads nowhere
+    readable = [key for key in keys if is_readable(key)]
+    return ListResult(_load(session, page, readable), total, number, last)
 
 
 def _pages(query: ListQuery, total: int) -> tuple[int, int]:

@@ -46,9 +46,13 @@ def with_function(session: Session, number: int, column: Any, place: Callable[[A
 
     def encoded(value: Any) -> bytes | None:
         # bytes are compared one by one, and in UTF-8 they stand as the characters do
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
         found = place(value)
         return None if found is None else found.encode("utf-8", "surrogatepass")
 
     name = f"fieldpost_place_{number}"
     driver.create_function(name, 1, encoded, deterministic=True)
-    return getattr(sa.func, name)(column, type_=sa.LargeBinary)
+    # as bytes: a function never gets to see a text that is none, the statement fails before
+    given = sa.cast(column, sa.LargeBinary) if isinstance(column.type, sa.String) else column
+    return getattr(sa.func, name)(given, type_=sa.LargeBinary)

@@ -8,18 +8,20 @@ import pytest
 import sqlalchemy as sa
 
 from apps.fakes import FakeBrowser, FakeHome
-from apps.samples import ROWS, THINGS, Sample, Thing, app, statements
+from apps.samples import ROWS, Sample, Thing, Value, app, every_statement, unreadable
 from browser_forms import BrowserForm
 from fieldpost.ground.zones import in_zone, zone_named
 from fieldpost.odp.form.posted_moments import UNFINISHED
+from fieldpost.schema.unreadable import keep_reading
 
 
 @pytest.fixture(scope="module")
 def browser() -> FakeBrowser:
     """A browser of a home with rows of another program."""
     home = FakeHome(app)
+    keep_reading(home.engine, strict=True)
     with home.engine.begin() as connection:
-        for statement in THINGS + [s for n in range(ROWS) for s in statements(n, "sqlite")]:
+        for statement in every_statement("sqlite"):
             connection.exec_driver_sql(statement)
     return FakeBrowser(home)
 
@@ -69,16 +71,28 @@ def test_a_change_elsewhere_changes_only_that(browser: FakeBrowser, number: int)
 
 @pytest.mark.parametrize("number", range(ROWS))
 def test_every_row_can_be_looked_at(browser: FakeBrowser, number: int) -> None:
-    """What a column's type cannot read is shown as it is, and hides nothing else."""
+    """Whatever its columns hold, its record is shown."""
     assert 200 == browser.get(f"/pages/sample/records/{number}").status
 
 
-def test_every_row_can_be_listed(browser: FakeBrowser) -> None:
-    """A row with a value that its column's type cannot read does not end its list."""
-    answer = browser.get("/pages/sample")
+@pytest.mark.parametrize(("number", "value"), unreadable("sqlite").items())
+def test_what_cannot_be_read_is_in_no_form(browser: FakeBrowser, number: int, value: Value) -> None:
+    """A form could only lose it: the record is shown with the word for it, and stays as it is."""
+    address, before = f"/pages/sample/records/{number}", stored(browser.home, number)
+    shown = browser.get(address)
+    refused = [browser.get(f"{address}/edit"), browser.post(f"{address}/delete", {})]
 
-    assert 200 == answer.status
-    assert "0000-00-00" in answer.text
+    assert (200, True) == (shown.status, "unreadable" in shown.text), value
+    assert [422, 422] == [answer.status for answer in refused]
+    assert before == stored(browser.home, number)
+
+
+@pytest.mark.parametrize("column", app.pages["sample"].list)
+def test_every_row_can_be_listed(browser: FakeBrowser, column: str) -> None:
+    """A row with a value that its column's type cannot read does not end its list."""
+    answers = [browser.get(f"/pages/sample?sort={sign}{column}") for sign in ("", "-")]
+
+    assert [200, 200] == [answer.status for answer in answers]
 
 
 def test_an_untouched_new_row_is_what_its_columns_say() -> None:

@@ -348,7 +348,7 @@ def test_a_rule_that_breaks_is_a_problem_not_a_crash() -> None:
     (found,) = broken_rules(Ward(code="X", name="Y"))
 
     assert (Code.RULE_FAILED, "") == (found.code, found.path)
-    assert "'broken' could not be checked (ZeroDivisionError: Y)" in found.message
+    assert "'broken' could not be checked (ZeroDivisionError: Y; " in found.message
     assert [] == list(broken_rules(Ward(code="X", name="Y"), patient=True))
     assert 1 == len(rules_of(Ward))
     rules._registered.pop(Ward)

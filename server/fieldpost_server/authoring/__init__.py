@@ -1,0 +1,1 @@
+"""What stands between an author's app and serving it, said in words before anybody meets it."""

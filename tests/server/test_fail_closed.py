@@ -1,0 +1,70 @@
+"""A scope that fails for somebody shows her nothing, decides nothing, and is named."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from apps.clinic import Patient, Visit
+
+Break = Callable[[str, Callable[[Any], Any]], None]
+
+
+@pytest.fixture
+def broken(office: Any, monkeypatch: pytest.MonkeyPatch) -> Break:
+    """Return a function that puts another scope on a page."""
+    return lambda page, scope: monkeypatch.setattr(office.home.app.pages[page], "scope", scope)
+
+
+SCOPES: dict[str, Callable[[Any], Any]] = {
+    "raises": lambda user: {}[user.name],
+    "forgets its return": lambda _: None,
+    "returns True": lambda _: True,
+}
+
+
+@pytest.mark.parametrize("kind", SCOPES)
+def test_a_failing_scope_sends_no_row_and_stops_no_other_page(
+    office: Any, broken: Break, kind: str
+) -> None:
+    """The first download and every pull bring the other pages, and nothing of this one (R8)."""
+    early = office.device("anna")
+    broken("visit", SCOPES[kind])
+    late = office.device("anna")
+    early.ask()
+
+    answer = early.ask(replace=["visit"]).json()
+
+    assert [] == late.read(sa.select(Visit.id))
+    assert 2 == len(late.read(sa.select(Patient.id)))
+    assert [] == answer["put"].get("visit", [])
+    assert 0 == answer["digests"]["visit"]["count"]
+
+
+def test_what_arrives_meanwhile_is_not_decided(
+    office: Any, broken: Break, visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An envelope is neither refused nor applied while nobody can say whose rows there are."""
+    device = office.device("anna")
+    sent = device.envelope(visit())
+    with monkeypatch.context():
+        broken("visit", SCOPES["raises"])
+        (before,) = device.push(sent)
+        monkeypatch.undo()
+
+    (after,) = device.push(sent)
+
+    assert ("retry", "accepted") == (before["outcome"], after["outcome"])
+
+
+def test_health_names_the_scope_and_for_whom_it_fails(office: Any, broken: Break) -> None:
+    """Whoever looks after the server reads which page it is before a worker meets it (R61)."""
+    assert 200 == office.client().get("/health").status_code
+    broken("visit", lambda user: {"admin": sa.true(), "dora": sa.true()}[user.name])
+
+    answer = office.client().get("/health")
+
+    assert 503 == answer.status_code
+    words = answer.json()["checks"]["scopes"]
+    assert "that of 'visit' fails for anna (KeyError: 'anna'): correct the app" == words
