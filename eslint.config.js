@@ -26,6 +26,15 @@ export default [
     },
   },
   { files: ["pwa/**/*.js"], languageOptions: { globals: globals.browser } },
+  {
+    files: ["pwa/**/*.js"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        { name: "fetch", message: "Ask by office.js, which says whose answer it is." },
+      ],
+    },
+  },
   { files: workers, languageOptions: { globals: globals.worker } },
   { files: ["pwa/sw.js"], languageOptions: { globals: globals.serviceworker } },
   {

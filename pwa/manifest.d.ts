@@ -1,7 +1,12 @@
 // What the server says of one version of the app's files: `/assets/manifest.json`.
 
 /** A file under an address that changes with its content; `size` in bytes, unpacked. */
-export type Asset = { url: string; size: number };
+export type Asset = {
+  url: string;
+  size: number;
+  /** Of the unpacked content, in hexadecimal digits; a former edition's manifest lacks it. */
+  sha256?: string;
+};
 
 export type Manifest = {
   version: string;

@@ -3,6 +3,10 @@
 // Which version is shown is decided by the device's marker (session/shell in the store), which the
 // shell sets when the person agrees, never by which service worker the browser happens to run.
 
+/* eslint-disable no-restricted-globals -- what is fetched here is passed on, and nobody here reads it */
+
+import { keepFiles } from "./kept-files.js";
+import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
 
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
@@ -11,7 +15,6 @@ const PREFIX = "fieldpost-";
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
 /** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
 const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
-const REPORT_EVERY_BYTES = 256 << 10;
 
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 
@@ -31,8 +34,13 @@ worker.addEventListener("message", (event) => {
   const failed = (/** @type {unknown} */ e) => port?.postMessage({ ok: false, message: String(e) });
   if (wanted === "skip") event.waitUntil(worker.skipWaiting());
   if (wanted === "use") event.waitUntil(use(marker).then(done, failed));
-  if (wanted === "precache") event.waitUntil(precache(manifest, port).then(done, failed));
+  if (wanted === "precache") event.waitUntil(keepFiles(manifest, said(port)).then(done, failed));
 });
+
+/** @param {MessagePort} port @returns {(done: number, total: number) => void} */
+function said(port) {
+  return (done, total) => port.postMessage({ done, total });
+}
 
 /** Do something with the store; without one (this is no device) with null.
  * @template T @param {(db: Store) => T} task */
@@ -52,7 +60,29 @@ async function shellOrNetwork(/** @type {Request} */ request) {
 }
 
 async function cacheOrNetwork(/** @type {Request} */ request) {
-  return (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
+  const kept = request.cache === "no-store" ? undefined : await caches.match(request, { ignoreVary: true });
+  return kept && (await isSound(request, kept)) ? kept : fetch(request);
+}
+
+/** Whether a script, a style or an icon is what the manifest says: a start that fails for one of them
+ * could not mend it. The large files are looked at when a start fails.
+ * @param {Request} request @param {Response} kept */
+async function isSound(request, kept) {
+  const { pathname } = new URL(request.url);
+  known.get(pathname) ?? (await learn());
+  const asset = known.get(pathname);
+  return !asset || isAsset(asset, new Uint8Array(await kept.clone().arrayBuffer()));
+}
+
+/** @type {Map<string, import("./manifest.js").Asset>} The small files of all versions here, by path. */
+const known = new Map();
+
+async function learn() {
+  for (const name of (await caches.keys()).filter((each) => each.startsWith(PREFIX))) {
+    const kept = await (await caches.open(name)).match("/assets/manifest.json");
+    const manifest = await kept?.json().catch(() => null); // one that is damaged says nothing
+    for (const asset of manifest?.shell ?? []) known.set(asset.url, asset);
+  }
 }
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
@@ -72,37 +102,6 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
   };
   return new Response(found.blob, { headers });
-}
-
-/** Fill a version's cache with what is not there yet; the port hears how many bytes are done. */
-async function precache(/** @type {Manifest} */ manifest, /** @type {MessagePort} */ port) {
-  const cache = await caches.open(PREFIX + manifest.version);
-  const { total_bytes: total, shell, pyodide, wheels } = manifest;
-  let [bytes, said] = [0, 0];
-  const count = (/** @type {number} */ more) => {
-    bytes += more;
-    if (bytes - said >= REPORT_EVERY_BYTES || bytes === total) port.postMessage({ done: (said = bytes), total });
-  };
-  await cache.put("/assets/manifest.json", Response.json(manifest));
-  // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
-  // former one is shown, or the first start goes on and fetches what is not there.
-  await cache.put("/shell", new Response(manifest.html, { headers: manifest.headers }));
-  await cache.add("/manifest.webmanifest");
-  for (const { url, size } of [...shell, ...pyodide.files, ...wheels]) {
-    await ((await cache.match(url)) ? count(size) : keep(cache, url, count));
-  }
-}
-
-/** @param {Cache} cache @param {string} url @param {(more: number) => void} count */
-async function keep(cache, url, count) {
-  const response = (await caches.match(url)) ?? (await fetch(url));
-  if (!response.ok || !response.body) throw new Error(`${url}: ${response.status}`);
-  const headers = new Headers(response.headers);
-  for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name); // it is unpacked
-  const counter = new TransformStream({ transform: (part, out) => (count(part.byteLength), out.enqueue(part)) });
-  // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt fetches this one
-  // again.
-  await cache.put(url, new Response(response.body.pipeThrough(counter), { headers }));
 }
 
 /** Show the marker's version from now on, and forget the others.

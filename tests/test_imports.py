@@ -75,7 +75,8 @@ FLOORS = {
         shell/form
         shell/page
         sw  worker
-        store
+        kept-files
+        store  office
         manifest  vendor
     """,
 }

@@ -7,6 +7,8 @@
  * @typedef {(note: {step: string}) => void} Report
  */
 
+import { askAsset } from "../office.js";
+
 const HEAP_STEP = 8 << 20;
 
 /**
@@ -86,7 +88,7 @@ function warm(python) {
  * @param {Asset[]} wheels
  */
 async function unpack(python, wheels) {
-  const archives = wheels.map(async ({ url }) => (await fetch(url)).arrayBuffer());
+  const archives = wheels.map(async (wheel) => (await askAsset(wheel)).bytes);
   for (const archive of await Promise.all(archives)) python.unpackArchive(archive, "wheel");
 }
 

@@ -2,12 +2,11 @@
 // Values cross as JSON text, bytes as Uint8Array; blobs never cross.
 
 import { verify } from "./ed25519.js";
+import { askOffice } from "../office.js";
 import * as store from "../store.js";
 
-/** An answer that brings no byte for so long counts as broken off. */
-const SILENCE_MS = 45_000;
-/** Answers larger than this say how far they are. */
-const TOLD_FROM_BYTES = 256 << 10;
+/** What is asked of the server just now. @type {Set<AbortController>} */
+const running = new Set();
 const BLOB_STORES = new Set(["attachments", "staged"]);
 
 /**
@@ -26,13 +25,7 @@ export function makeBridge(db, prefetched, notify) {
       /** @type {string} */ path,
       /** @type {string} */ headers,
       /** @type {Uint8Array<ArrayBuffer> | string | undefined} */ body,
-    ) => {
-      const answer = await ask(method, path, JSON.parse(headers), body);
-      const total = Number(answer.response.headers.get("content-length"));
-      const tell = (/** @type {number} */ done) =>
-        total > TOLD_FROM_BYTES && notify({ event: "progress", step: "rows", done, total, unit: "bytes" });
-      return whole(answer, tell);
-    },
+    ) => whole(await ask(method, path, JSON.parse(headers), body)),
     fetchLines: async (
       /** @type {string} */ method,
       /** @type {string} */ path,
@@ -53,6 +46,8 @@ export function makeBridge(db, prefetched, notify) {
       /** @type {Uint8Array<ArrayBuffer>} */ signature,
     ) => verify(publicKey, message, signature),
     notify: (/** @type {string} */ event) => notify(JSON.parse(event)),
+    abort: () => running.forEach((each) => each.abort()),
+    elapsed: () => performance.now() / 1000,
     clock: () => JSON.stringify([Date.now(), -new Date().getTimezoneOffset()]),
   };
 }
@@ -110,7 +105,7 @@ function attachmentFunctions(db) {
     },
     downloadAttachment: async (/** @type {string} */ path, /** @type {string} */ sha256) => {
       const answer = await expectSuccess(await ask("GET", path, {}, undefined));
-      const type = answer.response.headers.get("content-type") ?? "application/octet-stream";
+      const type = answer.headers.get("content-type") ?? "application/octet-stream";
       const bytes = await all(answer);
       if ((await hash(bytes)) !== sha256) throw named("Damaged", `${path} has another hash`);
       const blob = new Blob([bytes], { type });
@@ -131,81 +126,80 @@ function withoutBlob(name, value) {
   return BLOB_STORES.has(name) ? { ...value, blob: undefined } : value;
 }
 
-/** @typedef {{response: Response, calm: () => void, done: () => void}} Asked */
-
 /**
- * Ask the own server; give up when it is silent.
+ * Ask our server; what is asked may be ended by `abort` until the answer is read.
  * @param {string} method
  * @param {string} path
  * @param {Record<string, string>} headers
  * @param {Uint8Array<ArrayBuffer> | Blob | string | undefined} body
- * @returns {Promise<Asked>}
+ * @returns {Promise<Response>}
  */
 async function ask(method, path, headers, body) {
   const control = new AbortController();
-  let timer = setTimeout(() => control.abort(), SILENCE_MS);
-  const calm = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => control.abort(), SILENCE_MS);
-  };
+  running.add(control);
   try {
-    const response = await fetch(path, { method, headers, body, signal: control.signal, cache: "no-store" });
-    calm();
-    return { response, calm, done: () => clearTimeout(timer) };
+    const init = { method, headers, body, signal: control.signal };
+    return ended(await askOffice(path, { ...init, cache: "no-store" }), control);
   } catch (error) {
-    clearTimeout(timer);
-    throw named("Unreachable", String(error));
+    running.delete(control);
+    throw error;
   }
 }
 
-/** @param {Asked} answer */
-async function expectSuccess(answer) {
-  if (answer.response.status === 200) return answer;
-  const text = await answer.response.text().catch(() => "");
-  answer.done();
-  throw named(`Refused:${answer.response.status}`, text);
-}
-
 /**
- * @param {Asked} answer
- * @param {(done: number) => void} [tell]
+ * Forget what was asked as soon as its answer is read.
+ * @param {Response} answer
+ * @param {AbortController} control
  */
-async function whole(answer, tell) {
-  const headers = JSON.stringify(Object.fromEntries(answer.response.headers));
-  return { status: answer.response.status, headers, body: await all(answer, tell) };
+function ended(answer, control) {
+  if (!answer.body || answer.status === 204) running.delete(control);
+  controls.set(answer, control);
+  return answer;
 }
 
-/** @param {Asked} answer */
-async function* chunks({ response, calm, done }) {
-  const reader = response.body?.getReader();
+/** By answer, what ends it. @type {WeakMap<Response, AbortController>} */
+const controls = new WeakMap();
+
+/** @param {Response} answer */
+async function expectSuccess(answer) {
+  if (answer.status === 200) return answer;
+  const text = new TextDecoder().decode(await all(answer));
+  throw named(`Refused:${answer.status}`, text);
+}
+
+/** @param {Response} answer */
+async function whole(answer) {
+  const headers = JSON.stringify(Object.fromEntries(answer.headers));
+  return { status: answer.status, headers, body: await all(answer) };
+}
+
+/** @param {Response} answer */
+async function all(answer) {
   try {
-    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      calm();
-      yield part.value;
-    }
-  } catch (error) {
-    throw named("Unreachable", String(error));
+    return new Uint8Array(await answer.arrayBuffer());
   } finally {
-    done();
+    forget(answer);
+  }
+}
+
+/** @param {Response} answer */
+function forget(answer) {
+  const control = controls.get(answer);
+  if (control) running.delete(control);
+}
+
+/** @param {Response} answer */
+async function* chunks(answer) {
+  const reader = answer.body?.getReader();
+  try {
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) yield part.value;
+  } finally {
+    forget(answer);
     reader?.cancel().catch(() => {}); // an answer that broke off has nothing left to cancel
   }
 }
 
-/**
- * @param {Asked} answer
- * @param {(done: number) => void} [tell]
- */
-async function all(answer, tell) {
-  const parts = [];
-  let size = 0;
-  for await (const chunk of chunks(answer)) {
-    parts.push(chunk);
-    tell?.((size += chunk.byteLength));
-  }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-/** @param {Asked} answer */
+/** @param {Response} answer */
 function lines(answer) {
   const source = chunks(answer);
   const decoder = new TextDecoder();

@@ -101,12 +101,19 @@ class Code(StrEnum):
     UNKNOWN_PROTOCOL = "unknown_protocol"
     UPLOAD_OFFSET = "upload_offset"
     UPLOAD_HASH = "upload_hash"
+    IMAGE_GONE = "image_gone"
     NOT_A_PICTURE = "not_a_picture"
     SERVER_TROUBLE = "server_trouble"
     # the device
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"
     UNREACHABLE = "unreachable"
+    NOT_OURS = "not_ours"
+    SYNC_STOPPED = "sync_stopped"
+    NOT_SENT = "not_sent"
+    FILE_NOT_SENT = "file_not_sent"
+    FILE_REFUSED = "file_refused"
+    FILE_GONE = "file_gone"
     RECEIPT_UNVERIFIED = "receipt_unverified"
     IDENTITY_CHANGED = "identity_changed"
     UNEXPECTED = "unexpected"
@@ -304,6 +311,7 @@ _DOOR: Mapping[Code, str] = {
     ),
     Code.UPLOAD_OFFSET: "The upload continues at byte {offset}. Send from there.",
     Code.UPLOAD_HASH: "The file arrived damaged and was thrown away. Send it again.",
+    Code.IMAGE_GONE: "This download is not kept any more. Begin it again.",
     Code.NOT_A_PICTURE: "The file is not a picture of type {type}. Choose another.",
     Code.SERVER_TROUBLE: "The office has trouble of its own. Nothing is lost; try again later.",
 }
@@ -318,6 +326,21 @@ _DEVICE: Mapping[Code, str] = {
         "Your entries are still here: try again."
     ),
     Code.UNREACHABLE: "The office cannot be reached. Nothing is lost; try again with a connection.",
+    Code.NOT_OURS: (
+        "There is no connection to the office: something between has answered in its place, such "
+        "as the sign-in page of a network. Nothing is lost; sign in to the network, then try again."
+    ),
+    Code.SYNC_STOPPED: (
+        "The sync was stopped. What has arrived stays, and the rest goes with the next sync."
+    ),
+    Code.NOT_SENT: "This could not be sent yet: {reason} The next sync tries it again.",
+    Code.FILE_NOT_SENT: "“{name}” could not be sent yet: {reason} The next sync tries it again.",
+    Code.FILE_REFUSED: (
+        "The office does not take “{name}”: {reason} Choose another file, or take this one out."
+    ),
+    Code.FILE_GONE: (
+        "“{name}” is not on this device any more. Choose it again, or take it out of the form."
+    ),
     Code.RECEIPT_UNVERIFIED: (
         "{count} of the office's answers could not be verified, so they changed nothing. "
         "Nothing is lost: sync again. If it stays so, tell your office."

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +18,9 @@ class FaultProxy:
         lose_answer: paths whose next answer is thrown away after the server has given it.
         on_line: called with each line of a streamed answer to a push, before it is passed on.
         change_line: changes such a line on its way.
+        is_portal: says of a path whether something between answers it, with 200 and a page.
+        is_cut: says of a request whether its connection breaks in the middle of the answer.
+        bytes_a_second: how quickly bodies of requests are taken; None is at once.
     """
 
     def __init__(self) -> None:
@@ -45,6 +49,9 @@ class FaultProxy:
         self.lose_answer: list[str] = []
         self.on_line: Callable[[int], None] | None = None
         self.change_line: Callable[[bytes], bytes] | None = None
+        self.is_portal: Callable[[str], bool] = lambda _: False
+        self.is_cut: Callable[[str], bool] = lambda _: False
+        self.bytes_a_second: int | None = None
         self.seen: list[str] = []
 
     @property
@@ -64,9 +71,12 @@ class FaultProxy:
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         """Pass one request on and its answer back."""
         request.close_connection = True
-        body = request.rfile.read(int(request.headers.get("content-length", 0)))
+        body = self._taken(request, int(request.headers.get("content-length", 0)))
         self.seen.append(f"{request.command} {request.path}")
         if self.target is None:
+            return
+        if self.is_portal(request.path):
+            self._welcome(request)
             return
         connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)
         try:
@@ -87,7 +97,39 @@ class FaultProxy:
         finally:
             connection.close()
 
+    def _taken(self, request: BaseHTTPRequestHandler, size: int) -> bytes:
+        """Take a body as quickly as the line is."""
+        body, rate = b"", self.bytes_a_second
+        while rate is not None and len(body) < size:
+            part = request.rfile.read(min(rate // 10, size - len(body)))
+            if not part:
+                return body  # whoever sent it has gone
+            body += part
+            time.sleep(0.1)
+            rate = self.bytes_a_second
+        return body + request.rfile.read(size - len(body))
+
+    def _welcome(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer as a network's sign-in page does."""
+        page = b"<!doctype html><title>Wi-Fi</title><h1>Welcome to our Wi-Fi</h1>"
+        request.send_response_only(200, "OK")
+        request.send_header("Content-Type", "text/html")
+        request.send_header("Content-Length", str(len(page)))
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(page)
+
     def _pass_back(self, request: BaseHTTPRequestHandler, answer: http.client.HTTPResponse) -> None:
+        if self.is_cut(request.path):
+            body = answer.read()
+            request.send_response_only(answer.status, answer.reason)
+            for name, value in answer.getheaders():
+                if name.lower() not in HOP_BY_HOP:
+                    request.send_header(name, value)
+            request.send_header("Content-Length", str(len(body) + 1))
+            request.end_headers()
+            request.wfile.write(body[: len(body) // 2])
+            return
         request.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in HOP_BY_HOP:

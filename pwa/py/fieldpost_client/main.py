@@ -161,7 +161,9 @@ _client: Client | None = None
 
 
 async def call(name: str, argument: str) -> str:
-    """Do what the worker asks for: `start`, `request`, `download`, `sync`, `status`, `sign_out`.
+    """Do what the worker asks for.
+
+    That is `start`, `request`, `download`, `sync`, `cancel`, `status` or `sign_out`.
 
     Args:
         name: what.
@@ -195,10 +197,16 @@ async def _do(name: str, asked: dict[str, Any]) -> dict[str, Any]:
         "request": lambda: _client.request(asked),
         "download": _client.download,
         "sync": lambda: _client.sync.sync(signed_in=asked.get("signed_in") is True),
+        "cancel": lambda: _cancel(_client),
         "status": lambda: _status(_client),
         "sign_out": _client.sign_out,
     }
     return await doings[name]()
+
+
+async def _cancel(client: Client) -> dict[str, Any]:
+    client.sync.cancel()
+    return {}
 
 
 async def _status(client: Client) -> dict[str, Any]:

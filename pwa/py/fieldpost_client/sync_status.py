@@ -47,6 +47,7 @@ _WAITING = {
     Code.PREDECESSOR_MISSING: "It has arrived and waits for an earlier entry.",
     Code.ATTACHMENT_MISSING: "It has arrived and waits for its pictures or files.",
 }
+_OTHER_FILES = "The office has it, but will never get one of its files. Nothing was applied."
 _IN_DOUBT = "It may be about another record by now. Nothing was overwritten."
 _SAVED = "Saved on this device; it is sent with the next sync."
 _UNFIT = "Saved on this device. It does not fit the present data; the office will tell."
@@ -143,6 +144,13 @@ class SyncStatus:
             if other.number in entry.envelope.after
         )
 
+    def _waits_for_attention(self, entry: Entry) -> bool:
+        return any(
+            other.state == ATTENTION
+            for other in open_entries(self.outbox.entries)
+            if other.number in entry.envelope.after
+        )
+
     def _words(self, stored: Entry, entry: Entry) -> str:
         if stored.is_void:
             told = stored.state == CONFIRMED
@@ -151,6 +159,10 @@ class SyncStatus:
             )
         outcome = entry.receipt.outcome if entry.receipt else None
         codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
+        if entry.is_open and entry.needs_other_files:
+            return _OTHER_FILES
+        if Code.PREDECESSOR_OPEN in codes and not self._waits_for_attention(entry):
+            codes = [Code.PREDECESSOR_MISSING]
         if outcome is Outcome.WAITING and entry.state == PENDING:
             return next((_WAITING[code] for code in codes if code in _WAITING), WORDS[outcome])
         if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:

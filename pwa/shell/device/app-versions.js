@@ -3,6 +3,8 @@
 import { context, database } from "../page/context.js";
 import { make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
+import { keepFiles } from "../../kept-files.js";
+import { askFor } from "../../office.js";
 import { read } from "../../store.js";
 
 /**
@@ -11,6 +13,7 @@ import { read } from "../../store.js";
  */
 
 const MANIFEST = "/assets/manifest.json";
+const PATIENCE_MS = 60_000;
 
 /**
  * Return the version that this device shows, or null.
@@ -20,18 +23,21 @@ export async function keptVersion() {
   const marker = await read(await database(), "session", "shell");
   if (!marker) return null;
   const found = await caches.match(MANIFEST, { cacheName: `fieldpost-${marker.version}` });
-  return found ? { manifest: await found.json(), complete: marker.complete } : null;
+  const manifest = await found?.json().catch(() => null); // one that is damaged is fetched anew
+  return manifest ? { manifest, complete: marker.complete } : null;
 }
 
 /** Return the manifest of the server's version. @returns {Promise<Manifest>} */
 export async function servedManifest() {
-  const answer = await fetch(MANIFEST, { cache: "no-store" });
-  if (!answer.ok) throw new Error(`${MANIFEST}: ${answer.status}`);
+  const answer = await askFor(MANIFEST, { cache: "no-store" }, { type: "application/json" });
   return answer.json();
 }
 
-/** @returns {Promise<ServiceWorker>} the service worker, running */
-async function serviceWorker() {
+/**
+ * Register the service worker, at every start: a browser may have forgotten it.
+ * @returns {Promise<ServiceWorker>} the service worker, running
+ */
+export async function serviceWorker() {
   await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "none" });
   const { active } = await navigator.serviceWorker.ready;
   return /** @type {ServiceWorker} */ (active);
@@ -40,29 +46,27 @@ async function serviceWorker() {
 /**
  * Give the service worker a task.
  * @param {object} task
- * @param {Report} [report]
  * @returns {Promise<void>}
  */
-async function tell(task, report) {
+async function tell(task) {
   const worker = await serviceWorker();
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve, reject) => {
-    port1.onmessage = ({ data }) => {
-      if (data.ok === undefined) report?.(data.done, data.total);
-      else if (data.ok) resolve();
-      else reject(new Error(data.message));
-    };
+    setTimeout(() => reject(new Error("The service worker does not answer.")), PATIENCE_MS);
+    port1.onmessage = ({ data }) => (data.ok ? resolve() : reject(new Error(data.message)));
     worker.postMessage(task, [port2]);
   });
 }
 
 /**
  * Bring all files of a version onto the device; goes on where it stopped.
+ *
+ * Not by the service worker: browsers end what that does after minutes, and a line may be slow.
  * @param {Manifest} manifest
  * @param {Report} report
  */
 export function precache(manifest, report) {
-  return tell({ do: "precache", manifest }, report);
+  return keepFiles(manifest, report);
 }
 
 /**

@@ -13,8 +13,11 @@ import {
   loadKeptPage,
   precache,
   servedManifest,
+  serviceWorker,
   useVersion,
 } from "./app-versions.js";
+import { areWhole } from "../../kept-files.js";
+import { askOffice, NoAnswer, Refusal } from "../../office.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
@@ -22,6 +25,8 @@ import {
  */
 
 const RETRY_MS = 8_000;
+/** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
+const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
 const BOOT_WORDS = new Map([
   ["runtime", "Starting Python"],
@@ -31,12 +36,12 @@ const BOOT_WORDS = new Map([
 
 /** Start this device until its pages can be shown. @returns {Promise<void>} */
 export async function startDevice() {
+  void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
   const manifest = await bringFiles();
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
-  const device = new Device(manifest, onEvent);
   const takeBack = offerWorkIfSlow();
-  const { how, started } = await startPython(device, manifest).finally(takeBack);
+  const { device, how, started } = await startPython(manifest).finally(takeBack);
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
@@ -45,12 +50,58 @@ export async function startDevice() {
 }
 
 /**
- * @param {Device} device
+ * Start Python; where that fails for damaged files, fetch these anew and start again.
  * @param {Manifest} manifest
  */
-async function startPython(device, manifest) {
-  const { how } = await device.boot();
-  return { how, started: await device.call("start", startArgument(manifest)) };
+async function startPython(manifest) {
+  for (let isMended = false; ; isMended = true) {
+    const device = new Device(manifest, onEvent);
+    try {
+      const { how } = await Promise.race([device.boot(), damage(manifest)]);
+      return { device, how, started: await device.call("start", startArgument(manifest)) };
+    } catch (error) {
+      device.end();
+      if (isMended || (await areWhole(manifest))) throw error;
+      await mend(manifest);
+    }
+  }
+}
+
+/**
+ * Fails when a start takes long and files are damaged; settles in no other way.
+ * @param {Manifest} manifest
+ * @returns {Promise<never>}
+ */
+function damage(manifest) {
+  return new Promise((_, reject) => {
+    setTimeout(async () => {
+      const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
+      if (!sound) reject(new Error("Files of the app are damaged on this device."));
+    }, LOOK_AFTER_MS);
+  });
+}
+
+/**
+ * Fetch anew what is damaged; where the server has other files by now, all of those.
+ * @param {Manifest} manifest
+ */
+function mend(manifest) {
+  sayPreparing("Files of the app are damaged on this device. They are fetched anew; nothing that you saved is touched.");
+  const report = (/** @type {number} */ done, /** @type {number} */ total) =>
+    showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
+  return untilItWorks(async () => {
+    try {
+      await precache(manifest, report);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const served = await servedManifest();
+      await precache(served, report);
+      await useVersion(served, true);
+      // fault point: mended-by-update — all files of the new version are here and the marker names it; the
+      // outbox is as it was, and the next start is the new version's.
+      await loadKeptPage();
+    }
+  });
 }
 
 /** @param {Manifest} manifest */
@@ -108,17 +159,20 @@ async function untilItWorks(work) {
     } catch (error) {
       console.info(error);
       const { message } = /** @type {Error} */ (error);
-      const words = (await isReachable()) ? `That did not work: ${message}` : NO_CONNECTION;
-      await offerRetry(words, RETRY_MS);
+      await offerRetry((await whyNoConnection()) ?? `That did not work: ${message}`, RETRY_MS);
     }
   }
 }
 
-/** Whether the server answers; what the browser believes does not count. */
-async function isReachable() {
+/** Why the server does not answer, null where it does; what the browser believes does not count. */
+async function whyNoConnection() {
   const signal = AbortSignal.timeout(RETRY_MS);
-  const asked = fetch("/health", { cache: "no-store", signal });
-  return await asked.then(() => true, () => false);
+  try {
+    await askOffice("/health", { cache: "no-store", signal });
+    return null;
+  } catch (error) {
+    return error instanceof NoAnswer && error.isForeign ? `${error.message} Sign in to that; then it goes on by itself.` : NO_CONNECTION;
+  }
 }
 
 /** @param {WorkerEvent} event */

@@ -3,6 +3,7 @@
 import { closeDatabase, context, database } from "../page/context.js";
 import { ask, make } from "../page/elements.js";
 import { showOwn } from "../page/document.js";
+import { askFor } from "../../office.js";
 import { readAll } from "../../store.js";
 import { sync } from "./sync-button.js";
 
@@ -82,7 +83,7 @@ async function endSession() {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const headers = { "Fieldpost-Shell": "1" };
   try {
-    await fetch("/sign-out", { method: "POST", headers, redirect: "manual", signal });
+    await askFor("/sign-out", { method: "POST", headers, signal }, { status: 204 });
   } catch {
     // fault point: left-mark-unset — the server does not know that anybody has left: the session ends by
     // time, or when its user signs out again.

@@ -1,7 +1,7 @@
 // The Sync button: its states, its progress, what a tap does.
 
 import { context } from "../page/context.js";
-import { announce, openForm } from "../page/elements.js";
+import { announce, ask, make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { refresh } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
@@ -10,6 +10,8 @@ import { offerUpdate } from "./app-versions.js";
 /** @typedef {{state: string, waiting: number, attention: number, words: string}} Status */
 
 const LONG_PRESS_MS = 600;
+/** A tap so soon after the first is the second half of a double tap, and stops nothing. */
+const STOPS_AFTER_MS = 2_000;
 
 /** What the steps of a sync are called. */
 export const STEP_WORDS = new Map([
@@ -25,6 +27,7 @@ let status = null;
 let working = "";
 /** @type {Promise<void> | null} */
 let running = null;
+let begun = 0;
 
 /** Make the button work on this device. */
 export function startSyncButton() {
@@ -49,6 +52,7 @@ export function onSyncEvent(event) {
 
 /** Send what waits and get what is new; a second tap while it runs changes nothing. */
 export function sync() {
+  if (!running) begun = Date.now();
   running ??= run().finally(() => {
     running = null;
     working = "";
@@ -74,7 +78,8 @@ async function run() {
       working = "";
     }
     const isDone = outcome.outcome === "done";
-    announce(outcome.problems[0]?.message ?? outcome.status.words, isDone ? "done" : "problem");
+    const isWell = isDone && outcome.problems.length === 0;
+    announce(outcome.problems[0]?.message ?? outcome.status.words, isWell ? "done" : "problem");
     if (isDone) void offerUpdate().catch((error) => console.info(error)); // there is a next time
   } catch (error) {
     console.info(error);
@@ -142,7 +147,25 @@ function onClick(event) {
   }
   event.preventDefault();
   event.stopPropagation();
-  void sync();
+  if (running && Date.now() - begun > STOPS_AFTER_MS) void offerToStop();
+  else void sync();
+}
+
+/** Ask whether a sync that takes long is to be stopped; it ends the question, too. */
+async function offerToStop() {
+  const wanted = await ask("Synchronising", (/** @type {(value: boolean) => void} */ finish) => {
+    void running?.then(() => finish(false));
+    return [
+      make("p", {}, "You can go on working meanwhile. What has arrived stays, whenever you stop it."),
+      make(
+        "div",
+        { class: "form-actions" },
+        make("button", { type: "button", class: "button primary", onclick: () => finish(false) }, "Go on"),
+        make("button", { type: "button", class: "button", onclick: () => finish(true) }, "Stop this sync"),
+      ),
+    ];
+  }, false);
+  if (wanted) await context.device?.call("cancel").catch((error) => console.info(error)); // it has ended
 }
 
 /** @param {PointerEvent} event */

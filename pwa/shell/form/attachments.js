@@ -3,9 +3,9 @@
 import { context, database } from "../page/context.js";
 import { complain, forgetComplaints, startComplaints } from "./complaints.js";
 import { make } from "../page/elements.js";
-import { isOurs } from "../page/transport.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
+import { askOffice } from "../../office.js";
 import { write } from "../../store.js";
 
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
@@ -151,8 +151,7 @@ async function upload({ sha256, type, name }, body) {
   const headers = { "Content-Type": type };
   const address = `/attachments/${sha256}?${new URLSearchParams({ name })}`;
   try {
-    const answer = await fetch(address, { method: "PUT", headers, body });
-    if (!isOurs(answer)) return NOT_SENT;
+    const answer = await askOffice(address, { method: "PUT", headers, body });
     if (answer.status === 201) return "";
     const { error } = await answer.json();
     return error?.message ? `was not taken: ${error.message}` : NOT_SENT;

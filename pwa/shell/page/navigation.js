@@ -1,6 +1,7 @@
 // Links, the address bar, back and forward.
 
-import { ask, NoAnswer } from "./transport.js";
+import { ask } from "./transport.js";
+import { NoAnswer } from "../../office.js";
 import { announce, openForm } from "./elements.js";
 import { focusPage, onPage, show } from "./document.js";
 import { settled } from "./pending.js";
@@ -135,6 +136,9 @@ function sayDone(to) {
 
 /** @param {unknown} error */
 function explain(error) {
+  if (error instanceof NoAnswer && error.isForeign) {
+    return `${error.message} Nothing is lost; sign in to the network, then try again.`;
+  }
   if (error instanceof NoAnswer) {
     return "The office cannot be reached. Nothing is lost; try again with a connection.";
   }

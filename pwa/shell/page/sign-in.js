@@ -2,6 +2,7 @@
 
 import { ask, make } from "./elements.js";
 import { userName } from "./context.js";
+import { askOffice, NoAnswer } from "../../office.js";
 
 /** @type {Promise<boolean> | null} */
 let open = null;
@@ -62,12 +63,13 @@ async function send(name, password) {
   try {
     const body = new URLSearchParams({ name, password });
     const headers = { Accept: "text/html", "Fieldpost-Shell": "1" };
-    const answer = await fetch("/sign-in", { method: "POST", body, headers, redirect: "manual" });
-    if (answer.type === "opaqueredirect" || answer.ok) return "";
+    const answer = await askOffice("/sign-in", { method: "POST", body, headers });
+    if (answer.status === 204) return "";
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const said = page.querySelector("[role=alert], .problem")?.textContent?.trim();
     return said || "User name or password is wrong. Check both and try again.";
-  } catch {
-    return "The office cannot be reached. Try again with a connection.";
+  } catch (error) {
+    const isForeign = error instanceof NoAnswer && error.isForeign;
+    return isForeign ? `${error.message} Sign in to that first.` : "The office cannot be reached. Try again with a connection.";
   }
 }

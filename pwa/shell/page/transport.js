@@ -2,6 +2,7 @@
 
 import { context, locale } from "./context.js";
 import { signIn } from "./sign-in.js";
+import { askOffice, NoAnswer } from "../../office.js";
 
 /**
  * @typedef {{method: string, path: string, headers?: Record<string, string>, body?: string | null}} Asked
@@ -10,19 +11,9 @@ import { signIn } from "./sign-in.js";
  */
 
 const MAX_REDIRECTS = 10;
-/** On every answer of our server: what lacks it came from a network's own sign-in page, a filter … */
-const SERVER = "fieldpost-server";
 /** On every page that a handler of ours made, and on nothing that a user brought. */
 const PAGE = "fieldpost-page";
 const FORM = "application/x-www-form-urlencoded";
-
-/** Whether an answer is our server's, and not that of something between. @param {Response} answer */
-export function isOurs(answer) {
-  return answer.headers.has(SERVER);
-}
-
-/** The server gave no answer. */
-export class NoAnswer extends Error {}
 
 /**
  * Ask for a page and follow its redirects.
@@ -62,14 +53,11 @@ function asData({ method, path, headers = {}, body = null }) {
  */
 async function askServer(asked, onRedirect) {
   const { method, path, headers, body } = asData(asked);
-  const response = await fetch(path, {
+  const response = await askOffice(path, {
     method,
     body,
     headers: { ...headers, "Fieldpost-Shell": "1", ...ownLocale() },
-  }).catch((error) => {
-    throw new NoAnswer(String(error));
   });
-  if (!isOurs(response)) throw new NoAnswer("something between has answered");
   const url = new URL(response.url);
   if (response.status === 401 || (url.pathname === "/sign-in" && path !== "/sign-in")) {
     if (await signIn()) return askServer(asked, onRedirect);

@@ -58,8 +58,9 @@ class Asset:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """Return what the manifest says of it: URL and size in bytes."""
-        return {"url": self.url, "size": len(self.content)}
+        """Return what the manifest says of it: URL, size in bytes, and digest."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        return {"url": self.url, "size": len(self.content), "sha256": digest}
 
     @property
     def type(self) -> str:
@@ -244,7 +245,8 @@ def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
 
 
 def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
-    scripts = [pwa_dir / "store.js", *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
+    ground = [pwa_dir / name for name in ("store.js", "office.js", "kept-files.js")]
+    scripts = [*ground, *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
     names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
     icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
     files = {name: (pwa_dir / name).read_bytes() for name in [*names, "style.css", *icons]}

@@ -12,6 +12,7 @@ _STATUS: Mapping[Code, int] = {
     Code.TOO_BIG: 413,
     Code.UPLOAD_OFFSET: 409,
     Code.UPLOAD_HASH: 422,
+    Code.IMAGE_GONE: 412,
     Code.NOT_A_PICTURE: 415,
     Code.FOREIGN_ORIGIN: 403,
     Code.SIGN_IN_THROTTLED: 429,

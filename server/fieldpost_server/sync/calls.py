@@ -33,6 +33,7 @@ from fieldpost_server.settings import Settings
 from fieldpost_server.signing.keyring import keys_for_devices
 from fieldpost_server.storage import tables
 from fieldpost_server.sync.openapi import description
+from fieldpost_server.sync.prepared_images import Prepared, PreparedImages
 from fieldpost_server.sync.push_lines import lines_of, unzipped
 from fieldpost_server.sync.uploads import Uploads, check_protocol
 
@@ -248,15 +249,16 @@ class Sync:
 
     async def image(self, request: Request) -> Response:
         """Send the user's rows as a SQLite database, compressed."""
-        content, headers = await run_in_threadpool(self._image, request)
-        return Response(content, headers=headers, media_type="application/gzip")
+        return (await run_in_threadpool(self._image, request)).answer(request)
 
-    def _image(self, request: Request) -> tuple[bytes, dict[str, str]]:
-        user = _user(request)
+    def _image(self, request: Request) -> Prepared:
+        user, images = _user(request), PreparedImages(self.settings.data / "images")
         with self.home.session() as session:
-            self._check_device(request, session)
+            device = self._check_device(request, session)
             offline = offline_pages_for(session, self.home.app, user)
             cursor = cursor_now(session, plan_id(user, offline, self.app_version))
+            if kept := images.wanted(request, device, Cursor.parse(cursor)):
+                return kept
             plan = plan_for(self.home.app, user, offline)
             content, counts = make_image(session, self.home.app, plan)
         headers = {
@@ -264,7 +266,13 @@ class Sync:
             "Fieldpost-Size": str(len(content)),
             "Fieldpost-Rows": json.dumps(counts),
         }
-        return gzip.compress(content, GZIP_LEVEL), headers
+        made = Prepared(gzip.compress(content, GZIP_LEVEL), headers)
+        # only who asks for a part will ask for another
+        if "range" in request.headers:
+            # fault point: image-unkept — it was made and is not kept: the device has no byte of
+            # it, and asks for a new one.
+            images.keep(device, made)
+        return made
 
     async def pull(self, request: Request) -> Response:
         """Send what changed since the cursor."""

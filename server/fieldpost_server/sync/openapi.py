@@ -130,15 +130,23 @@ def _receipts() -> Part:
 
 
 def _image() -> Part:
-    image = _answer(
-        "a SQLite database, compressed by gzip",
-        {"type": "string", "contentMediaType": "application/vnd.sqlite3"},
-        "application/gzip",
-        Fieldpost_Cursor=ref("Cursor"),
-        Fieldpost_Size=ref("UploadNumber"),
-        Fieldpost_Rows={"type": "string", "contentMediaType": _JSON},
-    )
-    return _call("image", "Get all rows.", _given("device", "protocol"), {"200": image})
+    told: Part = {
+        "ETag": {"type": "string", "pattern": '^"[0-9a-f]{64}"$'},
+        "Fieldpost_Cursor": ref("Cursor"),
+        "Fieldpost_Size": ref("UploadNumber"),
+        "Fieldpost_Rows": {"type": "string", "contentMediaType": _JSON},
+    }
+    database = {"type": "string", "contentMediaType": "application/vnd.sqlite3"}
+    kind = "application/gzip"
+    whole = _answer("a SQLite database, compressed by gzip", database, kind, **told)
+    span = {"Content_Range": {"type": "string", "pattern": "^bytes [0-9]+-[0-9]+/[0-9]+$"}}
+    part = _answer("a part of it", {}, kind, **told, **span)
+    asked = [
+        _header("range", {"type": "string", "pattern": "^bytes=[0-9]+-[0-9]*$"}),
+        _header("if-match", told["ETag"]),
+    ]
+    answers = {"200": whole, "206": part}
+    return _call("image", "Get all rows.", [*_given("device", "protocol"), *asked], answers)
 
 
 def _pull() -> Part:

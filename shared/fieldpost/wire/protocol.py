@@ -4,7 +4,8 @@ History of the protocol:
     1: first edition.
     2: signed receipts, `settled` and `notes` in them; `/sync/receipts`; what the server lacks of a
        device, and what devices report of that; envelopes of format 2.
-    3: `limits` in the settings of a device.
+    3: `limits` in the settings of a device; `/sync/image` in parts that go on (`Range`, `If-Match`,
+       `ETag`); `Fieldpost-Server` on every answer.
 
 History of the envelope's format:
     1: first edition.

@@ -4,6 +4,7 @@ R9, R64, R65, R67.
 """
 
 import asyncio
+import hashlib
 import io
 import sys
 import zipfile
@@ -227,3 +228,13 @@ def test_another_rule_is_another_version_of_everything(app_package: str, tmp_pat
     for key in ("version", "python_version", "app_version"):
         assert before.manifest[key] != after.manifest[key]
     assert before.manifest["pyodide"] == after.manifest["pyodide"]
+
+
+def test_the_manifest_says_what_each_file_is(assets: Assets) -> None:
+    """Size and SHA-256 of every file are in the manifest: a device keeps nothing else (R64)."""
+    manifest = assets.manifest
+    listed = [*manifest["shell"], *manifest["pyodide"]["files"], *manifest["wheels"]]
+    for entry in listed:
+        content = assets._by_url[entry["url"]].content
+        digest = hashlib.sha256(content).hexdigest()
+        assert (len(content), digest) == (entry["size"], entry["sha256"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fieldpost.errors import InputError
+from fieldpost.errors import Code, InputError, Problem, problem_from_json
 from fieldpost.odp.lineage.dependencies import Footprint, footprint
 from fieldpost.odp.lineage.temporary_keys import DeviceKeys
 from fieldpost.wire.envelope import Envelope, read_envelope
@@ -24,6 +24,8 @@ SETTLED = "settled"
 """It was not applied, and that has found its end: repaired or discarded, here or at the office."""
 
 HISTORY_LENGTH = 200
+
+_LOST_FILES = frozenset({Code.FILE_REFUSED, Code.FILE_GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Entry:
             and the ``base`` of the data that fitted that.
         forms: where several forms became one envelope, the ids that they carried, with the digest
             of what each said.
+        unsent: why the last sync did not get it, or what belongs to it, to the office: by SHA-256
+            of an attachment, or by nothing for the envelope itself.
     """
 
     envelope: Envelope
@@ -59,6 +63,7 @@ class Entry:
     signed: str = ""
     forgotten: tuple[Mapping[str, str], ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
+    unsent: Mapping[str, Problem] = field(default_factory=dict)
     _footprints: list[Footprint] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -83,6 +88,11 @@ class Entry:
         elif receipt.outcome in NEEDS_ATTENTION:
             state = ATTENTION
         return replace(self, state=state, receipt=receipt, signed=signed)
+
+    @property
+    def needs_other_files(self) -> bool:
+        """Say whether the office, which has it, will never get a file of it as that is."""
+        return self.receipt is not None and any(p.code in _LOST_FILES for p in self.unsent.values())
 
     @property
     def is_void(self) -> bool:
@@ -114,6 +124,7 @@ class Entry:
             "signed": self.signed,
             "recalled": list(self.forgotten),
             "forms": dict(self.forms),
+            "unsent": {of: why.to_json() for of, why in self.unsent.items()},
         }
 
 
@@ -137,6 +148,7 @@ def entry_from_json(data: Mapping[str, Any]) -> Entry:
         data.get("signed") or "",
         tuple(data.get("recalled") or ()),
         data.get("forms") or {},
+        {of: problem_from_json(why) for of, why in (data.get("unsent") or {}).items()},
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from fieldpost.wire.protocol import SERVER_HEADER
+
 Key = str | int
 """A key in a store: a name, a hash, a URL path, or an envelope's number."""
 
@@ -19,6 +21,10 @@ class PlatformError(Exception):
 
 class Unreachable(PlatformError):
     """No answer came, or it broke off."""
+
+
+class Foreign(Unreachable):
+    """Something that is not our server has answered: it was not reached."""
 
 
 class Refused(PlatformError):
@@ -55,6 +61,17 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def ours(answer: Answer) -> Answer:
+    """Return an answer that carries our server's mark.
+
+    Raises:
+        Foreign: it does not: the page of a network, a filter, a proxy without its server.
+    """
+    if SERVER_HEADER not in answer.headers:
+        raise Foreign("something between has answered")
+    return answer
 
 
 class Store(Protocol):
@@ -102,10 +119,12 @@ class Platform(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | str | None = None,
     ) -> Answer:
-        """Ask the app's own server; every answer is returned, whatever its status.
+        """Ask the app's own server; every answer of it is returned, whatever its status.
 
         Raises:
             Unreachable: no answer came, or it broke off.
+            Foreign: what came lacks the mark of our server (`SERVER_HEADER`). This and the above
+                hold for all that is asked.
         """
 
     def fetch_lines(
@@ -157,6 +176,12 @@ class Platform(Protocol):
 
     async def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
         """Say whether an Ed25519 signature (64 bytes) is this key's (32 bytes) over the message."""
+
+    def abort(self) -> None:
+        """End all that is asked of the server just now: each raises `Unreachable`."""
+
+    def elapsed(self) -> float:
+        """Return the seconds of a clock that never jumps."""
 
     def notify(self, event: Mapping[str, Any]) -> None:
         """Tell the shell: ``{"event": "status" | "progress", …}`` with plain JSON data."""

@@ -15,6 +15,7 @@ from pyodide.ffi import JsException, to_js
 from fieldpost_client.platform.base import (
     Answer,
     Damaged,
+    Foreign,
     Key,
     Operation,
     PlatformError,
@@ -128,6 +129,14 @@ class BrowserPlatform:
         """Say whether a signature is this key's over the message."""
         return bool(await self._bridge.verify(to_js(public_key), to_js(message), to_js(signature)))
 
+    def abort(self) -> None:
+        """End all that is asked of the server just now."""
+        self._bridge.abort()
+
+    def elapsed(self) -> float:
+        """Return the seconds of a clock that never jumps."""
+        return float(self._bridge.elapsed())
+
     def notify(self, event: Mapping[str, Any]) -> None:
         """Tell the shell."""
         self._bridge.notify(json.dumps(event))
@@ -174,6 +183,8 @@ async def _fetched(asked: Any) -> Any:
 def _network_error(name: str, message: str) -> PlatformError:
     if name == "Unreachable":
         return Unreachable(message)
+    if name == "Foreign":
+        return Foreign(message)
     if name == "Damaged":
         return Damaged(message)
     if name.startswith("Refused:"):

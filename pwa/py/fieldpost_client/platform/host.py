@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fieldpost.errors import Code, problem
+from fieldpost.wire.protocol import PROTOCOL, SERVER_HEADER
 from fieldpost_client.platform.asgi import call_app
-from fieldpost_client.platform.base import Answer, Damaged, Refused, Unreachable
+from fieldpost_client.platform.base import Answer, Damaged, Refused, Unreachable, ours
 from fieldpost_client.platform.memory import HostStore
 
 
@@ -28,10 +31,14 @@ class Fault:
         path: the request's path begins with it.
         kind: 'request' is lost before the server sees it; 'answer' is lost after the server did
             its work; 'lines' cuts the answer after `lines` lines, the server works on; 'death'
-            kills the server's work after `lines` lines.
+            kills the server's work after `lines` lines; 'portal' is answered by something between,
+            with 200 and a page; 'status' is refused by our server with `status`, which does nothing
+            else; 'silence' is not answered for as long as a device waits.
         lines: for 'lines' and 'death'.
         times: how many requests it hits.
         skip: how many it lets pass before.
+        status: for 'status'.
+        method: hits only requests with this method; empty hits all.
     """
 
     path: str
@@ -39,6 +46,14 @@ class Fault:
     lines: int = 0
     times: int = 1
     skip: int = 0
+    status: int = 500
+    method: str = ""
+
+
+SILENCE_S = 45.0
+"""After so long without a sign of life a device gives a request up; see `pwa/office.js`."""
+
+_ANSWERED = frozenset({"portal", "status"})
 
 
 class _Death(Exception):
@@ -55,6 +70,8 @@ class HostPlatform:
         headers: sent with every request, such as the cookie.
         faults: what goes wrong next.
         moment: the clock; a function.
+        seconds: of the clock that never jumps; only what is slow lets it go on.
+        bytes_a_second: how quickly a body goes to the server; None is at once.
         events: what the shell was told.
         requests: method and path of every request that left the device.
         verifier: says whether a signature is a key's over a message: (key, message, signature).
@@ -66,6 +83,8 @@ class HostPlatform:
     headers: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     moment: Callable[[], datetime] = lambda: datetime.now(UTC)
+    seconds: float = 0.0
+    bytes_a_second: float | None = None
     ids: Callable[[], str] = lambda: str(uuid.uuid4())
     events: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -79,9 +98,9 @@ class HostPlatform:
         body: bytes | str | None = None,
     ) -> Answer:
         """Ask the server."""
-        fault = self._fault(path)
+        fault = self._fault(method, path)
         answer = await self._ask(method, path, headers or {}, body, fault)
-        if fault is not None:
+        if fault is not None and fault.kind not in _ANSWERED:
             raise Unreachable(f"no answer from {path}")
         return answer
 
@@ -93,7 +112,7 @@ class HostPlatform:
         body: bytes | str | None = None,
     ) -> AsyncIterator[str]:
         """Yield the lines of the answer."""
-        fault = self._fault(path)
+        fault = self._fault(method, path)
         answer = await self._ask(method, path, headers or {}, body, fault)
         if fault is not None and fault.kind == "answer":
             raise Unreachable(f"no answer from {path}")
@@ -146,6 +165,13 @@ class HostPlatform:
         """Remember what the shell would be told."""
         self.events.append(json.loads(json.dumps(event)))
 
+    def abort(self) -> None:
+        """End nothing: on the desk an answer is there at once."""
+
+    def elapsed(self) -> float:
+        """Return the seconds of the clock that never jumps."""
+        return self.seconds
+
     def now(self) -> datetime:
         """Return the clock's moment."""
         return self.moment()
@@ -154,9 +180,10 @@ class HostPlatform:
         """Return the next id."""
         return self.ids()
 
-    def _fault(self, path: str) -> Fault | None:
+    def _fault(self, method: str, path: str) -> Fault | None:
         for fault in self.faults:
-            if path.startswith(fault.path) and fault.times > 0:
+            hit = path.startswith(fault.path) and fault.method in ("", method)
+            if hit and fault.times > 0:
                 if fault.skip > 0:
                     fault.skip -= 1
                     continue
@@ -175,14 +202,41 @@ class HostPlatform:
         if self.server is None or (fault is not None and fault.kind == "request"):
             raise Unreachable(f"no way to {path}")
         self.requests.append((method, path))
+        sent = body.encode() if isinstance(body, str) else body or b""
+        self._wait_for(len(sent), fault)
         server = self.server
         if fault is not None and fault.kind == "death":
             server = _mortal(server, fault.lines)
-        sent = body.encode() if isinstance(body, str) else body or b""
+        if fault is not None and fault.kind == "portal":
+            server = _portal
+        if fault is not None and fault.kind == "status":
+            server = _refusing(fault.status)
         every = {**self.headers, **headers}
-        return await call_app(
-            server, method, path, every, sent, host="testserver", client="127.0.0.1"
+        return ours(
+            await call_app(server, method, path, every, sent, host="testserver", client="127.0.0.1")
         )
+
+    def _wait_for(self, size: int, fault: Fault | None) -> None:
+        """Let the clock go on for as long as a body of `size` bytes takes."""
+        seconds = size / self.bytes_a_second if self.bytes_a_second else 0.0
+        if fault is not None and fault.kind == "silence":
+            seconds = SILENCE_S
+        self.seconds += min(seconds, SILENCE_S)
+        if seconds >= SILENCE_S:
+            raise Unreachable("nothing was heard for too long")
+
+
+async def _portal(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer everything as a network's sign-in page does."""
+    page = HTMLResponse("<!doctype html><h1>Welcome to our Wi-Fi</h1>")
+    await page(scope, receive, send)
+
+
+def _refusing(status: int) -> ASGIApp:
+    """Return an app of ours that refuses everything with this status."""
+    code = Code.SIGNED_OUT if status == 401 else Code.SERVER_TROUBLE
+    body = {"error": problem(code).to_json()}
+    return JSONResponse(body, status, {SERVER_HEADER: str(PROTOCOL)})
 
 
 def _mortal(app: ASGIApp, limit: int) -> ASGIApp:

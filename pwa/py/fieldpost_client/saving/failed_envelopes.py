@@ -74,10 +74,11 @@ def failed_envelopes(
 
 
 def problems_of(entry: Entry, failures: Failures) -> tuple[Problem, ...]:
-    """Return what the server found wrong with an envelope, or else the replay on this device."""
+    """Return what kept an envelope back, and what the server found wrong, or the replay here."""
+    unsent = tuple(entry.unsent.values())
     if entry.receipt is not None and entry.receipt.problems:
-        return tuple(entry.receipt.problems)
-    return failures.get(entry.envelope.id, ())
+        return (*unsent, *entry.receipt.problems)
+    return (*unsent, *failures.get(entry.envelope.id, ()))
 
 
 def _may_be_open(outbox: Outbox, identity: str) -> bool:

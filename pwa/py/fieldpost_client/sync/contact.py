@@ -1,80 +1,235 @@
-"""Talking to the server: headers, and what its refusals mean for a sync."""
+"""Contact with the server: whose answer it is, whether anybody answers, and what that means."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from fieldpost.errors import Code, Problem, problem, problem_from_json
 from fieldpost.wire.protocol import DEVICE_HEADER, PROTOCOL, PROTOCOL_HEADER
+from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.base import (
     Answer,
     Damaged,
-    Platform,
+    Foreign,
     PlatformError,
     Refused,
     StoreError,
     Unreachable,
 )
+from fieldpost_client.sync.pace import Pace
 from fieldpost_client.sync_status import OFFLINE, SIGNED_OUT, TROUBLE
+
+CANCELLED = "cancelled"
+"""The person has stopped the sync: not a state of the device, but how one sync ended."""
+
+JSON = "application/json"
+MOST_MISSES = 4
+"""So many calls in a row without an answer: nobody is there any more."""
+MOST_LOST_S = 60.0
+"""So long without an answer, although one call after the other was tried."""
+MOST_REFUSED = 2
+"""So many calls in a row that want a sign-in."""
 
 
 class Stopped(Exception):  # a reason to stop, which is reported, and no error of the program
-    """A sync cannot go on; everything that is waiting stays as it is.
+    """A sync, or one item of it, cannot go on; everything that is waiting stays as it is.
 
     Attributes:
-        activity: `OFFLINE`, `SIGNED_OUT` or `TROUBLE`.
+        activity: `OFFLINE`, `SIGNED_OUT`, `TROUBLE` or `CANCELLED`.
         problem: in words.
+        status: of the server's refusal; 0 where there was none.
     """
 
-    def __init__(self, activity: str, fault: Problem) -> None:
+    def __init__(self, activity: str, fault: Problem, status: int = 0) -> None:
         super().__init__(fault.message)
         self.activity = activity
         self.problem = fault
+        self.status = status
 
 
-def headers_for(device: str) -> dict[str, str]:
-    """Return the headers of every call of a device."""
-    return {DEVICE_HEADER: device, PROTOCOL_HEADER: str(PROTOCOL)}
+class Contact:
+    """Every call of a device goes through here, and every answer is judged here.
 
+    The platform hands on only what carries our server's mark. Here its status, its type and what
+    it must say are looked at: whatever does not fit counts as no answer, and changes nothing.
 
-async def ask(
-    platform: Platform,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes | str | None = None,
-) -> Answer:
-    """Ask the server and return its answer with a status below 400.
-
-    Raises:
-        Stopped: no answer came, or it is a refusal.
+    Attributes:
+        pace: how much may be sent at once.
+        down: how much of an image may be asked for at once.
     """
-    try:
-        answer = await platform.fetch(method, path, headers, body)
-    except PlatformError as error:
-        raise stopped_by(error) from error
-    if answer.status >= 400:
-        raise refusal(answer.status, answer.body)
-    return answer
+
+    def __init__(self, home: DeviceHome) -> None:
+        self.home = home
+        self.platform = home.platform
+        self.pace = Pace()
+        self.down = Pace(16 << 10, 4 << 20, 256 << 10)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a sync: what was found out in an earlier one does not count any more."""
+        self._cancelled = False
+        self._has_answered = False
+        self._misses, self._lost_s, self._refused = 0, 0.0, 0
+
+    def cancel(self) -> None:
+        """End what is asked just now, and ask nothing more."""
+        self._cancelled = True
+        self.platform.abort()
+
+    def is_over(self, stopped: Stopped) -> bool:
+        """Say whether what stopped one item would stop every other one, too."""
+        if stopped.activity == CANCELLED or not self._has_answered:
+            return True
+        if self._misses >= MOST_MISSES or self._lost_s >= MOST_LOST_S:
+            return True
+        return self._refused >= MOST_REFUSED
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+        *,
+        statuses: tuple[int, ...] = (200,),
+        kind: str = "",
+    ) -> Answer:
+        """Ask the server and return its answer.
+
+        Args:
+            method, path, headers, body: of the request; the device's own headers are added.
+            statuses: with which it may be answered.
+            kind: media type that the answer must have; empty where it has no body.
+
+        Raises:
+            Stopped: no answer came, or it is a refusal.
+        """
+        begun = self._begun()
+        try:
+            answer = await self.platform.fetch(method, path, self._headers(headers), body)
+        except PlatformError as error:
+            raise self._missed(error, begun) from error
+        return self._judged(answer, statuses, kind)
+
+    async def data(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+    ) -> Any:
+        """Ask for a JSON object; raises `Stopped`."""
+        answer = await self.ask(method, path, headers, body, kind=JSON)
+        try:
+            data = json.loads(answer.body)
+        except ValueError as error:
+            raise no_answer_of_ours() from error
+        if not isinstance(data, dict):
+            raise no_answer_of_ours()
+        return data
+
+    async def send_piece(
+        self, path: str, sha256: str, start: int, end: int, headers: Mapping[str, str]
+    ) -> Answer:
+        """Send a piece of a stored attachment; raises `Stopped`, and `StoreError` without it."""
+        begun = self._begun()
+        try:
+            sent = self._headers(headers)
+            answer = await self.platform.send_piece(path, sha256, start, end, sent)
+        except StoreError:
+            raise
+        except PlatformError as error:
+            self.pace.failed()
+            raise self._missed(error, begun) from error
+        self.pace.moved(end - start, self.platform.elapsed() - begun)
+        return self._judged(answer, (204,), "")
+
+    async def lines(
+        self, path: str, headers: Mapping[str, str], body: bytes | str
+    ) -> AsyncIterator[str]:
+        """Send a body and yield the lines of the answer as they arrive; raises `Stopped`."""
+        begun, heard = self._begun(), False
+        try:
+            async for line in self.platform.fetch_lines("POST", path, self._headers(headers), body):
+                if not heard:
+                    self.pace.moved(len(body), self.platform.elapsed() - begun)
+                    heard = True
+                self._answered()
+                yield line
+            self._answered()
+        except PlatformError as error:
+            if not heard:
+                self.pace.failed()
+            raise self._missed(error, begun) from error
+
+    async def load_attachment(self, path: str, sha256: str) -> int:
+        """Keep an attachment of the server; return its size; raises `Stopped`."""
+        begun = self._begun()
+        try:
+            # fault point: attachment-half-loaded — the platform keeps it whole under its digest, or
+            # not at all: the next sync asks for it again.
+            size = await self.platform.download_attachment(path, sha256)
+        except PlatformError as error:
+            raise self._missed(error, begun) from error
+        self._answered()
+        return size
+
+    def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        device = {DEVICE_HEADER: self.home.state.device} if self.home.state.device else {}
+        return {**device, PROTOCOL_HEADER: str(PROTOCOL), **(more or {})}
+
+    def _begun(self) -> float:
+        if self._cancelled:
+            raise _cancelled()
+        return self.platform.elapsed()
+
+    def _answered(self) -> None:
+        self._has_answered = True
+        self._misses, self._lost_s, self._refused = 0, 0.0, 0
+
+    def _judged(self, answer: Answer, statuses: tuple[int, ...], kind: str) -> Answer:
+        if answer.status >= 400:
+            raise self._refusal(answer.status, answer.body)
+        found = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if answer.status not in statuses or (kind and found != kind):
+            raise no_answer_of_ours()
+        self._answered()
+        return answer
+
+    def _missed(self, error: PlatformError, begun: float) -> Stopped:
+        if self._cancelled:
+            return _cancelled()
+        if isinstance(error, Refused):
+            return self._refusal(error.status, error.body)
+        if isinstance(error, Unreachable):
+            self._misses += 1
+            self._lost_s += self.platform.elapsed() - begun
+        return stopped_by(error)
+
+    def _refusal(self, status: int, body: bytes) -> Stopped:
+        refused = self._refused + 1 if status == 401 else 0
+        self._answered()
+        self._refused = refused
+        return refusal(status, body)
 
 
-def data_of(answer: Answer) -> Any:
-    """Read a JSON answer; raises `Stopped`."""
-    try:
-        return json.loads(answer.body)
-    except ValueError as error:
-        # a sign-in page of a network's operator, or a server of something else
-        raise Stopped(OFFLINE, problem(Code.UNREACHABLE)) from error
+def no_answer_of_ours() -> Stopped:
+    """Return that what came was not what our server says: there is no connection to it."""
+    return Stopped(OFFLINE, problem(Code.NOT_OURS))
+
+
+def _cancelled() -> Stopped:
+    return Stopped(CANCELLED, problem(Code.SYNC_STOPPED))
 
 
 def refusal(status: int, body: bytes) -> Stopped:
-    """Return what a refusal means."""
+    """Return what a refusal of our server means."""
     fault = problem_of(body)
     if status == 401:
-        return Stopped(SIGNED_OUT, fault or problem(Code.SIGNED_OUT))
+        return Stopped(SIGNED_OUT, fault or problem(Code.SIGNED_OUT), status)
     if status in (502, 503, 504):
-        return Stopped(OFFLINE, fault or problem(Code.UNREACHABLE))
-    return Stopped(TROUBLE, fault or problem(Code.SERVER_TROUBLE))
+        return Stopped(OFFLINE, fault or problem(Code.UNREACHABLE), status)
+    return Stopped(TROUBLE, fault or problem(Code.SERVER_TROUBLE), status)
 
 
 def problem_of(body: bytes) -> Problem | None:
@@ -89,6 +244,8 @@ def stopped_by(error: PlatformError) -> Stopped:
     """Return what something outside of Python means for a sync."""
     if isinstance(error, Refused):
         return refusal(error.status, error.body)
+    if isinstance(error, Foreign):
+        return no_answer_of_ours()
     if isinstance(error, Unreachable | Damaged):
         return Stopped(OFFLINE, problem(Code.UNREACHABLE))
     if isinstance(error, StoreError) and error.name == "QuotaExceededError":

@@ -10,11 +10,18 @@ from typing import Any
 
 from fieldpost.errors import Code, problem
 from fieldpost_client.device import DeviceHome
-from fieldpost_client.platform.base import Damaged
+from fieldpost_client.platform.base import Damaged, Platform, StoreError
 from fieldpost_client.replica.device_state import about_operations, user_from_json
-from fieldpost_client.sync.contact import Stopped, ask, data_of, headers_for
+from fieldpost_client.sync.contact import JSON, Contact, Stopped, no_answer_of_ours, stopped_by
+from fieldpost_client.sync.incoming import (
+    Incoming,
+    content_of,
+    forget_incoming,
+    load_incoming,
+    receive,
+)
 from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
-from fieldpost_client.sync_status import OFFLINE, TROUBLE
+from fieldpost_client.sync_status import TROUBLE
 
 ATTEMPTS = 3
 
@@ -37,12 +44,13 @@ class Image:
 
 
 async def register(
-    home: DeviceHome, forgotten: Sequence[str] = (), base: str = ""
+    home: DeviceHome, contact: Contact, forgotten: Sequence[str] = (), base: str = ""
 ) -> Mapping[str, Any]:
     """Make the device known to the server, under an id that it keeps from the first attempt on.
 
     Args:
         home: the device.
+        contact: with its server.
         forgotten: signed receipts of envelopes that the server has forgotten.
         base: cursor of the data that fitted them.
 
@@ -59,8 +67,7 @@ async def register(
         # registers with this very one, so one device is never two.
         home.state.device = device
     body = _call(home, forgotten, base)
-    headers = headers_for(home.state.device) | {"content-type": "application/json"}
-    about = data_of(await ask(home.platform, "POST", "/sync/device", headers, body))
+    about = await contact.data("POST", "/sync/device", {"content-type": JSON}, body)
     user = user_from_json(about["user"])
     if home.state.user is not None and home.state.user.name != user.name:
         raise Stopped(TROUBLE, problem(Code.DEVICE_OF_ANOTHER))
@@ -92,36 +99,32 @@ def _call(home: DeviceHome, forgotten: Sequence[str], base: str) -> str:
     return json.dumps(asked, ensure_ascii=False)
 
 
-async def download_image(home: DeviceHome) -> Image:
-    """Return the user's rows as they are now; raises `Stopped`."""
-    for attempt in range(1, ATTEMPTS + 1):
-        home.platform.notify({"event": "progress", "step": "rows", "done": 0, "total": 1})
+async def download_image(home: DeviceHome, contact: Contact) -> Image:
+    """Return the user's rows as they are now, or were when an unfinished download began.
+
+    Raises:
+        Stopped: the server cannot be reached or refuses; what has arrived is stored.
+    """
+    for _ in range(ATTEMPTS):
+        incoming = await receive(contact, await load_incoming(home.platform))
+        image = await _opened(home.platform, incoming)
+        if image is not None:
+            return image
         try:
-            return await _image(home)
-        except Stopped as stopped:
-            if stopped.activity != OFFLINE or attempt == ATTEMPTS:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+            # fault point: damaged-download-forgotten — nothing of it was used: the next attempt
+            # begins at the first byte.
+            await home.platform.store.write(forget_incoming())
+        except StoreError as error:
+            raise stopped_by(error) from error
+    raise no_answer_of_ours()
 
 
-async def _image(home: DeviceHome) -> Image:
-    answer = await ask(home.platform, "GET", "/sync/image", headers_for(home.state.device))
+async def _opened(platform: Platform, incoming: Incoming) -> Image | None:
+    """Return the image that has arrived; None where it is not what was sent."""
+    content = await content_of(platform, incoming)
+    if content is None:
+        return None
     try:
-        content = answer.body
-        # some proxies unpack what they pass on
-        if content.startswith(b"\x1f\x8b"):
-            content = await home.platform.gunzip(content)
-        rows = json.loads(answer.headers.get("fieldpost-rows") or "{}")
-        cursor = answer.headers["fieldpost-cursor"]
-    except (Damaged, ValueError, KeyError) as error:
-        raise Stopped(OFFLINE, problem(Code.UNREACHABLE)) from error
-    home.platform.notify(
-        {
-            "event": "progress",
-            "step": "rows",
-            "done": len(content),
-            "total": len(content),
-            "rows": rows,
-        }
-    )
-    return Image(content, cursor, rows)
+        return Image(await platform.gunzip(content), incoming.cursor, incoming.rows)
+    except Damaged:
+        return None

@@ -15,8 +15,9 @@ from fieldpost_client.outbox.outbox import Entry
 from fieldpost_client.platform.base import Operation, StoreError
 from fieldpost_client.replica.device_state import about_operations, keys_operation, seal_of
 from fieldpost_client.replica.replica import Replica, Unreadable, kept_pieces
-from fieldpost_client.sync.contact import Stopped, ask, data_of, headers_for, stopped_by
+from fieldpost_client.sync.contact import Contact, Stopped, stopped_by
 from fieldpost_client.sync.download import Image, download_image, register
+from fieldpost_client.sync.incoming import forget_incoming
 from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
 from fieldpost_client.sync.resend import keys_in_replica
 from fieldpost_client.sync_status import TROUBLE
@@ -47,8 +48,9 @@ class PullReport:
 class Pull:
     """One pull."""
 
-    def __init__(self, home: DeviceHome) -> None:
+    def __init__(self, home: DeviceHome, contact: Contact | None = None) -> None:
         self.home = home
+        self.contact = contact or Contact(home)
         self.platform = home.platform
         self.report = PullReport()
         self.references: dict[str, int] = {}
@@ -65,7 +67,7 @@ class Pull:
         """
         if not self.home.state.cursor:
             # an image does not say what has arrived
-            self.arrived = await register(self.home)
+            self.arrived = await register(self.home, self.contact)
             self._check_arrived()
         # only what was confirmed before the server took its snapshot is surely in it
         confirmed = leaving(self.home.outbox.entries)
@@ -127,12 +129,11 @@ class Pull:
         if table:
             path += f"&replace={quote(table, safe='')}"
         try:
-            answer = await ask(self.platform, "GET", path, headers_for(self.home.state.device))
+            data = await self.contact.data("GET", path)
         except Stopped as stopped:
             if stopped.problem.code is Code.BAD_CURSOR:
                 return None
             raise
-        data = data_of(answer)
         self.arrived = data.get("arrived") or {}
         self._check_arrived()
         return None if data["reset"] else data
@@ -220,7 +221,7 @@ class Pull:
 
     async def _download(self, confirmed: list[Entry]) -> None:
         self.report.full = True
-        image = await download_image(self.home)
+        image = await download_image(self.home, self.contact)
         self.report.pulled = sum(image.rows.values())
         await install_image(self.home, image, None, confirmed)
         self.references = image.references
@@ -272,7 +273,7 @@ async def install(
     current = _current(home, cursor, pieces, len(image), proven or {})
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []
-    operations += home.outbox.leaving(confirmed)
+    operations += [*home.outbox.leaving(confirmed), *forget_incoming()]
     keys = keys_in_replica(home, cursor)
     operations += [] if keys == home.state.keys else [keys_operation(keys)]
     async with home.turn:

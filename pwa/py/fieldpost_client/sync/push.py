@@ -1,12 +1,13 @@
 """Push: envelopes to the server, receipts back, each made durable as it arrives."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fieldpost.errors import Code
+from fieldpost.errors import Code, Problem, problem
 from fieldpost.text.canonical import canonical
+from fieldpost.wire.envelope import Envelope
 from fieldpost.wire.protocol import ARRIVED_HEADER, MAX_ASKED
 from fieldpost.wire.receipts import NEEDS_ATTENTION, Outcome, Receipt, Settled
 from fieldpost_client.device import DeviceHome
@@ -20,13 +21,30 @@ from fieldpost_client.outbox.outbox import (
     entry_from_json,
     receipt_of,
 )
-from fieldpost_client.platform.base import Operation, PlatformError, StoreError
+from fieldpost_client.platform.base import Operation, StoreError
 from fieldpost_client.replica.device_state import keys_operation
-from fieldpost_client.sync.contact import headers_for, stopped_by
+from fieldpost_client.sync.contact import Contact, Stopped, stopped_by
 from fieldpost_client.sync.receipt_verification import ReceiptVerification
+from fieldpost_client.sync_status import OFFLINE, TROUBLE
 
-BATCH_BYTES = 4 << 20
+PIECES_IN_A_BATCH = 4
+"""A batch may be so many pieces of an upload long: its texts shrink to a tenth on their way."""
 BATCH_ENVELOPES = 200
+MOST_FAILED = 5
+"""So many envelopes in a row that the server has trouble with: it has it with all of them."""
+
+_OF_THE_DEVICE = frozenset(
+    {
+        Code.FORGOTTEN,
+        Code.WRONG_DEVICE,
+        Code.DEVICE_OF_ANOTHER,
+        Code.DEVICE_REVOKED,
+        Code.UNKNOWN_PROTOCOL,
+    }
+)
+"""Refusals of a push that have nothing to do with what is in it."""
+
+Reasons = Callable[[Envelope], Mapping[str, Problem]]
 
 
 @dataclass
@@ -53,13 +71,21 @@ class PushReport:
 
 
 class Push:
-    """One push of everything that waits."""
+    """One push of everything that waits.
 
-    def __init__(self, home: DeviceHome) -> None:
+    Attributes:
+        report: what it has come to so far.
+        unsent: by id of an envelope, why the server did not take it.
+    """
+
+    def __init__(self, home: DeviceHome, contact: Contact | None = None) -> None:
         self.home = home
         self.platform = home.platform
+        self.contact = contact or Contact(home)
         self.report = PushReport()
-        self.verification = ReceiptVerification(home)
+        self.unsent: dict[str, Problem] = {}
+        self.verification = ReceiptVerification(home, self.contact)
+        self._failed = 0
 
     async def gather(self) -> list[Entry]:
         """Return what is to be sent, in order; nothing is folded into it from now on.
@@ -84,41 +110,100 @@ class Push:
             return entries
 
     async def send(self, entries: list[Entry]) -> None:
-        """Send envelopes in the order of their numbers.
+        """Send envelopes in this order; one that the server stumbles over stops no other.
 
         Raises:
-            Stopped: the server cannot be reached, refuses the call, or a receipt cannot be stored.
-                Receipts that came before count.
+            Stopped: the server cannot be reached, refuses the device, or a receipt cannot be
+                stored. Receipts that came before count.
         """
-        for batch in _batches(entries):
+        left = list(entries)
+        while left:
+            batch = _batch(left, self.contact.pace.piece * PIECES_IN_A_BATCH)
+            del left[: len(batch)]
             self.report.sent += len(batch)
+            await self._send_some(batch)
+
+    async def _send_some(self, batch: list[Entry]) -> None:
+        """Send a batch; in halves where the server has trouble with the whole."""
+        try:
             await self._send_batch(batch)
+            self._failed = 0
+        except Stopped as stopped:
+            if not is_of_what_was_sent(stopped):
+                raise
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._send_some(batch[:half])
+                await self._send_some(batch[half:])
+                return
+            self._failed += 1
+            why = problem(Code.NOT_SENT, reason=stopped.problem.message)
+            self.unsent[batch[0].envelope.id] = why
+            if self._failed >= MOST_FAILED:
+                raise
 
     async def _send_batch(self, batch: list[Entry]) -> None:
         text = "".join(f"{entry.text}\n" for entry in batch)
         body = await self.platform.gzip(text.encode())
-        headers = headers_for(self.home.state.device) | {
+        headers = {
             "content-type": "application/x-ndjson",
             "content-encoding": "gzip",
             ARRIVED_HEADER: str(
                 max(numbers_kept(self.home.outbox, self.home.state.device), default=0)
             ),
         }
-        await self._receive("/sync/push", headers, body)
+        if await self._receive("/sync/push", headers, body) < len(batch):
+            # the answer ended as if it were whole, and is not
+            raise Stopped(OFFLINE, problem(Code.UNREACHABLE))
 
     async def ask_again(self, entries: list[Entry]) -> None:
         """Ask how envelopes stand that needed attention: somebody may have settled them."""
-        headers = headers_for(self.home.state.device) | {"content-type": "application/json"}
+        headers = {"content-type": "application/json"}
         for start in range(0, len(entries), MAX_ASKED):
             ids = [e.envelope.id for e in entries[start : start + MAX_ASKED]]
             await self._receive("/sync/receipts", headers, json.dumps({"envelopes": ids}))
 
-    async def _receive(self, path: str, headers: Mapping[str, str], body: bytes | str) -> None:
+    async def _receive(self, path: str, headers: Mapping[str, str], body: bytes | str) -> int:
+        """Take the answer's lines as they arrive; return how many came."""
+        count = 0
         try:
-            async for line in self.platform.fetch_lines("POST", path, headers, body):
+            async for line in self.contact.lines(path, headers, body):
                 await self._take(line)
-        except PlatformError as error:
+                count += 1
+        except StoreError as error:
             raise stopped_by(error) from error
+        return count
+
+    async def note_reasons(self, entries: list[Entry], files: Reasons) -> None:
+        """Keep with each entry why it, or what belongs to it, is not at the office.
+
+        One that the office has, and never gets a file of as that is, needs attention from now on.
+
+        Args:
+            entries: those that were to be sent.
+            files: returns for an envelope why its attachments were not sent, by SHA-256.
+        """
+        async with self.home.turn:
+            changed = []
+            for entry in (self.home.outbox.entries.get(e.number) for e in entries):
+                if entry is None or entry.is_void or not entry.is_open:
+                    continue
+                why = dict(files(entry.envelope))
+                if own := self.unsent.get(entry.envelope.id):
+                    why[""] = own
+                noted = replace(entry, unsent=why)
+                if noted.needs_other_files:
+                    noted = replace(noted, state=ATTENTION)
+                if noted != entry:
+                    changed.append(noted)
+            try:
+                await self.platform.store.write([entry.put() for entry in changed])
+            except StoreError as error:
+                raise stopped_by(error) from error
+            # fault point: reasons-noted — only why entries wait is in it, and that some need
+            # attention: the next sync finds the same out again.
+            for entry in changed:
+                self.home.outbox.entries[entry.number] = entry
 
     async def _take(self, line: str) -> None:
         try:
@@ -164,6 +249,15 @@ class Push:
             self.report.waiting += 1
 
 
+def is_of_what_was_sent(stopped: Stopped) -> bool:
+    """Say whether the server's trouble may come from what was sent."""
+    return (
+        stopped.activity == TROUBLE
+        and stopped.status > 0
+        and (stopped.problem.code not in _OF_THE_DEVICE)
+    )
+
+
 def _is_news(receipt: Receipt) -> bool:
     """Say whether a receipt tells something new of an envelope that needs attention."""
     return receipt.settled is not None or receipt.is_applied
@@ -198,18 +292,31 @@ def _fits(entry: Entry, receipt: Receipt) -> bool:
     return receipt.outcome in (Outcome.MISMATCH, Outcome.RETRY) and not receipt.digest
 
 
-def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
-    batch: list[Entry] = []
+def _batch(entries: list[Entry], most: int) -> list[Entry]:
+    """Return the first entries that are sent at once; at least one."""
     size = 0
-    for entry in entries:
-        length = len(entry.text.encode())
-        if batch and (size + length > BATCH_BYTES or len(batch) >= BATCH_ENVELOPES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += length
-    if batch:
-        yield batch
+    for count, entry in enumerate(entries[:BATCH_ENVELOPES]):
+        size += len(entry.text.encode())
+        if count and size > most:
+            return entries[:count]
+    return entries[:BATCH_ENVELOPES]
+
+
+def texts_first(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Return what goes ahead, and what waits for files to be sent or hangs on what does."""
+    behind = {e.number for e in entries if e.envelope.attachments}
+    ids = {e.envelope.id: e.number for e in entries}
+    while True:
+        more = set(behind)
+        for entry in entries:
+            repaired = {ids[i] for i in entry.envelope.supersedes if i in ids}
+            if not behind.isdisjoint({entry.number, *entry.envelope.after, *repaired}):
+                more |= {entry.number, *repaired}
+        if more == behind:
+            break
+        behind = more
+    ahead = [e for e in entries if e.number not in behind]
+    return ahead, [e for e in entries if e.number in behind]
 
 
 def summary(report: PushReport) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from fieldpost.wire.signatures import SIGNATURE, signed_bytes
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.base import StoreError
 from fieldpost_client.replica.server_keys import ServerKeys, first_use, followed, is_signed
-from fieldpost_client.sync.contact import ask, data_of, headers_for, stopped_by
+from fieldpost_client.sync.contact import Contact, stopped_by
 
 SIGNING_KEYS = "signing_keys"
 """The part of the server's answers that lists its keys."""
@@ -16,8 +16,9 @@ SIGNING_KEYS = "signing_keys"
 class ReceiptVerification:
     """Verifies the receipts of one push."""
 
-    def __init__(self, home: DeviceHome) -> None:
+    def __init__(self, home: DeviceHome, contact: Contact) -> None:
         self.home = home
+        self.contact = contact
         self._asked = False
 
     async def is_genuine(self, receipt: Mapping[str, Any]) -> bool:
@@ -31,7 +32,7 @@ class ReceiptVerification:
         name = str(receipt.get("key"))
         if name not in self.home.state.server_keys.believed and not self._asked:
             self._asked = True
-            await learn_keys(self.home, await _asked(self.home))
+            await learn_keys(self.home, await _asked(self.contact))
         held = self.home.state.server_keys
         if held.changed or name not in held.believed:
             return False
@@ -48,9 +49,9 @@ async def learn_keys(home: DeviceHome, listed: Any) -> None:
     await _keep(home, await followed(home.platform, home.state.server_keys, listed))
 
 
-async def believe_anew(home: DeviceHome) -> None:
+async def believe_anew(home: DeviceHome, contact: Contact) -> None:
     """Believe the server's present key: the worker has just signed in; raises `Stopped`."""
-    await _keep(home, first_use(home.state.server_keys, await _asked(home)))
+    await _keep(home, first_use(home.state.server_keys, await _asked(contact)))
 
 
 async def _keep(home: DeviceHome, keys: ServerKeys) -> None:
@@ -65,7 +66,5 @@ async def _keep(home: DeviceHome, keys: ServerKeys) -> None:
     home.state.server_keys = keys
 
 
-async def _asked(home: DeviceHome) -> Any:
-    headers = headers_for(home.state.device)
-    data = data_of(await ask(home.platform, "GET", "/sync/keys", headers))
-    return data.get(SIGNING_KEYS) if isinstance(data, dict) else None
+async def _asked(contact: Contact) -> Any:
+    return (await contact.data("GET", "/sync/keys")).get(SIGNING_KEYS)

@@ -9,19 +9,20 @@ from typing import Any
 from fieldpost.errors import Code, Problem, problem
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.dependencies import missing_at_the_office
-from fieldpost_client.outbox.outbox import ATTENTION, CONFIRMED, PENDING
-from fieldpost_client.platform.base import Damaged, PlatformError, Refused, StoreError
+from fieldpost_client.outbox.outbox import ATTENTION, CONFIRMED, PENDING, Entry
+from fieldpost_client.platform.base import PlatformError, StoreError
 from fieldpost_client.replica.replica import Unreadable
-from fieldpost_client.sync.contact import Stopped, stopped_by
+from fieldpost_client.sync.contact import CANCELLED, Contact, Stopped, stopped_by
 from fieldpost_client.sync.download import download_image, register
 from fieldpost_client.sync.enrolment import enrol_anew, is_stranded
 from fieldpost_client.sync.pull import Pull, install_image
-from fieldpost_client.sync.push import Push, summary
+from fieldpost_client.sync.push import Push, is_of_what_was_sent, summary, texts_first
 from fieldpost_client.sync.receipt_verification import believe_anew
 from fieldpost_client.sync.resend import is_of_before, loss_reports, take_back
 from fieldpost_client.sync.uploads import Uploads, attachment_path
 from fieldpost_client.sync_status import (
     IDENTITY_CHANGED,
+    OFFLINE,
     SIGNED_OUT,
     TROUBLE,
     UNVERIFIED,
@@ -42,8 +43,11 @@ class Synchroniser:
     def __init__(self, home: DeviceHome) -> None:
         self.home = home
         self.platform = home.platform
-        self.uploads = Uploads(home)
+        self.contact = Contact(home)
+        self.uploads = Uploads(home, self.contact)
         self._running: asyncio.Future[dict[str, Any]] | None = None
+        self._stumbled: list[Stopped] = []
+        self._unloaded: dict[str, Problem] = {}
 
     async def sync(self, *, signed_in: bool = False) -> dict[str, Any]:
         """Do one sync; a call while one is under way waits for that one and returns its report.
@@ -53,7 +57,8 @@ class Synchroniser:
 
         Returns:
             Plain data: ``outcome`` ('done', 'offline', 'signed_out', 'identity_changed',
-            'unverified' or 'trouble'), counts, ``problems``, and the ``status`` afterwards.
+            'unverified', 'cancelled' or 'trouble'), counts, ``problems``, and the ``status``
+            afterwards.
         """
         return await self._only_one(lambda: self._sync(signed_in=signed_in))
 
@@ -61,8 +66,16 @@ class Synchroniser:
         """Do the first download, or go on with it; returns a report as `sync` does."""
         return await self._only_one(self._download)
 
+    def cancel(self) -> None:
+        """End a sync that is under way; what has arrived stays, nothing else is asked for."""
+        if self._running is not None:
+            self.contact.cancel()
+
     async def _only_one(self, work: Any) -> dict[str, Any]:
         if self._running is None:
+            self.contact.begin()
+            self._stumbled.clear()
+            self._unloaded.clear()
             self._running = asyncio.ensure_future(work())
             self._running.add_done_callback(self._finished)
         return await asyncio.shield(self._running)
@@ -73,15 +86,15 @@ class Synchroniser:
     async def _sync(self, *, signed_in: bool) -> dict[str, Any]:
         begin = self.platform.now()
         self._set(WORKING)
-        push, pull = Push(self.home), Pull(self.home)
+        push, pull = Push(self.home, self.contact), Pull(self.home, self.contact)
         activity, problems, attachments = "", list[Problem](), 0
         try:
             if signed_in and self.home.state.server_keys.changed:
-                await believe_anew(self.home)
+                await believe_anew(self.home, self.contact)
             attachments = await self._steps(push, pull)
             activity, problems = self._doubts(push)
         except Stopped as stopped:
-            activity, problems = stopped.activity, [stopped.problem]
+            activity, problems = stopped.activity, _distinct([stopped, *self._stumbled])
             await self._settle()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost
             # nothing is lost: the outbox is in the store, and the next sync begins anew
@@ -93,22 +106,23 @@ class Synchroniser:
             **summary(push.report),
             **asdict(pull.report),
             "attachments": attachments,
+            "unloaded": {sha: why.message for sha, why in self._unloaded.items()},
             "seconds": seconds,
         }
         if not activity:
             await self._note(report)
-        self._set(activity)
+        self._set("" if activity == CANCELLED else activity)
         return {
             "outcome": activity or "done",
             **report,
-            "refused": self.uploads.refused,
+            "refused": {sha: why.message for sha, why in self.uploads.refused.items()},
             "problems": [p.to_json() for p in problems],
             "status": self.home.status(),
         }
 
     async def _steps(self, push: Push, pull: Pull) -> int:
         if self.home.state.is_new:
-            await register(self.home)
+            await register(self.home, self.contact)
         for left in reversed(range(RESENDS + 1)):
             try:
                 await self._first_steps(push, pull)
@@ -121,13 +135,13 @@ class Synchroniser:
             await enrol_anew(self.home)
             # fault point: enrolled-unregistered — all that is open waits under the new id: the next
             # sync begins by registering it.
-            await register(self.home)
+            await register(self.home, self.contact)
             pull.references = await self._once_more(push, pull)
         return await self._load_attachments(pull.references)
 
     async def _resend(self) -> None:
         """Take back what the server has forgotten, which does not know the device any more."""
-        arrived = await register(self.home)
+        arrived = await register(self.home, self.contact)
         forgotten, _ = missing_at_the_office(self.home.outbox, self.home.state.device, arrived)
         # fault point: forgotten-not-taken-back — the server knows the device again, the outbox
         # lacks what was forgotten: the next pull says so once more before it stores anything.
@@ -137,10 +151,10 @@ class Synchroniser:
         """Tell the server what it has forgotten, before anything is sent that names such rows."""
         waiting = self.home.outbox.of_state(PENDING)
         for base, receipts in loss_reports(waiting):
-            await register(self.home, receipts, base)
+            await register(self.home, self.contact, receipts, base)
         if is_of_before(self.home, waiting):
             # new receipts bring keys that do not fit the rows of before
-            first = Pull(self.home)
+            first = Pull(self.home, self.contact)
             await first.run()
             pull.report.pulled += first.report.pulled
             pull.report.full |= first.report.full
@@ -150,11 +164,15 @@ class Synchroniser:
         self.uploads.begin()
         await self._report_losses(pull)
         if refused := self.home.outbox.of_state(ATTENTION):
-            await push.ask_again(refused)
+            try:
+                await push.ask_again(refused)
+            except Stopped as stopped:
+                # how those stand is no condition of anything else
+                self._stumble(stopped)
         await self._exchange(push, pull)
 
     async def _once_more(self, push: Push, pull: Pull) -> dict[str, int]:
-        again = Pull(self.home)
+        again = Pull(self.home, self.contact)
         await self._exchange(push, again)
         pull.report.pulled += again.report.pulled
         return again.references
@@ -165,13 +183,39 @@ class Synchroniser:
             return IDENTITY_CHANGED, [problem(Code.IDENTITY_CHANGED)]
         if count := push.report.unverified:
             return UNVERIFIED, [problem(Code.RECEIPT_UNVERIFIED, count=count)]
-        return "", []
+        # what an item stumbled over is its own; but nobody may take this for a good connection
+        found = {stopped.activity for stopped in self._stumbled}
+        activity = next((a for a in (SIGNED_OUT, OFFLINE) if a in found), "")
+        return activity, [*_distinct(self._stumbled), *push.unsent.values()]
 
     async def _exchange(self, push: Push, pull: Pull) -> None:
+        """Send what waits, the texts before the pictures, and get what is new."""
         entries = await push.gather()
-        await self.uploads.send_all(entries)
-        await push.send(entries)
+        ahead, behind = texts_first(entries)
+        try:
+            await self._send(push, ahead)
+            if behind:
+                self._stumbled += await self.uploads.send_all(behind)
+                await self._send(push, behind)
+        finally:
+            await push.note_reasons(entries, self.uploads.reasons)
         await pull.run()
+
+    async def _send(self, push: Push, entries: list[Entry]) -> None:
+        """Push entries; where the server has trouble with all of them the rest goes on."""
+        try:
+            await push.send(entries)
+        except Stopped as stopped:
+            if not self.contact.is_over(stopped) and is_of_what_was_sent(stopped):
+                self._stumble(stopped)
+            else:
+                raise
+
+    def _stumble(self, stopped: Stopped) -> None:
+        """Go on without an item; raises `Stopped` where nothing else would go on either."""
+        if self.contact.is_over(stopped) or stopped.problem.code in _FORGOTTEN:
+            raise stopped
+        self._stumbled.append(stopped)
 
     async def _settle(self) -> None:
         """Show what the receipts of a sync that stopped have changed."""
@@ -201,8 +245,8 @@ class Synchroniser:
         self._set(WORKING)
         activity, problems, rows = "", list[Problem](), dict[str, int]()
         try:
-            await register(self.home)
-            image = await download_image(self.home)
+            await register(self.home, self.contact)
+            image = await download_image(self.home, self.contact)
             await install_image(self.home, image, None, [])
             rows = image.rows
             await self._note({"sent": 0, "pulled": sum(rows.values()), "full": True})
@@ -210,7 +254,7 @@ class Synchroniser:
             activity, problems = stopped.activity, [stopped.problem]
         except StoreError as error:
             activity, problems = TROUBLE, [stopped_by(error).problem]
-        self._set(activity)
+        self._set("" if activity == CANCELLED else activity)
         return {
             "outcome": activity or "done",
             "rows": rows,
@@ -236,16 +280,15 @@ class Synchroniser:
                 {"event": "progress", "step": "attachments", "done": number, "total": len(wanted)}
             )
             try:
-                await self.platform.download_attachment(attachment_path(sha256), sha256)
-            except Refused as refused:
-                if refused.status == 401:
-                    raise Stopped(SIGNED_OUT, problem(Code.SIGNED_OUT)) from refused
-                continue  # this one is not to be had; the others are
-            except Damaged:
+                await self.contact.load_attachment(attachment_path(sha256), sha256)
+            except Stopped as stopped:
+                # the rows are here and proven; this picture comes with the next sync
+                self._unloaded[sha256] = stopped.problem
+                if stopped.activity in (SIGNED_OUT, CANCELLED):
+                    self._stumbled.append(stopped)
+                if self.contact.is_over(stopped) or stopped.problem.code is Code.STORAGE_FULL:
+                    break
                 continue
-            except PlatformError:
-                # the rows are here and proven; pictures come with the next sync
-                return loaded
             # fault point: attachment-downloaded — each is stored by itself under its digest: the
             # next sync asks only for those that are not there.
             loaded += 1
@@ -254,3 +297,7 @@ class Synchroniser:
     def _set(self, activity: str) -> None:
         self.home.activity = activity
         self.home.notify()
+
+
+def _distinct(stopped: list[Stopped]) -> list[Problem]:
+    return list({each.problem.message: each.problem for each in stopped}.values())

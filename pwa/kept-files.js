@@ -1,0 +1,134 @@
+// The app's files as a device keeps them: each is what the manifest says, or it is not kept.
+
+import { askAsset, askFor, isAsset } from "./office.js";
+
+/**
+ * @typedef {import("./manifest.js").Manifest} Manifest
+ * @typedef {import("./manifest.js").Asset} Asset
+ * @typedef {(done: number, total: number) => void} Report
+ */
+
+const PREFIX = "fieldpost-";
+const REPORT_EVERY_BYTES = 256 << 10;
+const ATTEMPTS = 3;
+
+/** The name of the cache with a version's files. @param {string} version */
+export function cacheName(version) {
+  return PREFIX + version;
+}
+
+/** All files of a version. @param {Manifest} manifest @returns {Asset[]} */
+export function filesOf({ shell, pyodide, wheels }) {
+  return [...shell, ...pyodide.files, ...wheels];
+}
+
+/**
+ * Fill a version's cache with what is not there, and with what is there and damaged; goes on where
+ * it stopped.
+ * @param {Manifest} manifest
+ * @param {Report} report
+ */
+export async function keepFiles(manifest, report) {
+  const cache = await caches.open(cacheName(manifest.version));
+  const total = manifest.total_bytes;
+  let [bytes, said] = [0, 0];
+  const count = (/** @type {number} */ more) => {
+    bytes += more;
+    if (Math.abs(bytes - said) >= REPORT_EVERY_BYTES || bytes === total) report((said = bytes), total);
+  };
+  await cache.put("/assets/manifest.json", Response.json(manifest));
+  // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
+  // former one is shown, or the first start goes on and fetches what is not there.
+  await cache.put("/shell", new Response(manifest.html, { headers: manifest.headers }));
+  if (!(await cache.match("/manifest.webmanifest"))) {
+    const web = await askFor("/manifest.webmanifest", { cache: "no-store" }, { type: "application/manifest+json" });
+    await cache.put("/manifest.webmanifest", new Response(await web.blob(), { headers: plain(web.headers) }));
+  }
+  for (const asset of filesOf(manifest)) await keep(cache, asset, count);
+}
+
+/**
+ * Whether a version's files are what they should be.
+ * @param {Manifest} manifest
+ * @returns {Promise<boolean>}
+ */
+export async function areWhole(manifest) {
+  const cache = await caches.open(cacheName(manifest.version));
+  for (const asset of filesOf(manifest)) if (!(await found(cache, asset))) return false;
+  return true;
+}
+
+/**
+ * @param {Cache} cache
+ * @param {Asset} asset
+ * @param {(more: number) => void} count
+ */
+async function keep(cache, asset, count) {
+  if (await found(cache, asset)) {
+    count(asset.size);
+    return;
+  }
+  const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count));
+  // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt fetches this one
+  // again.
+  await cache.put(asset.url, new Response(bytes, { headers: plain(headers) }));
+}
+
+/**
+ * What is kept of a file, where it is what it should be.
+ * @param {Cache} cache
+ * @param {Asset} asset
+ */
+async function found(cache, asset) {
+  const kept = await cache.match(asset.url).catch(() => undefined); // one that cannot be read is none
+  const sound = kept && (await whole(asset, kept));
+  // fault point: damaged-file-dropped — it was of no use; nothing else of the version is touched, and the
+  // next look fetches it.
+  if (kept && !sound) await cache.delete(asset.url);
+  return sound ?? null;
+}
+
+/** @param {Asset} asset @param {Response} kept */
+async function whole(asset, kept) {
+  const bytes = await kept.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
+  return bytes && (await isAsset(asset, bytes)) ? { bytes, headers: kept.headers } : null;
+}
+
+/**
+ * The same file of another version.
+ * @param {Asset} asset
+ * @param {(more: number) => void} count
+ */
+async function elsewhere(asset, count) {
+  for (const name of await caches.keys()) {
+    const same = name.startsWith(PREFIX) && (await found(await caches.open(name), asset));
+    if (same) {
+      count(asset.size);
+      return same;
+    }
+  }
+  return null;
+}
+
+/**
+ * @param {Asset} asset
+ * @param {(more: number) => void} count
+ */
+async function fetched(asset, count) {
+  for (let attempt = 1; ; attempt++) {
+    let bytes = 0;
+    try {
+      return await askAsset(asset, { cache: "no-store", count: (more) => (count(more), (bytes += more)) });
+    } catch (error) {
+      count(-bytes);
+      if (attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Headers of an answer that is unpacked. @param {Headers} headers */
+function plain(headers) {
+  const kept = new Headers(headers);
+  for (const name of ["Content-Encoding", "Content-Length"]) kept.delete(name);
+  return kept;
+}
