@@ -15,6 +15,7 @@ class FormReader(HTMLParser):
         self.fields: dict[str, str] = {}
         self._inside = False
         self._select = self._area = ""
+        self._begins = False
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -28,7 +29,7 @@ class FormReader(HTMLParser):
             if have.get("type") not in ("checkbox", "radio") or "checked" in have:
                 self._add(name, have.get("value", ""))
         elif tag == "textarea":
-            self._area, self.fields[name] = name, ""
+            self._area, self.fields[name], self._begins = name, "", True
         elif tag == "select":
             self._select = name
             self.fields.setdefault(name, "")
@@ -52,7 +53,9 @@ class FormReader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._area:
-            self.fields[self._area] += data
+            # a browser drops the first line end
+            self.fields[self._area] += data.removeprefix("\n") if self._begins else data
+            self._begins = False
 
 
 def posted(path: str, fields: dict[str, str]) -> dict[str, Any]:

@@ -37,7 +37,8 @@ FLOORS = {
         schema
         wire
         text
-        errors  types  users
+        errors  moments  types  users
+        ground
     """,
     "server/fieldpost_server": """
         cli

@@ -9,6 +9,7 @@ from annotated_types import Ge, Le, Len
 from sqlalchemy import Column, ForeignKey, Index, Numeric, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from fieldpost.moments import day_words, today
 from fieldpost.types import LONG_TEXT, Hint, Label, Photos, Signature
 from fieldpost.users import current_user_name
 
@@ -111,7 +112,7 @@ class Inspection(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
-    inspected_on: Mapped[date] = mapped_column(default=date.today, index=True)
+    inspected_on: Mapped[date] = mapped_column(default=today, index=True)
     status: Mapped[Status] = mapped_column(default=Status.open)
     weather: Mapped[Weather | None]
     score: Mapped[Annotated[Percent, Hint("0 to 100 points; 100 is faultless.")] | None]
@@ -133,7 +134,8 @@ class Inspection(Base):
 
     def __str__(self) -> str:
         # a form that is not complete has no site yet
-        return f"{self.site.name if self.site else 'Inspection'}, {self.inspected_on}"
+        day = day_words(self.inspected_on) if self.inspected_on else "no day yet"
+        return f"{self.site.name if self.site else 'Inspection'}, {day}"
 
 
 class Finding(Base):

@@ -21,6 +21,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
 from fieldpost_server.http.compression import CompressedPages
 from fieldpost_server.http.guards import BodyLimit, OriginGuard
+from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
 from fieldpost_server.inbox.inbox import Inbox
@@ -64,6 +65,9 @@ def make_assets(settings: Settings, app: App) -> Assets:
 def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:
     """Return the ASGI application that these settings describe; `assets` where they are made."""
     app = load_app(settings.app)
+    # looked at now: a middleware is made with the first request
+    office_zone(settings)
+    office_mark(settings)
     assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
@@ -101,6 +105,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
                 settings=settings,
                 shell=assets.shell_html,
             ),
+            Middleware(Locale, settings=settings),
         ],
         exception_handlers=Failures(home).handlers(),
         lifespan=lifespan,

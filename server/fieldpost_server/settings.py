@@ -41,6 +41,9 @@ class Settings:
             database; empty means that the key lies there as it is.
         stalled_after_s: health and log warn when the transaction that holds back the change feed
             is older, in seconds.
+        timezone: the zone in which everybody who works online sees and fills in moments, such as
+            ``Europe/Berlin``; empty means that of the server.
+        decimal_mark: ``.`` or ``,``: how numbers are shown to everybody who works online.
     """
 
     app: str = ""
@@ -61,6 +64,8 @@ class Settings:
     keep_changes_days: int = 90
     signing_secret_file: str = ""
     stalled_after_s: int = 300
+    timezone: str = ""
+    decimal_mark: str = "."
 
     @property
     def database_url(self) -> str:

@@ -13,9 +13,12 @@ class Code(StrEnum):
     REQUIRED = "required"
     NOT_A_NUMBER = "not_a_number"
     NOT_A_WHOLE_NUMBER = "not_a_whole_number"
+    AMBIGUOUS_NUMBER = "ambiguous_number"
     NOT_A_DATE = "not_a_date"
     NOT_A_TIME = "not_a_time"
     NOT_A_MOMENT = "not_a_moment"
+    HOUR_TWICE = "hour_twice"
+    HOUR_SKIPPED = "hour_skipped"
     NOT_A_YES_OR_NO = "not_a_yes_or_no"
     NOT_A_CHOICE = "not_a_choice"
     NOT_TEXT = "not_text"
@@ -138,12 +141,22 @@ _FORM: Mapping[Code, str] = {
     Code.REQUIRED: "Fill in {label}.",
     Code.NOT_A_NUMBER: "{label} must be a number, such as 12.5. Correct it.",
     Code.NOT_A_WHOLE_NUMBER: "{label} must be a whole number, such as 12. Correct it.",
+    Code.AMBIGUOUS_NUMBER: (
+        "{label}: '{text}' can be read in two ways. Write {whole} or {fraction}."
+    ),
     Code.NOT_A_DATE: "{label} must be a date, such as 2026-11-23. Correct it.",
     Code.NOT_A_TIME: "{label} must be a time, such as 14:30. Correct it.",
     Code.NOT_A_MOMENT: "{label} must be a date and time, such as 2026-11-23 14:30. Correct it.",
+    Code.HOUR_TWICE: (
+        "{label}: clocks go back on {day}, so {time} comes twice. "
+        "Choose the first ({first}) or the second ({second})."
+    ),
+    Code.HOUR_SKIPPED: (
+        "{label}: clocks go forward on {day}, so there is no {time}. Write {before} or {after}."
+    ),
     Code.NOT_A_YES_OR_NO: "{label} must be yes or no. Choose one.",
     Code.NOT_A_CHOICE: "{label} is not one of the choices. Choose one of the list.",
-    Code.NOT_TEXT: "{label} must be text without control characters. Correct it.",
+    Code.NOT_TEXT: "{label} must be text without control characters{where}. Correct it.",
     Code.NOT_AN_ID: "{label} must be an identifier (UUID). Correct it.",
     Code.NOT_AN_ATTACHMENT: "{label} could not be read as a picture or file. Choose it again.",
     Code.TOO_SMALL: "{label} must be {limit} or more. Correct it.",

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
@@ -144,7 +145,7 @@ def new_device(
 ) -> Callable[..., Device]:
     """Return what starts browsers on profiles of their own, with nothing in them."""
 
-    def start(**options: int) -> Device:
+    def start(**options: Any) -> Device:
         profile = tmp_path / f"profile{len(browsers)}"
         device = Device(playwright, chromium_path, profile, proxy.origin, **options)
         browsers.append(device)

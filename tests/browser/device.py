@@ -22,11 +22,13 @@ class Device(Window):
         *,
         width: int = 390,
         height: int = 780,
+        timezone: str | None = None,
     ) -> None:
         super().__init__(origin, width=width, height=height)
         self.playwright = playwright
         self.chromium = chromium
         self.profile = profile
+        self.timezone = timezone
         self.open()
 
     def open(self) -> Page:
@@ -37,6 +39,7 @@ class Device(Window):
                 executable_path=str(self.chromium),
                 args=ARGUMENTS,
                 viewport=self.size,
+                timezone_id=self.timezone,
                 service_workers="allow",
             )
         )

@@ -134,7 +134,10 @@ def test_the_office_sees_what_is_the_matter(office: Any, kinds: Kinds) -> None:
     assert all("holds a value that cannot be read" in each.text for each in forms.values())
 
 
-@pytest.mark.parametrize("query", ["sort=-name", "q=bad", "sort=day,amount,kind", "q=2026"])
+@pytest.mark.parametrize(
+    "query",
+    ["sort=-name", "q=bad", "q=2026", *(f"q=bad&sort=-{column}" for column in oddments.SHOWN)],
+)
 def test_lists_are_sorted_and_searched_beside_them(office: Any, kinds: Kinds, query: str) -> None:
     """Whatever stands in a column, a list that sorts or searches by it is a list."""
     spoil(office)
@@ -251,8 +254,10 @@ def test_a_key_that_cannot_be_read_stops_nothing(office: Any) -> None:
     early.pull()
     late = office.device("anna")
     listed = office.client("admin").get("/pages/daily")
+    sought = office.client("admin").get("/pages/daily?q=o&sort=-note")
 
     for device in (early, late):
         assert [("good",)] == device.read(sa.select(Daily.note))
     assert "good" in listed.text
+    assert "good" in sought.text
     assert f"'{wrong}'" in office.client().get("/health").json()["checks"]["rows"]

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
 from fieldpost.errors import Code, problem
+from fieldpost.ground.zones import set_own_zone, zone_named
 from fieldpost.loading import load_app
+from fieldpost.text.numbers import set_own_mark
 from fieldpost.users import User
 from fieldpost.web.application import web_app
 from fieldpost.web.framework.requests import USER
@@ -69,6 +72,7 @@ class Client:
 
     async def request(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer a page's request, or say that only the server can."""
+        know_person(asked)
         if asked.get("headers", {}).get(UNREACHABLE_HEADER):
             return self._page(asked, "unreachable.html", 503)
         if not self.is_here(asked["path"]):
@@ -125,6 +129,21 @@ class Client:
         return {}
 
 
+def know_person(asked: Mapping[str, Any]) -> None:
+    """Take over how the device's person sees moments and numbers: its 'zone' and its 'mark'.
+
+    The zone may change while the app is open: people travel.
+    """
+    if name := asked.get("zone"):
+        try:
+            set_own_zone(zone_named(name))
+        except ValueError:
+            # a name that is too new: the offset of now is right for now
+            set_own_zone(datetime.now().astimezone().tzinfo or UTC)
+    if mark := asked.get("mark"):
+        set_own_mark(mark)
+
+
 def _repaired_at(path: str) -> str:
     """Return the envelope that a request is about to repair or discard; empty where it is none."""
     place = path.partition("?")[0]
@@ -164,6 +183,8 @@ async def _start(asked: Mapping[str, Any]) -> dict[str, Any]:
     # not at the top: only a browser has what it imports
     from fieldpost_client.platform.browser import BrowserPlatform
 
+    # not kept in a memory snapshot: it is of the person who starts it
+    know_person(asked)
     app = load_app(asked.get("app") or os.environ[APP])
     version = asked.get("app_version") or os.environ.get(APP_VERSION, "")
     _client = Client(app, BrowserPlatform(), version, asked.get("urls"))

@@ -5,6 +5,7 @@ import { database, userName } from "../page/context.js";
 import { announce, make } from "../page/elements.js";
 import { keys, readAll } from "../../store.js";
 import { zip } from "./zip.js";
+import { dayOf, momentWords } from "../page/moments.js";
 
 /**
  * @typedef {import("./zip.js").File} File
@@ -69,7 +70,7 @@ export async function exportWork() {
   try {
     const blob = await zip(await filesOf(await database(), now), now);
     const url = URL.createObjectURL(blob);
-    const day = now.toISOString().slice(0, 10);
+    const day = dayOf(now);
     make("a", { href: url, download: `unsent-work-${userName() || "device"}-${day}.zip` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
     announce("The file is ready", "done");
@@ -137,7 +138,7 @@ function text(name, content) {
  */
 function summary(outbox, files, now) {
   const lines = outbox.map(([number, value]) => lineOf(Number(number), value));
-  const counted = `${outbox.length} saved forms, ${files} pictures or files, made ${now.toISOString()}`;
+  const counted = `${outbox.length} saved forms, ${files} pictures or files, made ${momentWords(now)}`;
   return [README, counted, "", ...lines, ""].join("\n");
 }
 

@@ -1,7 +1,7 @@
 // Starts a device: files, Python, data. The first time with a progress screen that survives a lost
 // connection and a reload.
 
-import { context } from "../page/context.js";
+import { context, locale } from "../page/context.js";
 import { Device } from "./device.js";
 import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
@@ -106,7 +106,7 @@ function mend(manifest) {
 
 /** @param {Manifest} manifest */
 function startArgument({ urls, version, app_version }) {
-  return { urls, version, app_version };
+  return { urls, version, app_version, ...locale() };
 }
 
 /** @returns {Promise<Manifest>} the version whose files are all here */

@@ -35,8 +35,7 @@ function put(field, text) {
   if (kind === "links") return putLinks(field, text);
   const control = controlOf(field);
   if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = text === "true";
-  else if (control instanceof HTMLSelectElement && !hasOption(control, text)) return false;
-  else if (control) control.value = text;
+  else if (control && canHold(control, text)) control.value = text;
   else return false;
   tell(control);
   return true;
@@ -104,6 +103,19 @@ function controlOf(field) {
 /** @param {HTMLElement} field @returns {HTMLInputElement[]} */
 function boxesOf(field) {
   return [...field.querySelectorAll("input")].filter(({ type }) => type === "checkbox");
+}
+
+/**
+ * Whether a control shows this text: one for dates empties itself for every other, and the hour
+ * that clocks repeat needs a choice of its own.
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
+ * @param {string} text
+ */
+function canHold(control, text) {
+  if (control instanceof HTMLSelectElement) return hasOption(control, text);
+  const empty = /** @type {typeof control} */ (control.cloneNode());
+  empty.value = text;
+  return empty.value.replaceAll("\r\n", "\n") === text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
 }
 
 /** @param {HTMLElement} field @returns {string[]} the rows that are linked and have no box */

@@ -2,12 +2,11 @@
 
 import { make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
+import { momentWords } from "../page/moments.js";
 import { refresh } from "../page/navigation.js";
 import { addressOf, draftsOf, throwAway } from "./draft-store.js";
 
 /** @typedef {import("./draft-store.js").Draft} Draft */
-
-const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** Fill the place for drafts of every page that has one. */
 export function startDraftList() {
@@ -34,7 +33,7 @@ function item([key, { title, saved_at: saved }]) {
     make("span", { class: "entry-title" }, make("a", { href: addressOf(key) }, name)),
     make("span", { class: "badge" }, "Draft"),
     make("span", { class: "entry-words" }, "Typed on this device and not saved. Open it to go on."),
-    make("time", { datetime: saved }, WHEN.format(new Date(saved))),
+    make("time", { datetime: saved }, momentWords(new Date(saved))),
     make(
       "div",
       { class: "actions" },

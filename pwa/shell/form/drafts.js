@@ -6,6 +6,7 @@ import { onMoved, visit } from "../page/navigation.js";
 import { onPage } from "../page/document.js";
 import { beforeSettled, pending } from "../page/pending.js";
 import { addressOf, draftsOf, forgetOld, moveDrafts, putDraft, renewDraft, takeBack, throwAway } from "./draft-store.js";
+import { pairsOf } from "./form-values.js";
 
 /** While somebody types without a pause the draft is never older than this. */
 const WAIT_MS = 300;
@@ -55,11 +56,7 @@ export async function keepDraft() {
   const form = openForm();
   const key = form?.dataset.draft;
   if (!form || !key) return;
-  /** @type {[string, string][]} */
-  const fields = [];
-  for (const [name, value] of new FormData(form)) {
-    if (typeof value === "string" && name !== "_action") fields.push([name, value]);
-  }
+  const fields = pairsOf(form).filter(([name]) => name !== "_action");
   const title = document.querySelector("main h1")?.textContent?.trim() ?? "";
   try {
     // fault point: draft-unkept — the draft before it is there, whole: what was typed within the last moment

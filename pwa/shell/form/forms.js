@@ -2,27 +2,13 @@
 
 import { forgetDraft } from "./draft-store.js";
 import { holdDrafts, keepDraft, putAside } from "./drafts.js";
+import { pairsOf, startFormValues } from "./form-values.js";
 import { announce } from "../page/elements.js";
 import { visit } from "../page/navigation.js";
 import { pending, settled } from "../page/pending.js";
 
 /** Kinds of inputs that Enter presses. */
 const BUTTONS = new Set(["submit", "button", "reset", "image", "file"]);
-
-/**
- * The values of a form as text pairs; files are referred to by their hidden fields.
- * @param {HTMLFormElement} form
- * @param {HTMLElement | null} [submitter]
- * @returns {[string, string][]}
- */
-export function pairsOf(form, submitter = null) {
-  /** @type {[string, string][]} */
-  const pairs = [];
-  for (const [name, value] of new FormData(form, submitter)) {
-    if (typeof value === "string") pairs.push([name, value]);
-  }
-  return pairs;
-}
 
 /**
  * Forms that are sent another way, by the path of their action.
@@ -36,6 +22,7 @@ const others = new Map();
  */
 export function startForms(sentOtherwise) {
   for (const [path, sendOther] of Object.entries(sentOtherwise)) others.set(path, sendOther);
+  startFormValues();
   document.addEventListener("submit", onSubmit);
   // before the link is followed
   document.addEventListener("click", onCancel, { capture: true });

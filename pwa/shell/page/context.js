@@ -23,6 +23,14 @@ export function userName() {
   return document.body.dataset.user || context.user;
 }
 
+/** How this person sees moments and numbers: her zone and her decimal mark. */
+export function locale() {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  const parts = new Intl.NumberFormat(navigator.language).formatToParts(1.5);
+  const mark = parts.find(({ type }) => type === "decimal")?.value === "," ? "," : ".";
+  return { zone: timeZone || "", mark };
+}
+
 /** @type {Promise<IDBDatabase> | null} */
 let opened = null;
 

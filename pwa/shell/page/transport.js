@@ -1,6 +1,6 @@
 // Gets pages: from Python on this device, or from the server.
 
-import { context } from "./context.js";
+import { context, locale } from "./context.js";
 import { signIn } from "./sign-in.js";
 import { askOffice, NoAnswer } from "../../office.js";
 
@@ -25,7 +25,7 @@ export async function ask(asked, onRedirect) {
   if (!context.device) return askServer(asked, onRedirect);
   let redirected = false;
   for (let i = 0; i < MAX_REDIRECTS; i++) {
-    const answer = await context.device.call("request", asData(asked));
+    const answer = await context.device.call("request", { ...asData(asked), ...locale() });
     if (answer.headers["fieldpost-elsewhere"] === "server") {
       return askServer(asked, onRedirect).catch((error) => askUnreachable(asked, error));
     }
@@ -53,7 +53,11 @@ function asData({ method, path, headers = {}, body = null }) {
  */
 async function askServer(asked, onRedirect) {
   const { method, path, headers, body } = asData(asked);
-  const response = await askOffice(path, { method, body, headers: { ...headers, "Fieldpost-Shell": "1" } });
+  const response = await askOffice(path, {
+    method,
+    body,
+    headers: { ...headers, "Fieldpost-Shell": "1", ...ownLocale() },
+  });
   const url = new URL(response.url);
   if (response.status === 401 || (url.pathname === "/sign-in" && path !== "/sign-in")) {
     if (await signIn()) return askServer(asked, onRedirect);
@@ -63,6 +67,12 @@ async function askServer(asked, onRedirect) {
   if (response.redirected) onRedirect(found);
   const html = response.headers.has(PAGE) ? await response.text() : null;
   return { status: response.status, path: withoutDone(found), html, redirected: response.redirected };
+}
+
+/** A device's pages and the server's are told in one zone. @returns {Record<string, string>} */
+function ownLocale() {
+  const { zone, mark } = locale();
+  return context.device ? { "Fieldpost-Zone": zone, "Fieldpost-Mark": mark } : {};
 }
 
 /**

@@ -1,6 +1,8 @@
 """The command `fieldpost serve`: the server as a process."""
 
 import gc
+import os
+import time
 from typing import Any
 
 import uvicorn
@@ -9,7 +11,9 @@ from fieldpost_server.application import make_application
 from fieldpost_server.authoring.device_load import load_as_a_device
 from fieldpost_server.authoring.model_fit import unready
 from fieldpost_server.cli.command import Command, declare
+from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
+from fieldpost_server.settings import Settings
 
 
 def declare_serve(commands: Any) -> None:
@@ -39,6 +43,7 @@ def serve(command: Command, welcome: str) -> None:
             command.say(f"Mind: {words}")
     command.say(welcome)
     start_logging()
+    _set_clock(settings)
     application = make_application(settings)
     _settle_memory()
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
@@ -52,6 +57,14 @@ def serve(command: Command, welcome: str) -> None:
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
     )
+
+
+def _set_clock(settings: Settings) -> None:
+    """Let `date.today()` in an author's code be the office's day, too."""
+    if settings.timezone and hasattr(time, "tzset"):
+        office_zone(settings)
+        os.environ["TZ"] = settings.timezone
+        time.tzset()
 
 
 def _settle_memory() -> None:

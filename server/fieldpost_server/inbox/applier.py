@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import Code, problem
+from fieldpost.ground.zones import current_zone, in_zone, zone_of
 from fieldpost.odp.lineage.drift import explained
 from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.odp.replay.replay import replay
@@ -197,7 +198,9 @@ def _replayed(
 ) -> Result:
     """Replay; what no database can take is the envelope's fault, not the server's trouble."""
     try:
-        return replay(envelope, session, app, user, keys, author)
+        # whoever saved it reads what is said of it, and her day is the one that counts
+        with in_zone(zone_of(envelope.saved_at) or current_zone()):
+            return replay(envelope, session, app, user, keys, author)
     except (StatementError, OverflowError) as error:
         if isinstance(error, DBAPIError) and not isinstance(error, DataError):
             raise

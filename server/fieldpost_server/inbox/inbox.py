@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from fieldpost import moments
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
@@ -174,7 +175,7 @@ class Inbox:
             app_version=self.applier.app_version,
             page=submission.page,
             user=user.name,
-            saved_at=now(),
+            saved_at=moments.now().isoformat(timespec="milliseconds"),
             base=submission.base,
             operations=submission.operations,
             attachments=submission.attachments,

@@ -8,7 +8,7 @@ import base64
 import math
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -93,9 +93,15 @@ def _iso(value: Any) -> str:
     return str(value.isoformat())
 
 
+def _moment(value: datetime) -> str:
+    # one text for one moment, in whatever zone somebody looks at it
+    return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+
+
 _WRITERS: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (Decimal, _decimal_text),
     (float, _float),
+    (datetime, _moment),
     (date, _iso),
     (time, _iso),
     (uuid.UUID, str),

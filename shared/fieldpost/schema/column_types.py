@@ -5,15 +5,21 @@ SQLite knows neither; SQLAlchemy's plain types store floats (with a warning) and
 ones, and has SQLite count keys as PostgreSQL does, without changing the tables that that has.
 """
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from fieldpost.ground.zones import local
+from fieldpost.moments import today, wall_now
+
 EXACT_DIGITS = 15
 """Significant decimal digits that SQLite's REAL keeps (sqlite.org/floatingpoint.html)."""
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 _INTEGER_BITS = ((sa.SmallInteger, 15), (sa.BigInteger, 63), (sa.Integer, 31))
@@ -25,7 +31,9 @@ def integer_bits(type_: sa.types.TypeEngine[Any]) -> int:
 
 
 def can_hold(type_: sa.types.TypeEngine[Any], value: Any) -> bool:
-    """Say whether a column of this type can hold a number; PostgreSQL fails where it cannot."""
+    """Say whether a column of this type can hold a value; PostgreSQL fails where it cannot."""
+    if isinstance(value, str):
+        return _UNSTORABLE.search(value) is None
     if not isinstance(value, int):
         return True
     limit = 1 << integer_bits(type_)
@@ -82,7 +90,10 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
 
 
 class AwareDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment, kept in UTC; naive values are refused because nobody knows when they are."""
+    """A moment, kept in UTC and read in the person's zone.
+
+    Naive values are refused: nobody knows when they are.
+    """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -101,11 +112,21 @@ class AwareDateTime(sa.types.TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
-        """Give back an aware moment in UTC."""
+        """Give back an aware moment as the person's clock shows it."""
         if value is None:
             return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return local(value.replace(tzinfo=UTC) if value.tzinfo is None else value)
+
+
+_CLOCKS: dict[Any, Any] = {date.today: today, datetime.now: wall_now, datetime.today: wall_now}
+
+
+def _tell_the_persons_time(column: sa.Column[Any]) -> None:
+    """Let a default of Python's own clock be that of the person and not of the process."""
+    default: Any = column.default
+    clock = _CLOCKS.get(getattr(getattr(default, "arg", None), "__wrapped__", None))
+    if clock is not None and not getattr(column.type, "timezone", False):
+        default.arg = lambda _context: clock()
 
 
 def adapt(table: sa.Table) -> None:
@@ -120,6 +141,7 @@ def adapt(table: sa.Table) -> None:
         is_integer = counted.type.compile(dialect=sqlite.dialect()) == "INTEGER"
         table.dialect_options["sqlite"]["autoincrement"] = is_integer
     for column in table.columns:
+        _tell_the_persons_time(column)
         kind: Any = column.type
         # type() and not isinstance: Float is a Numeric, and authors' own types stay theirs
         if type(kind) in (sa.Numeric, sa.NUMERIC, sa.DECIMAL) and kind.asdecimal:

@@ -66,6 +66,8 @@ class Field:
         private: never leaves the server.
         hint: a short help.
         association: for `Kind.LINKS`, how its rows are linked; the column only stands for it.
+        empty: what it holds where nothing is filled in: None, or an empty text where the column
+            must not be NULL and says that an empty text will do.
     """
 
     name: str
@@ -82,6 +84,12 @@ class Field:
     private: bool = False
     hint: str = ""
     association: Association | None = None
+    empty: Any = None
+
+    @property
+    def is_aware(self) -> bool:
+        """Whether its values are moments, which each person sees on her own clock."""
+        return isinstance(self.column.type, AwareDateTime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,7 @@ def field_of(
     codec = codec_for(column.type)
     if codec is None:
         return None
+    empty = "" if _may_be_empty_text(column) else None
     name = lookup.name if lookup else attribute
     info = {**column.info, **(lookup.info if lookup else {})}
     label = next((m.text for m in marks if isinstance(m, Label)), None)
@@ -138,7 +147,8 @@ def field_of(
         kind=Kind.LOOKUP if lookup else _kind(column.type, marks),
         codec=codec,
         column=column,
-        required=_is_required(column),
+        required=_is_required(column) and empty is None,
+        empty=empty,
         constraints=tuple(_constraints(marks)),
         choices=_choices(column.type),
         target=lookup.target if lookup else None,
@@ -185,6 +195,37 @@ def _constraints(marks: tuple[Any, ...]) -> Iterator[Any]:
 
 def _is_required(column: sa.Column[Any]) -> bool:
     return not column.nullable and not isinstance(column.type, sa.Boolean)
+
+
+def _may_be_empty_text(column: sa.Column[Any]) -> bool:
+    """Say whether a column holds an empty text by default, and never NULL."""
+    if (
+        column.nullable
+        or not isinstance(column.type, sa.String)
+        or isinstance(column.type, sa.Enum)
+    ):
+        return False
+    default: Any = column.default
+    if default is not None:
+        return bool(default.is_scalar and default.arg == "")
+    return default_text(column) == ""
+
+
+def default_text(column: sa.Column[Any]) -> str | None:
+    """Return a constant that the database fills in, as text; None where it is none.
+
+    It stands there as SQL has it: ``'open'``, ``0``, ``''::text``.
+    """
+    clause: Any = column.server_default
+    written = getattr(clause, "arg", None)
+    if isinstance(written, str):
+        return written
+    if written is None:
+        return None
+    text = str(written).strip().strip("()")
+    if quoted := re.fullmatch(r"'((?:[^']|'')*)'(?:::[\w\s\"()]+)?", text):
+        return quoted[1].replace("''", "'")
+    return text if re.fullmatch(r"[+-]?\d+(\.\d+)?|true|false", text, re.IGNORECASE) else None
 
 
 _KINDS: Mapping[type[Any], Kind] = {

@@ -150,7 +150,7 @@ class Model:
         if not isinstance(data, list) or len(data) != len(self.key):
             raise ValueError(f"a key of {self.name} has {len(self.key)} parts")
         parts = tuple(
-            self.by_attribute[a].codec.decode(v) for a, v in zip(self.key, data, strict=True)
+            self.by_attribute[a].codec.decode_key(v) for a, v in zip(self.key, data, strict=True)
         )
         if None in parts:
             raise ValueError("a key has no empty parts")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.unreadable import Unreadable
 from fieldpost.text.collation import Order
 
 
@@ -16,8 +17,12 @@ def in_python(field: Field, order: Order) -> Callable[[Any], Any]:
         return places_of_choices(field)
     if field.kind in (Kind.TEXT, Kind.LONG_TEXT):
         return lambda value: place_of(order, "" if value is None else str(value))
-    # what another program wrote may be no value of the column: it cannot be compared with others
-    return lambda value: None if isinstance(value, str) else value
+    return plain
+
+
+def plain(value: Any) -> Any:
+    """Return what a value is sorted by that says it itself; None where it could not be read."""
+    return None if type(value) is Unreadable else value
 
 
 def place_of(order: Order, text: str) -> str | None:

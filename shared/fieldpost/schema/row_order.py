@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import operators
 
 from fieldpost.schema.fields import Field
-from fieldpost.schema.places import downwards, in_python, places_of_choices, upwards
+from fieldpost.schema.places import downwards, in_python, places_of_choices, plain, upwards
 from fieldpost.text.collation import Order
 
 By = tuple[tuple[str, bool], ...]
@@ -42,10 +42,10 @@ def sort_by_key(rows: list[Any], key: Sequence[Field], counted: str | None) -> N
 
     def made(row: Any) -> Any:
         if counted is not None:
-            number = getattr(row, counted) or 0
+            number = plain(getattr(row, counted)) or 0
             return number < 0, abs(number)
-        parts = ((field, getattr(row, field.attribute)) for field in key)
-        return [upwards(places_of_choices(f)(part) if f.choices else part) for f, part in parts]
+        parts = ((places_of_choices(f) if f.choices else plain, f.attribute) for f in key)
+        return [upwards(place(getattr(row, attribute))) for place, attribute in parts]
 
     rows.sort(key=made)
 

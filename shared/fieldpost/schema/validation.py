@@ -35,9 +35,9 @@ def read_json(field: Field, data: Any, path: str) -> tuple[Any, Problem | None]:
 
 
 def read_text(field: Field, text: str, path: str) -> tuple[Any, Problem | None]:
-    """Return the typed value of what a form's input holds; nothing but spaces is None."""
+    """Return the typed value of what a form's input holds; of nothing but spaces `field.empty`."""
     if not text.strip():
-        return None, None
+        return field.empty, None
     try:
         return field.codec.from_text(text), None
     except ValueProblem as error:
@@ -66,6 +66,8 @@ def value_faults(field: Field, value: Any, *, absent: bool = False) -> Sequence[
     if value is None or (field.kind in _LISTS and value == []):
         is_missed = field.required and not (absent and has_default(field))
         return [(Code.REQUIRED, "")] if is_missed else ()
+    if field.empty == "" and value == "":
+        return ()
     return [fault for check in _checks(field) if (fault := check(value)) is not None]
 
 
@@ -73,6 +75,14 @@ def has_default(field: Field) -> bool:
     """Say whether the column fills itself in."""
     column = field.column
     return column.default is not None or column.server_default is not None
+
+
+def fills_itself(field: Field) -> bool:
+    """Say whether the database fills in what a new row leaves out, with what no form can show."""
+    default: Any = field.column.default
+    if default is not None:
+        return bool(default.is_sequence or default.is_clause_element)
+    return field.column.server_default is not None
 
 
 @cache

@@ -1,13 +1,13 @@
 """Values in words: what lists, views, choices, messages and searches take for a value's text."""
 
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from fieldpost.moments import told
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.unreadable import WORDS, Unreadable
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from fieldpost.text.numbers import marked
 
 
 def words_for(field: Field, value: Any) -> str:
@@ -38,15 +38,13 @@ def sought_words(field: Field, value: Any) -> str:
 
 
 def plain_words(value: Any) -> str:
-    """Return a value that no field explains."""
+    """Return a value that no field explains, as the person sees it: her clock and her mark."""
+    if (words := told(value)) is not None:
+        return words
     match value:
-        case datetime():
-            return f"{plain_words(value.date())}, {value:%H:%M}"
-        case date():
-            return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
-        case time():
-            return f"{value:%H:%M}"
         case Decimal():
-            return format(value, "f")
+            return marked(format(value, "f"))
+        case float():
+            return marked(str(value))
         case _:
             return str(value)

@@ -1,5 +1,7 @@
 """How values travel: one codec for each column type, between Python, JSON and form text.
 
+Form text is what people write: numbers and moments are read as they spell them, in their zone.
+
 Decimals are strings, dates and times ISO 8601, aware moments carry their offset, enums go by value,
 binary content is referred to by SHA-256 (`docs/protocol.md`, "Values").
 """
@@ -17,12 +19,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from fieldpost.errors import Code
+from fieldpost.ground.zones import (
+    around,
+    in_whole_minutes,
+    local,
+    moments_of,
+    offset_text,
+    offset_words,
+    wall_text,
+)
+from fieldpost.moments import day_words, time_words
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.schema.unreadable import ENCODED, Unreadable
 from fieldpost.text import jsontext
+from fieldpost.text.characters import bad_character
+from fieldpost.text.numbers import AmbiguousNumber, NotANumber, marked, plain_number
 from fieldpost.types import Attachment, AttachmentType
 
-_FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # digits are those of ASCII: which others there are is another thing in each edition of Unicode
 _DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?|[+-]?\.\d{1,40}", re.ASCII)
 _FLOAT = re.compile(
@@ -66,14 +79,25 @@ class Codec:
         """Return JSON data as a value, None included; raises `ValueProblem`."""
         return None if data is None else self.from_json(data)
 
+    def decode_key(self, data: Any) -> Any:
+        """Return a part of a key; a text may hold what no form takes: its row is to be found."""
+        try:
+            return self.decode(data)
+        except ValueProblem as error:
+            if error.code is Code.NOT_TEXT and isinstance(data, str):
+                return data
+            raise
+
 
 def _same(value: Any) -> Any:
     return value
 
 
 def _text(data: Any) -> str:
-    if not isinstance(data, str) or _FORBIDDEN_CHARACTERS.search(data):
-        raise ValueProblem(Code.NOT_TEXT)
+    if not isinstance(data, str):
+        raise ValueProblem(Code.NOT_TEXT, where="")
+    if found := bad_character(data):
+        raise ValueProblem(Code.NOT_TEXT, where=f": {found}")
     return data
 
 
@@ -88,12 +112,21 @@ def _whole(data: Any) -> int:
     return data
 
 
+def _plain(text: str, code: Code) -> str:
+    try:
+        return plain_number(text)
+    except AmbiguousNumber as found:
+        words = {"text": text.strip(), "whole": found.whole, "fraction": found.fraction}
+        raise ValueProblem(Code.AMBIGUOUS_NUMBER, **words) from found
+    except NotANumber as error:
+        raise ValueProblem(code) from error
+
+
 def _whole_from_form(text: str) -> int:
-    # stripped first: what counts as a space for a text does not for `int`
-    text = text.strip()
-    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
+    plain = _plain(text, Code.NOT_A_WHOLE_NUMBER)
+    if not re.fullmatch(r"-?[0-9]{1,30}", plain):
         raise ValueProblem(Code.NOT_A_WHOLE_NUMBER)
-    return int(text)
+    return int(plain)
 
 
 def _decimal(data: Any) -> Decimal:
@@ -105,8 +138,16 @@ def _decimal(data: Any) -> Decimal:
         raise ValueProblem(Code.NOT_A_NUMBER) from error
 
 
+def _decimal_from_form(text: str) -> Decimal:
+    return _decimal(_plain(text, Code.NOT_A_NUMBER))
+
+
 def _decimal_text(value: Decimal) -> str:
     return format(value, "f")
+
+
+def _decimal_form_text(value: Decimal) -> str:
+    return marked(_decimal_text(value))
 
 
 def _float(data: Any) -> float:
@@ -122,10 +163,19 @@ def _float(data: Any) -> float:
 
 
 def _float_from_form(text: str) -> float:
-    text = text.strip()
-    if not _FLOAT.fullmatch(text):
+    plain = _plain(text, Code.NOT_A_NUMBER)
+    if not _FLOAT.fullmatch(plain):
         raise ValueProblem(Code.NOT_A_NUMBER)
-    return _float(float(text))
+    return _float(float(plain))
+
+
+def _float_json(value: Any) -> Any:
+    # JSON has neither: they travel as they do in a download, and nobody can type them
+    return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+
+
+def _float_form_text(value: Any) -> str:
+    return marked(repr(value)) if isinstance(value, float) else str(value)
 
 
 def _boolean(data: Any) -> bool:
@@ -183,14 +233,40 @@ def _moment(data: Any) -> datetime:
     if moment.tzinfo is None:
         raise ValueProblem(Code.NOT_A_MOMENT)
     try:
-        return moment.astimezone(UTC)
+        return local(moment.astimezone(UTC))
     except OverflowError as error:
         raise ValueProblem(Code.NOT_A_MOMENT) from error
 
 
 def _moment_from_form(text: str) -> datetime:
-    moment: datetime = _aware(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else _moment(text)
+    """Return the moment with the person's offset; without one in the text her clock is meant."""
+    wall: datetime = _aware(text)
+    if wall.tzinfo is not None:
+        return _moment(text)
+    found = moments_of(wall)
+    if len(found) == 1:
+        return found[0]
+    words = {"time": time_words(wall), "day": day_words(wall.date())}
+    if found:
+        first, second = (offset_words(moment) for moment in found)
+        raise ValueProblem(Code.HOUR_TWICE, first=first, second=second, **words)
+    try:
+        before, after = (f"{time_words(m)} ({offset_words(m)})" for m in around(wall))
+    except (OverflowError, ValueError) as error:
+        raise ValueProblem(Code.NOT_A_MOMENT) from error
+    raise ValueProblem(Code.HOUR_SKIPPED, before=before, after=after, **words)
+
+
+def _moment_json(value: datetime) -> str:
+    return in_whole_minutes(value).isoformat()
+
+
+def _moment_text(value: datetime) -> str:
+    """Return what the person's clock shows, with the offset in the hour that comes twice."""
+    shown = local(value)
+    text = wall_text(shown)
+    is_clear = [shown] == moments_of(shown.replace(tzinfo=None, fold=0))
+    return text if is_clear else text + offset_text(in_whole_minutes(shown))
 
 
 def _isoformat(value: Any) -> str:
@@ -259,19 +335,20 @@ MOST_ATTACHMENTS = 50
 """How many attachments one field may hold."""
 
 _TEXT = Codec(_same, _text, _text_from_form, str)
+_DECIMALS = Codec(_decimal_text, _decimal, _decimal_from_form, _decimal_form_text)
 _CODECS: tuple[tuple[type[Any], Codec], ...] = (
     (sa.Boolean, Codec(_same, _boolean, _boolean_from_form, lambda v: "true" if v else "false")),
     (sa.Integer, Codec(_same, _whole, _whole_from_form, str)),
-    (ExactDecimal, Codec(_decimal_text, _decimal, _decimal, _decimal_text)),
-    (sa.Numeric, Codec(_decimal_text, _decimal, _decimal, _decimal_text)),
+    (ExactDecimal, _DECIMALS),
+    (sa.Numeric, _DECIMALS),
     (sa.Date, Codec(_isoformat, _date, _date, _isoformat)),
-    (sa.Time, Codec(_isoformat, _time, _time, _isoformat)),
-    (AwareDateTime, Codec(_isoformat, _moment, _moment_from_form, _isoformat)),
-    (sa.DateTime, Codec(_isoformat, _naive, _naive, _isoformat)),
+    (sa.Time, Codec(_isoformat, _time, _time, wall_text)),
+    (AwareDateTime, Codec(_moment_json, _moment, _moment_from_form, _moment_text)),
+    (sa.DateTime, Codec(_isoformat, _naive, _naive, wall_text)),
     (sa.Uuid, Codec(str, _uuid, _uuid, str)),
     (sa.String, _TEXT),
 )
-_FLOATS = Codec(_same, _float, _float_from_form, repr)
+_FLOATS = Codec(_float_json, _float, _float_from_form, _float_form_text)
 
 
 def codec_for(type_: sa.types.TypeEngine[Any]) -> Codec | None:

@@ -123,8 +123,6 @@ BAD_TEXT: list[tuple[str, str, Code]] = [
     ("score", "12.5", Code.NOT_A_WHOLE_NUMBER),
     ("score", "0x10", Code.NOT_A_WHOLE_NUMBER),
     ("score", "1_000", Code.NOT_A_WHOLE_NUMBER),
-    ("score", "٣", Code.NOT_A_WHOLE_NUMBER),
-    ("temperature", "٣", Code.NOT_A_NUMBER),
     ("temperature", "1_000", Code.NOT_A_NUMBER),
     ("temperature", "infinity", Code.NOT_A_NUMBER),
     ("temperature", "1e400", Code.NOT_A_NUMBER),

@@ -12,11 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from fieldpost.app import App
+from fieldpost.odp.form.initial_values import initial_value
 from fieldpost.odp.form.processor import delete_records, process
 from fieldpost.odp.form.rows import (
     Opened,
     Row,
-    initial_value,
     new_row,
     opened_from,
     row_from_opened,

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fieldpost.app import App
+from fieldpost.ground.zones import keep_zones
 from fieldpost.users import OFFLINE, User
 from fieldpost.web.framework.templates import environment
 from fieldpost_client.platform.host import HostPlatform
@@ -51,9 +51,9 @@ async def warm_up(make: Callable[[App, Any], Any], app: App) -> None:
             importlib.import_module(name)
         except ImportError:
             continue  # optional to whoever imports it
-    # moments carry their offset; names of zones are for authors' own code
-    with suppress(ZoneInfoNotFoundError):
-        ZoneInfo("UTC")
+    # the person's zone is known after the restore only, when there are no files to read it from
+    with suppress(ModuleNotFoundError):
+        keep_zones()
     for name in environment().list_templates():
         environment().get_template(name)
     client = make(app, HostPlatform())

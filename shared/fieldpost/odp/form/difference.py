@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldpost.errors import Code, Problem, join_path, problem
-from fieldpost.odp.form.rows import Opened, Row, initial_value, text_of
+from fieldpost.odp.form.initial_values import initial_value
+from fieldpost.odp.form.rows import Opened, Row, is_untouched
 from fieldpost.pages import Form
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
-from fieldpost.schema.validation import read_text, value_problems
+from fieldpost.schema.validation import fills_itself, read_text, value_problems
+from fieldpost.schema.values import ValueProblem
 from fieldpost.wire.envelope import Operation
 
 
@@ -73,7 +75,7 @@ class Differ:
     def _insert(self, form: Form, row: Row, link: Mapping[str, Any]) -> list[Any]:
         values: dict[str, Any] = {}
         for name, each in form.fields.items():
-            path, absent = join_path(row.at, name), name not in row.texts
+            path, absent = join_path(row.at, name), _is_absent(each, row.texts.get(name))
             if each.read_only:
                 continue
             data = None if absent else self._read(each, row.texts[name], path)
@@ -96,16 +98,15 @@ class Differ:
             if name not in row.texts or each.read_only or each.attribute in form.model.key:
                 continue
             before = opened["values"].get(each.attribute)
-            if _lines(row.texts[name]) == _lines(text_of(each, before)):
-                # not touched, whatever reading it would make of what another program has written
+            if is_untouched(each, row.texts[name], before):
                 continue
             path = join_path(row.at, name)
             value = self._read(each, row.texts[name], path)
             if value is _BROKEN:
                 continue
-            data = each.codec.encode(value)
-            if _is_same(data, before):
+            if _is_same(each, value, before):
                 continue
+            data = each.codec.encode(value)
             self._check(each, value, path, absent=False)
             changed[each.attribute] = data
             self._note_attachments(each, data, before)
@@ -169,14 +170,23 @@ def _entries(data: Any) -> list[dict[str, Any]]:
     return data if isinstance(data, list) else [data]
 
 
-def _lines(text: str) -> list[str]:
-    # browsers send each line end as CR LF, whatever it was
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+def _is_absent(each: Field, text: str | None) -> bool:
+    """Say whether a new row leaves a field out: what nobody filled in may fill itself in."""
+    return text is None or (not text.strip() and fills_itself(each) and initial_value(each) is None)
 
 
-def _is_same(data: Any, before: Any) -> bool:
+def _is_same(each: Field, value: Any, before: Any) -> bool:
+    """Say whether a value that was filled in is the one before: as it is meant, not as written."""
     # an input cannot tell empty from none: neither an empty text nor an empty list is a change
-    return bool(data == before or (data in (None, "", []) and before in (None, "", [])))
+    if value in _NOTHING or before in _NOTHING:
+        return value in _NOTHING and before in _NOTHING
+    try:
+        return bool(each.codec.encode(value) == before or value == each.codec.decode(before))
+    except ValueProblem:
+        return False
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [])
 
 
 def _by_key(entries: Any) -> dict[str, Opened]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from fieldpost.errors import Problem, join_path
-from fieldpost.odp.form.rows import Opened, Row
+from fieldpost.odp.form.rows import Opened, Row, is_untouched
 from fieldpost.odp.replay.rule_run import rule_problems
 from fieldpost.pages import Form
 from fieldpost.schema.column_types import can_hold
@@ -63,10 +63,12 @@ def _object(
 
 def _value(form: Form, row: Row, opened: Opened | None, name: str) -> Any:
     each = form.model.fields[name]
-    if name in form.fields and name in row.texts:
+    before = (opened or {}).get("values", {}).get(each.attribute)
+    is_shown = name in form.fields and name in row.texts
+    if is_shown and (opened is None or not is_untouched(each, row.texts[name], before)):
         return read_text(each, row.texts[name], join_path(row.at, name))[0]
     try:
-        return each.codec.decode((opened or {}).get("values", {}).get(each.attribute))
+        return each.codec.decode(before)
     except ValueProblem:
         return None
 

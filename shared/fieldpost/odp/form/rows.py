@@ -1,5 +1,6 @@
 """Rows of a form as they are filled in: text by field, with their child lists."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +9,15 @@ from typing import Any
 from sqlalchemy import inspect
 
 from fieldpost.errors import Code, InputError, Problem, join_path, problem
+from fieldpost.odp.form.initial_values import initial_value
+from fieldpost.odp.form.posted_moments import HOUR, ZONE, as_held, in_this_zone, joined
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form
 from fieldpost.schema.associations import chosen_text
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Model
 from fieldpost.schema.unreadable import ENCODED, WORDS, Unreadable
+from fieldpost.schema.values import ValueProblem
 from fieldpost.text import jsontext
 from fieldpost.wire.protocol import MAX_OPERATIONS
 
@@ -101,13 +105,21 @@ class _PostedForm:
         if row.key is None:
             row.new_key = self._new_key(form, at)
         for name, each in form.fields.items():
-            if not each.read_only and (text := self.posted.get(join_path(at, name))) is not None:
-                linked = each.kind is Kind.LINKS
-                row.texts[name] = chosen_text(self.every[join_path(at, name)]) if linked else text
+            if not each.read_only and join_path(at, name) in self.posted:
+                row.texts[name] = self._text(each, join_path(at, name))
         for name, child in form.lists.items():
             place = join_path(at, name)
             row.lists[name] = [self.row(child.form, f"{place}[{i}]") for i in self._rows(place)]
         return row
+
+    def _text(self, each: Field, path: str) -> str:
+        if each.kind is Kind.LINKS:
+            return chosen_text(self.every[path])
+        text = self.posted[path]
+        if not each.is_aware:
+            return text
+        with_hour = joined(text, self.posted.get(f"{path}{HOUR}", ""))
+        return in_this_zone(each, with_hour, self.posted.get(ZONE, ""))
 
     def _rows(self, place: str) -> list[int]:
         indexes = sorted(self.indexes.get(place, ()))
@@ -206,11 +218,39 @@ def row_from_opened(form: Form, opened: Opened, at: str = "") -> Row:
 
 
 def text_of(field: Field, data: Any) -> str:
-    """Return JSON data of a field as its input's text."""
+    """Return JSON data of a field as its input's text; what is no value of it as it stands."""
+    if data is None:
+        return ""
     if data == ENCODED:
         return WORDS
-    value = field.codec.decode(data)
-    return "" if value is None else field.codec.to_text(value)
+    try:
+        return field.codec.to_text(field.codec.decode(data))
+    except ValueProblem:
+        return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+
+
+def is_untouched(field: Field, text: str, before: Any) -> bool:
+    """Say whether an input holds what it was opened with, whatever reading it would come to.
+
+    Browsers send each line end as CR LF, whatever it was, and have no zero character.
+    """
+    shown = text_of(field, before)
+    if field.kind is Kind.LINKS and text.strip() and shown:
+        return _entries(text) == _entries(shown)
+    return as_sent(as_held(field, text)) == as_sent(as_held(field, shown))
+
+
+def _entries(text: str) -> set[str]:
+    """Return the keys of a text of links, in whatever order boxes have them."""
+    try:
+        return {repr(entry) for entry in jsontext.parse(text)}
+    except (ValueError, TypeError):
+        return {text}
+
+
+def as_sent(text: str) -> str:
+    """Return a text as two of them are compared: as a browser would send it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 def new_row(form: Form, at: str = "") -> Row:
@@ -220,14 +260,6 @@ def new_row(form: Form, at: str = "") -> Row:
         value = initial_value(each)
         row.texts[name] = "" if value is None else each.codec.to_text(value)
     return row
-
-
-def initial_value(field: Field) -> Any:
-    """Return a column's default where Python knows it."""
-    default: Any = field.column.default
-    if default is None or default.is_sequence or default.is_clause_element:
-        return None
-    return default.arg(None) if default.is_callable else default.arg
 
 
 def opened_from_text(form: Form, text: str | None) -> dict[str, Any] | None:
@@ -252,7 +284,8 @@ def _check_opened(form: Form, opened: Any) -> None:
     known = {f.attribute: f for f in form.fields.values()}
     for attribute, data in opened["values"].items():
         if attribute in known:
-            known[attribute].codec.decode(data)
+            # whatever the column holds: other programs write what no form would
+            text_of(known[attribute], data)
     for name, child in form.lists.items():
         for entry in opened["children"].get(name, ()):
             _check_opened(child.form, entry)

@@ -31,6 +31,7 @@ from fieldpost.odp.replay.rule_run import rule_problems
 from fieldpost.odp.replay.statements import find
 from fieldpost.pages import Changes, Form
 from fieldpost.schema.models import Key, Model
+from fieldpost.schema.validation import has_default
 from fieldpost.users import User, acting_as
 from fieldpost.wire.envelope import Envelope, Operation
 from fieldpost.wire.receipts import Outcome
@@ -202,7 +203,9 @@ class _Replay:
             if attribute in model.references:
                 setattr(row, attribute, self._referred(operation, place, attribute, value))
             elif attribute != model.generated_key and attribute not in model.links:
-                setattr(row, attribute, value)
+                # SQLAlchemy takes None for a value that was not given, and gives the default
+                is_emptied = value is None and has_default(model.by_attribute[attribute])
+                setattr(row, attribute, sa.null() if is_emptied else value)
         self.keys.give(operation, model, row)
         key, inserted = model.key_of(row), self.inserted.setdefault(model.name, set())
         if key in inserted:

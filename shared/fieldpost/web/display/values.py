@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from fieldpost.schema.models import Model
 from fieldpost.schema.value_words import plain_words
+from fieldpost.schema.values import Codec, ValueProblem
 from fieldpost.types import Attachment
 
 ADDRESS = "/,:@!$&'()*+;="
@@ -14,22 +15,11 @@ ADDRESS = "/,:@!$&'()*+;="
 
 
 def moment_words(text: str) -> str:
-    """Return an ISO 8601 moment in words; what is none stays as it is."""
+    """Return an ISO 8601 moment in words, in the person's zone; what is none stays as it is."""
     try:
         return plain_words(datetime.fromisoformat(text))
     except ValueError:
         return text
-
-
-def moment_beside(text: str, other: str) -> str:
-    """Return an ISO 8601 moment with the offset of another one, so that both can be compared."""
-    try:
-        moment, zone = datetime.fromisoformat(text), datetime.fromisoformat(other).tzinfo
-    except ValueError:
-        return text
-    if moment.tzinfo is None or zone is None:
-        return text
-    return moment.astimezone(zone).isoformat(timespec="milliseconds")
 
 
 def attachment_url(attachment: Attachment) -> str:
@@ -61,10 +51,18 @@ def key_from_text(model: Model, text: str) -> list[Any] | None:
     for attribute, part in zip(model.key, parts, strict=True):
         codec = model.by_attribute[attribute].codec
         try:
-            data.append(codec.encode(codec.from_text(part)))
+            data.append(_key_part(codec, part))
         except ValueError:
             return None
     return data
+
+
+def _key_part(codec: Codec, part: str) -> Any:
+    # an address has a key as it travels, and not as people write it
+    try:
+        return codec.encode(codec.decode_key(part))
+    except ValueProblem:
+        return codec.encode(codec.from_text(part))
 
 
 def record_url(page: str, key: Any) -> str:

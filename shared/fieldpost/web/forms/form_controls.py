@@ -1,4 +1,4 @@
-"""What a form shows: controls with their values, problems and choices, and its child lists."""
+"""What a form shows: its rows with their controls, child lists, problems and choices."""
 
 import json
 import re
@@ -9,19 +9,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from fieldpost.errors import Problem, join_path
+from fieldpost.errors import Code, Problem, join_path
+from fieldpost.odp.form.posted_moments import UNFINISHED, as_held
 from fieldpost.odp.form.rows import Row, new_row
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form, FormList
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
 from fieldpost.schema.models import Model
+from fieldpost.schema.validation import fills_itself, read_text
 from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
+from fieldpost.text.characters import visible
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
 from fieldpost.web.display.envelope_contents import ValueWords
 from fieldpost.web.display.linked_rows import MOST_BOXES, Boxes, boxes, titles
 from fieldpost.web.display.values import element_id
+from fieldpost.web.forms.inputs import input_type, keypad, needs_lines, parted
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.wire.limits import Limits
@@ -43,10 +47,54 @@ class Control:
         self.path = join_path(row.at, field.name)
         self.text = row.texts.get(field.name, "")
         self.problems = view.problems_at(self.path)
+        self.is_unfinished = self.text == UNFINISHED
+        if self.is_unfinished and not self.problems:
+            # a draft that comes back: what was half typed is gone, the word for it stays
+            _, fault = read_text(field, self.text, self.path)
+            self.problems = [fault] if fault else []
+        if any(p.code is Code.NOT_TEXT for p in self.problems):
+            self.text = visible(self.text)
+        self.is_required = field.required and not (row.key is None and fills_itself(field))
         self.is_repeated = bool(row.at)
         self.is_fixed = field.read_only or (
             row.key is not None and field.attribute in view.keys_of(row)
         )
+
+    @property
+    def input_type(self) -> str:
+        """The kind of input that can hold the text."""
+        return input_type(self.field, self.input_text)
+
+    @property
+    def input_text(self) -> str:
+        """What the input itself holds."""
+        text = as_held(self.field, self.text)
+        return "" if self.is_unfinished else parted(self.field, text)[0]
+
+    @property
+    def hours(self) -> list[Choice]:
+        """The hours that a moment may be, where clocks repeat one."""
+        return parted(self.field, self.text)[1]
+
+    @property
+    def hour(self) -> str:
+        """Which of them it is."""
+        return parted(self.field, self.text)[2]
+
+    @property
+    def keypad(self) -> str:
+        """The `inputmode` of a number."""
+        return keypad(self.field)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the text is for several lines."""
+        return needs_lines(self.field, self.text)
+
+    @property
+    def may_be_unanswered(self) -> bool:
+        """Whether a yes or no may also be neither."""
+        return self.field.kind is Kind.YES_NO and self.field.column.nullable is True
 
     @property
     def words(self) -> str:
@@ -82,10 +130,14 @@ class Control:
     @property
     def choices(self) -> Sequence[Choice]:
         """What can be chosen."""
-        if self.field.kind is not Kind.LOOKUP:
-            return self.field.choices
-        every = not self.is_fixed and not self.is_searched and not self.shared
-        return self.view.lookup_choices(self.field, self.text, self.path, every=every)
+        found: Sequence[Choice] = self.field.choices
+        if self.field.kind is Kind.LOOKUP:
+            every = not self.is_fixed and not self.is_searched and not self.shared
+            found = self.view.lookup_choices(self.field, self.text, self.path, every=every)
+        if not self.text or self.text in {c.value for c in found}:
+            return found
+        # a browser would choose another one for what is not among them
+        return [Choice(self.text, self.text), *found]
 
     @cached_property
     def shared(self) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse
 
+from fieldpost.ground.zones import zone_name
 from fieldpost.home import Home
 from fieldpost.pages import Page
 from fieldpost.users import User
@@ -73,6 +74,7 @@ def environment() -> Environment:
     made.filters["attachment_url"] = attachment_url
     made.globals["ways_on"] = ways_on
     made.tests["shown_picture"] = lambda each: each.type in SHOWN
+    made.globals["zone"] = zone_name
     return made
 
 

@@ -15,6 +15,7 @@ from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.models import Key
 from fieldpost.schema.places import downwards, in_python, place_of, upwards
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.schema.value_words import sought_words
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
@@ -130,6 +131,8 @@ class TextQuery:
         every = (1 << len(parts)) - 1
         for row in self._rows(read):
             key = tuple(row[:size])
+            if not is_readable(key):
+                continue  # it leads nowhere
             mask = 0
             for known in linked:
                 mask |= known.get(key, 0)

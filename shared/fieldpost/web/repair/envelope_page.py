@@ -10,7 +10,6 @@ from fieldpost.home import Story
 from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.web.display.envelope_contents import Contents
 from fieldpost.web.display.outcomes import OUTCOMES, settled_words
-from fieldpost.web.display.values import moment_beside
 from fieldpost.web.framework.requests import PageRequest
 
 _SAID_BY_THE_TRAIL = frozenset({Code.WAS_SUPERSEDED, Code.WAS_DISCARDED})
@@ -77,10 +76,8 @@ def _trail(story: Story) -> Iterator[Step]:
         return
     if receipt.received_at:
         words = OUTCOMES[str(receipt.outcome)].name
-        at = moment_beside(receipt.received_at, envelope.saved_at)
-        yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", at)
+        yield Step(f"Arrived at the office: {words[0].lower()}{words[1:]}", receipt.received_at)
     for note in receipt.notes:
         yield Step(note.message)
     if (settled := receipt.settled) is not None:
-        at = moment_beside(settled.at, envelope.saved_at)
-        yield Step(settled_words(settled), at, settled.by)
+        yield Step(settled_words(settled), settled.at, settled.by)
