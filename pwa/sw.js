@@ -4,6 +4,7 @@
 // shell sets when the person agrees, never by which service worker the browser happens to run.
 
 import { open, read, write } from "./store.js";
+import { readFile } from "./stored-files.js";
 
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
@@ -57,9 +58,7 @@ async function cacheOrNetwork(/** @type {Request} */ request) {
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
   const sha256 = pathname.split("/").pop() ?? "";
-  const look = async (/** @type {Store} */ db) =>
-    db && ((await read(db, "attachments", sha256)) ?? (await read(db, "staged", sha256)));
-  const found = await withStore(look);
+  const found = await withStore((db) => (db ? readFile(db, sha256) : Promise.resolve(null)));
   if (!found) return fetch(request);
   // whatever a user brought is shown as a picture or handed over, and never is a page of ours
   const name = new URL(request.url).searchParams.get("name") || found.name || sha256;
@@ -71,7 +70,7 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     "Content-Type": found.type,
     "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
   };
-  return new Response(found.blob, { headers });
+  return new Response(found.bytes, { headers });
 }
 
 /** Fill a version's cache with what is not there yet; the port hears how many bytes are done. */

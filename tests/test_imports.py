@@ -71,8 +71,9 @@ FLOORS = {
         shell/form
         shell/page
         sw  worker
+        stored-files
         store
-        manifest  vendor
+        limits  manifest  vendor
     """,
 }
 """By package: its rooms from the roof to the ground, folders or modules.

@@ -17,6 +17,7 @@ class FaultProxy:
         lose_answer: paths whose next answer is thrown away after the server has given it.
         on_line: called with each line of a streamed answer to a push, before it is passed on.
         change_line: changes such a line on its way.
+        hold: requests whose path begins so wait for an event, as on a very slow line.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class FaultProxy:
         self.lose_answer: list[str] = []
         self.on_line: Callable[[int], None] | None = None
         self.change_line: Callable[[bytes], bytes] | None = None
+        self.hold: tuple[str, threading.Event] | None = None
         self.seen: list[str] = []
 
     @property
@@ -66,6 +68,8 @@ class FaultProxy:
         request.close_connection = True
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
         self.seen.append(f"{request.command} {request.path}")
+        if self.hold is not None and request.path.startswith(self.hold[0]):
+            self.hold[1].wait(60)
         if self.target is None:
             return
         connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)

@@ -7,6 +7,7 @@ import { isOurs } from "../page/transport.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
 import { write } from "../../store.js";
+import { digestOf } from "../../stored-files.js";
 
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
 
@@ -97,12 +98,11 @@ function limit(widget, name) {
  */
 export async function attach(widget, blob, name) {
   const bytes = await blob.arrayBuffer();
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const sha256 = await digestOf(new Uint8Array(bytes));
   const type = blob.type || "application/octet-stream";
   const reference = { sha256, size: blob.size, type, name: plainName(name) };
   const words = context.device
-    ? await stage(widget, reference, new Blob([bytes], { type }))
+    ? await stage(widget, reference, bytes)
     : await upload(reference, blob);
   if (!words) refer(widget, [...(isMany(widget) ? references(widget) : []), reference]);
   return words;
@@ -125,12 +125,12 @@ function plainName(name) {
 /**
  * @param {HTMLElement} widget
  * @param {Reference} reference
- * @param {Blob} blob
+ * @param {ArrayBuffer} bytes
  * @returns {Promise<string>} what went wrong, or nothing
  */
-async function stage(widget, { sha256, size, type, name }, blob) {
+async function stage(widget, { sha256, size, type, name }, bytes) {
   const draft = widget.closest("form")?.dataset.draft ?? "";
-  const value = { blob, type, size, name, draft };
+  const value = { bytes, type, size, name, draft };
   try {
     await write(await database(), [["put", "staged", sha256, value]]);
     // fault point: picture-staged — the picture is kept and no form refers to it: chosen again it has the

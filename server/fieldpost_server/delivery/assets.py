@@ -244,7 +244,8 @@ def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
 
 
 def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
-    scripts = [pwa_dir / "store.js", *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
+    alone = [pwa_dir / name for name in ("limits.js", "store.js", "stored-files.js")]
+    scripts = [*alone, *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
     names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
     icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
     files = {name: (pwa_dir / name).read_bytes() for name in [*names, "style.css", *icons]}

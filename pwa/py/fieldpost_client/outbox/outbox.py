@@ -98,6 +98,10 @@ class Entry:
         """Return the operation that stores the entry in the outbox."""
         return ("put", "outbox", self.number, self.to_json())
 
+    def add(self) -> Operation:
+        """Return the operation that stores the entry under a number that nothing has yet."""
+        return ("add", "outbox", self.number, self.to_json())
+
     def to_json(self) -> dict[str, Any]:
         """Return the entry as plain data."""
         return {

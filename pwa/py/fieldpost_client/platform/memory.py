@@ -56,7 +56,7 @@ class HostStore:
     async def read_image(self, hashes: Sequence[str]) -> bytes:
         """Return the pieces, joined."""
         pieces = self.tables["pieces"]
-        if missing := [name for name in hashes if name not in pieces]:
+        if missing := [name for name in hashes if not _is_piece(pieces.get(name), name)]:
             raise StoreError("NotFoundError", f"piece {missing[0]} is missing")
         return b"".join(pieces[name] for name in hashes)
 
@@ -96,6 +96,10 @@ class HostStore:
         return content
 
 
+def _is_piece(piece: Any, sha256: str) -> bool:
+    return isinstance(piece, bytes) and hashlib.sha256(piece).hexdigest() == sha256
+
+
 def _file(content: bytes, type_: str, name: str) -> dict[str, Any]:
     return {"blob": content, "type": type_, "size": len(content), "name": name}
 
@@ -119,7 +123,9 @@ def _as_doubles(value: Any) -> Any:
 
 def _apply(tables: dict[str, dict[Key, Any]], operation: Operation) -> None:
     match operation:
-        case ("put", store, key, value):
+        case ("add", store, key, _) if key in tables[store]:
+            raise StoreError("ConstraintError", f"{store} has {key} already")
+        case ("put" | "add", store, key, value):
             # what is no plain data would not survive IndexedDB either
             tables[store][key] = _as_doubles(_plain(packed(value)))
         case ("delete", store, key):
