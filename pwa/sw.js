@@ -47,9 +47,14 @@ async function withStore(task) {
 }
 
 async function shellOrNetwork(/** @type {Request} */ request) {
-  const marker = await withStore((db) => db && read(db, "session", "shell"));
-  const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
-  return shell ?? fetch(request);
+  try {
+    const marker = await withStore((db) => db && read(db, "session", "shell"));
+    const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
+    return shell ?? fetch(request);
+  } catch {
+    // the store does not open: the shell says so, with or without a network
+    return (await caches.match("/shell")) ?? fetch(request);
+  }
 }
 
 async function cacheOrNetwork(/** @type {Request} */ request) {
@@ -58,7 +63,7 @@ async function cacheOrNetwork(/** @type {Request} */ request) {
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
   const sha256 = pathname.split("/").pop() ?? "";
-  const found = await withStore((db) => (db ? readFile(db, sha256) : Promise.resolve(null)));
+  const found = await withStore((db) => (db ? readFile(db, sha256) : Promise.resolve(null))).catch(() => null);
   if (!found) return fetch(request);
   // whatever a user brought is shown as a picture or handed over, and never is a page of ours
   const name = new URL(request.url).searchParams.get("name") || found.name || sha256;

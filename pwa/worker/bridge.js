@@ -17,7 +17,7 @@ const FILE_STORES = new Set(["attachments", "staged"]);
 /**
  * Make the object that Python finds as `js.fieldpost`.
  * @param {Use} use the store
- * @param {number} generation of `store.takeOver`
+ * @param {() => Promise<number>} generation of `store.takeOver`
  * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched the replica's image,
  *   read while Python starts; used once
  * @param {(event: object) => void} notify
@@ -64,7 +64,7 @@ export function makeBridge(use, generation, prefetched, notify) {
 
 /**
  * @param {Use} use
- * @param {number} generation
+ * @param {() => Promise<number>} generation
  * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched
  */
 function storeFunctions(use, generation, prefetched) {
@@ -85,7 +85,7 @@ function storeFunctions(use, generation, prefetched) {
       if (ready && ready.pieces.join() === wanted.join()) return ready.image;
       return use((db) => readImage(db, wanted));
     },
-    write: (/** @type {string} */ text, /** @type {Uint8Array[]} */ pieces) => {
+    write: async (/** @type {string} */ text, /** @type {Uint8Array[]} */ pieces) => {
       const operations = JSON.parse(text);
       for (const operation of operations) {
         if (operation[0] === "put" && operation[1] === "pieces") {
@@ -94,14 +94,15 @@ function storeFunctions(use, generation, prefetched) {
       }
       // fault point: write-handed-on — Python waits for this promise before it says anything: the store
       // decides whether all of it is there or none.
-      return use((db) => store.write(db, operations, { generation }));
+      const mine = await generation();
+      return use((db) => store.write(db, operations, { generation: mine }));
     },
   };
 }
 
 /**
  * @param {Use} use
- * @param {number} generation
+ * @param {() => Promise<number>} generation
  */
 function attachmentFunctions(use, generation) {
   /** The file that is being sent in pieces: it is read once. @type {{sha256: string, bytes: ArrayBuffer} | null} */
@@ -131,10 +132,11 @@ function attachmentFunctions(use, generation) {
       const value = { bytes: bytes.buffer, type, size: bytes.byteLength, name: "", state: "downloaded" };
       // fault point: download-unstored — a downloaded picture can be had again: the next sync asks for those
       // whose digest is not in the store, a power cut's included.
+      const mine = await generation();
       await use((db) => {
         /** @type {store.Operation[]} */
         const kept = [["put", "attachments", sha256, value]];
-        return store.write(db, kept, { durability: "relaxed", generation });
+        return store.write(db, kept, { durability: "relaxed", generation: mine });
       });
       return bytes.byteLength;
     },

@@ -51,7 +51,8 @@ async function startPython(manifest) {
   const use = store.connection();
   // the data may not be there yet; later it is opened again only if it is
   (await store.open()).close();
-  const generation = await use(store.takeOver);
+  const generation = takingOver(use);
+  await generation().catch((error) => console.info(error)); // a full device starts, too
   const snapshot = readSnapshot(use, manifest.python_version);
   const replica = await use((db) => store.read(db, "replica", "current"));
   const pieces = Array.isArray(replica?.pieces) ? replica.pieces : null;
@@ -67,6 +68,23 @@ async function startPython(manifest) {
   const main = begun.python.pyimport("fieldpost_client.main");
   if (begun.how === "snapshot") setTimeout(() => refill(begun.python, manifest), REFILL_AFTER_MS);
   return { how: begun.how, call: (/** @type {string} */ n, /** @type {string} */ a) => main.call(n, a) };
+}
+
+/**
+ * Take the data over once; where that failed, before the next write.
+ * @param {ReturnType<typeof store.connection>} use
+ * @returns {() => Promise<number>}
+ */
+function takingOver(use) {
+  /** @type {Promise<number> | null} */
+  let taken = null;
+  return () => {
+    taken ??= use(store.takeOver).catch((error) => {
+      taken = null;
+      throw error;
+    });
+    return taken;
+  };
 }
 
 /**

@@ -48,11 +48,22 @@ let opened = null;
 /** Return the store, opened once. @returns {Promise<IDBDatabase>} */
 export function database() {
   // what the browser has closed, or could not open, is opened again when it is asked for next
-  opened ??= open({ closed: () => (opened = null) }).catch((error) => {
+  opened ??= openAgain().catch((error) => {
     opened = null;
     throw error;
   });
   return opened;
+}
+
+let wasThere = false;
+
+/** What was removed meanwhile is not made again: an empty store would look like one without work. */
+async function openAgain() {
+  const closed = () => (opened = null);
+  const db = wasThere ? await open({ create: false, closed }) : await open({ closed });
+  if (!db) throw new Error("this app's data was removed from the browser; load this page again");
+  wasThere = true;
+  return db;
 }
 
 /** Close the store. @returns {Promise<void>} */

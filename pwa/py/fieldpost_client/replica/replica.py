@@ -162,7 +162,7 @@ def _fit_schema(connection: sa.Connection, app: App) -> bool:
 
 
 async def kept_pieces(
-    platform: Platform, image: bytes, sound: Collection[str] = ()
+    platform: Platform, image: bytes, sound: Collection[str] | None = None
 ) -> tuple[list[str], list[Operation]]:
     """Return the image's pieces, and the operations that store the new and drop the old ones.
 
@@ -170,15 +170,16 @@ async def kept_pieces(
         platform: whose store has the pieces.
         image: the bytes of a database.
         sound: pieces of an image that could be read: others may be damaged, and are stored again.
+            None trusts all of them.
     """
     hashes = await platform.sha256_pieces(image, PIECE_BYTES)
-    found = set(await platform.store.keys("pieces"))
-    stored: set[Any] = found & set(sound)
+    found: set[Any] = set(await platform.store.keys("pieces"))
+    stored = found if sound is None else found & set(sound)
     operations: list[Operation] = []
     for number, name in enumerate(hashes):
         if name not in stored:
             start = number * PIECE_BYTES
             operations.append(("put", "pieces", name, image[start : start + PIECE_BYTES]))
-            stored.add(name)
+            stored = stored | {name}
     operations += [("delete", "pieces", name) for name in sorted(map(str, found - set(hashes)))]
     return hashes, operations
