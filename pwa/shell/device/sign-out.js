@@ -41,8 +41,8 @@ export async function signOut() {
   // fault point: sign-out-begun — nothing is removed: the app opens as before, and the person signs out
   // again.
   const isOwner = !here.owner || here.owner === user;
-  const left = await removeDataOf(user, { owner: isOwner });
-  if (!isOwner) await lock(true);
+  const left = await removeDataOf(user, { owner: isOwner }).catch((error) => [`data of this app (${String(error)})`]);
+  if (!isOwner) await lock(true).catch((error) => console.info(error)); // the next start sees to it
   // fault point: session-ended-data-left — the data is gone; the session ends by time, or when somebody
   // signs in here.
   await endSession();

@@ -41,8 +41,7 @@ async function removeAll(user) {
   // fault point: wipe-half-done — the mark says that its user has left: the next start, of whatever page,
   // goes on with the removal and shows nothing before.
   await within(STEP_MS, closeDatabase(), "Closing the data").catch((error) => console.info(error));
-  const databases = (await indexedDB.databases?.()) ?? [{ name: DATABASE }];
-  await Promise.all(databases.map(({ name }) => deleteDatabase(name ?? "")));
+  await Promise.all((await databases()).map(deleteDatabase));
   await removeFiles();
   return whatIsLeft([]);
 }
@@ -56,7 +55,7 @@ export async function finishLeaving() {
   }));
   if (typeof said?.user === "string") return removeDataOf(said.user, { owner: true });
   // the marker is set before a file is fetched: files without it are what a removal has left
-  if (!said?.hasMarker && (await caches.keys()).length) await removeFiles();
+  if (!said?.hasMarker && (await cached()).length) await removeFiles();
   return null;
 }
 
@@ -116,8 +115,7 @@ function deleteDatabase(name) {
 }
 
 async function removeFiles() {
-  const registrations = (await navigator.serviceWorker?.getRegistrations()) ?? [];
-  const names = await caches.keys();
+  const [registrations, names] = await Promise.all([serviceWorkers(), cached()]);
   // fault point: files-unremoved — the data is gone; what is left are files of the app without a marker,
   // which the next start removes.
   const going = [...registrations.map((each) => each.unregister()), ...names.map((name) => caches.delete(name))];
@@ -133,16 +131,36 @@ async function removeFiles() {
  */
 async function whatIsLeft(staying) {
   for (const end = Date.now() + PATIENCE_MS; ; await pause(LOOK_EVERY_MS)) {
-    const left = await look(staying);
+    const left = await look(staying).catch((error) => [`what this browser does not tell (${String(error)})`]);
     if (!left.length || Date.now() > end) return left;
   }
 }
 
 /** @param {string[]} staying */
 async function look(staying) {
-  const databases = ((await indexedDB.databases?.()) ?? []).filter(({ name }) => !staying.includes(name ?? ""));
-  const kept = (await caches.keys()).map((name) => `cache ${name}`);
-  const workers = (await navigator.serviceWorker?.getRegistrations()) ?? [];
+  const [found, kept, workers] = await Promise.all([databases(), cached(), serviceWorkers()]);
   const stored = localStorage.length + sessionStorage.length ? ["browser storage"] : [];
-  return [...databases.map(({ name }) => `database ${name}`), ...kept, ...workers.map(() => "service worker"), ...stored];
+  return [
+    ...found.filter((name) => !staying.includes(name)).map((name) => `database ${name}`),
+    ...kept.map((name) => `cache ${name}`),
+    ...workers.map(() => "service worker"),
+    ...stored,
+  ];
+}
+
+/** @returns {Promise<string[]>} names of all databases */
+async function databases() {
+  if (!indexedDB.databases) return [DATABASE]; // a browser that does not tell
+  const found = await within(STEP_MS, indexedDB.databases(), "Looking for data");
+  return found.map(({ name }) => name ?? "");
+}
+
+/** @returns {Promise<string[]>} names of all caches */
+function cached() {
+  return within(STEP_MS, caches.keys(), "Looking for files");
+}
+
+/** @returns {Promise<readonly ServiceWorkerRegistration[]>} */
+function serviceWorkers() {
+  return within(STEP_MS, navigator.serviceWorker?.getRegistrations() ?? Promise.resolve([]), "Looking for the service worker");
 }

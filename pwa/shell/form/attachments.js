@@ -13,6 +13,8 @@ import { digestOf } from "../../stored-files.js";
 
 const JPEG_QUALITY = 0.85;
 const MOST_LETTERS = 150;
+/** A large file on a slow line takes minutes; longer than this nobody waits for it. */
+const SENDING_MS = 300_000;
 const UNREADABLE = "cannot be read as a picture. Choose another one, or take it as JPEG.";
 const NOT_KEPT = "has no space left here. Free some space, then choose it again.";
 const NOT_SENT = "could not be sent. Try again with a connection.";
@@ -151,7 +153,8 @@ async function upload({ sha256, type, name }, body) {
   const headers = { "Content-Type": type };
   const address = `/attachments/${sha256}?${new URLSearchParams({ name })}`;
   try {
-    const answer = await fetch(address, { method: "PUT", headers, body });
+    const signal = AbortSignal.timeout(SENDING_MS);
+    const answer = await fetch(address, { method: "PUT", headers, body, signal });
     if (!isOurs(answer)) return NOT_SENT;
     if (answer.status === 201) return "";
     const { error } = await answer.json();

@@ -1,5 +1,6 @@
 // Drafts: what is typed into a record form is kept as it is typed, and comes back.
 
+import { within } from "../../limits.js";
 import { userName } from "../page/context.js";
 import { announce, make, openForm } from "../page/elements.js";
 import { onMoved, visit } from "../page/navigation.js";
@@ -9,6 +10,7 @@ import { addressOf, draftsOf, forgetOld, moveDrafts, putDraft, renewDraft, takeB
 
 /** While somebody types without a pause the draft is never older than this. */
 const WAIT_MS = 300;
+const HOLDING_MS = 2_000;
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -93,7 +95,7 @@ function hold(key) {
   if (key === held) return Promise.resolve(true);
   // without a secure context there are no locks
   if (!navigator.locks) return Promise.resolve(true);
-  return new Promise((resolve) => {
+  const asked = new Promise((/** @type {(isMine: boolean) => void} */ resolve) => {
     const taken = (/** @type {Lock | null} */ lock) => {
       resolve(lock !== null);
       if (lock === null) return undefined;
@@ -104,6 +106,7 @@ function hold(key) {
     // fault point: draft-held — a tab that dies lets go of its form: its draft is offered to the next one.
     navigator.locks.request(`draft ${key}`, { ifAvailable: true }, taken).catch(() => resolve(true));
   });
+  return within(HOLDING_MS, asked, "Holding the form").catch(() => true);
 }
 
 /**

@@ -3,6 +3,8 @@
 import { ask, make } from "./elements.js";
 import { userName } from "./context.js";
 
+const PATIENCE_MS = 30_000;
+
 /** @type {Promise<boolean> | null} */
 let open = null;
 
@@ -62,7 +64,8 @@ async function send(name, password) {
   try {
     const body = new URLSearchParams({ name, password });
     const headers = { Accept: "text/html", "Fieldpost-Shell": "1" };
-    const answer = await fetch("/sign-in", { method: "POST", body, headers, redirect: "manual" });
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch("/sign-in", { method: "POST", body, headers, redirect: "manual", signal });
     if (answer.type === "opaqueredirect" || answer.ok) return "";
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const said = page.querySelector("[role=alert], .problem")?.textContent?.trim();
