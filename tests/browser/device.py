@@ -27,6 +27,7 @@ class Device(Window):
         self.playwright = playwright
         self.chromium = chromium
         self.profile = profile
+        self.arguments = list(ARGUMENTS)
         self.open()
 
     def open(self) -> Page:
@@ -35,7 +36,7 @@ class Device(Window):
             self.playwright.chromium.launch_persistent_context(
                 str(self.profile),
                 executable_path=str(self.chromium),
-                args=ARGUMENTS,
+                args=self.arguments,
                 viewport=self.size,
                 service_workers="allow",
             )
