@@ -93,6 +93,9 @@ def test_another_worker_is_told_whose_it_is_and_sees_nothing(worker: Device) -> 
     expect(page.get_by_text("It keeps the data of worker1")).to_be_visible(timeout=20_000)
 
     page.goto(f"{worker.origin}/")
+    page.get_by_role("button", name="Sign in as somebody else").click()
+    fill_in(page, "office")
+    expect(page.get_by_text("You are signed in as office")).to_be_visible()
     page.get_by_role("button", name="Sign in as worker1").click()
     sign_in_in_the_dialog(page)
     worker.sync()

@@ -49,6 +49,7 @@ function showWhose(here, user) {
       "div",
       { class: "form-actions" },
       button(`Sign in as ${owner}`, () => signInAs(owner), "primary"),
+      ...(user ? [] : [button("Sign in as somebody else", () => visit("/sign-in", { history: "replace" }))]),
       ...(user ? [button(`Go on as ${user}, with a connection`, goOn)] : []),
       ...(user && !unsent ? [button(`Remove it and use this device as ${user}`, () => takeDevice(owner))] : []),
       ...(user ? [button(`Sign ${user} out`, leave)] : []),
