@@ -225,8 +225,7 @@ export function write(db, operations, { durability = "strict", generation } = {}
 }
 
 /**
- * Refuse whoever has lost the data to another tab. Asked first, it is answered first, and nothing
- * of a transaction that is aborted is kept.
+ * Refuse whoever has lost the data to another tab: nothing of an aborted transaction is kept.
  * @param {IDBTransaction} transaction
  * @param {number} generation
  * @param {(error: unknown) => void} abort
@@ -267,9 +266,10 @@ function apply(transaction, operation, abort) {
  */
 function adopt(transaction, sha256, abort) {
   const [staged, attachments] = ["staged", "attachments"].map((n) => transaction.objectStore(n));
-  const asked = attachments.getKey(sha256);
+  const asked = attachments.get(sha256);
   asked.onsuccess = () => {
-    if (asked.result !== undefined) {
+    // one whose bytes the browser has lost is replaced when it is chosen again
+    if (asked.result?.bytes ?? asked.result?.blob) {
       staged.delete(sha256);
       return;
     }

@@ -1,6 +1,6 @@
 // The module worker in which Python lives. Speaks to the shell in messages of plain data.
 
-import { makeSnapshot, refill, start } from "./boot.js";
+import { deathOf, makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
 import * as store from "../store.js";
 import { bytesOf, readImage } from "../stored-files.js";
@@ -67,7 +67,10 @@ async function startPython(manifest) {
   });
   const main = begun.python.pyimport("fieldpost_client.main");
   if (begun.how === "snapshot") setTimeout(() => refill(begun.python, manifest), REFILL_AFTER_MS);
-  return { how: begun.how, call: (/** @type {string} */ n, /** @type {string} */ a) => main.call(n, a) };
+  const death = deathOf(begun.python);
+  death.catch(() => {}); // whoever waits for an answer hears of it
+  const call = (/** @type {string} */ n, /** @type {string} */ a) => Promise.race([main.call(n, a), death]);
+  return { how: begun.how, call };
 }
 
 /**

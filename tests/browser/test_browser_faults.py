@@ -164,3 +164,20 @@ def test_without_digests_or_an_answer_of_the_network_sync_ends(worker: Device) -
         "aria-busy", "false"
     )
     worker.faults.clear()  # Python's log shows in the console what it could not do
+
+
+def test_whoever_waits_for_a_python_that_has_died_hears_of_it(worker: Device) -> None:
+    """What ends Python inside of the browser ends no person's patience: Sync says so (R22)."""
+    page = worker.page
+    worker.new_inspection("Saved before")
+    worker.save()
+    python_of(page).evaluate(
+        "() => Object.defineProperty(self, 'crypto', { value: {}, configurable: true })"
+    )
+    worker.sync()
+    expect(page.get_by_role("status")).to_contain_text("is lost; try again")
+    worker.faults.clear()  # the console says it, too
+    page.reload()
+    worker.wait_ready()
+    worker.sync()
+    assert worker.sync_state() == "clean"
