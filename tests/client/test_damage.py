@@ -215,10 +215,17 @@ def test_an_entry_that_cannot_be_read_is_said_and_kept(ready: Any, office: Any, 
     assert "Afterwards" in [r.remarks for r in office.rows()]
 
 
-def test_a_photo_whose_bytes_are_gone_holds_up_only_its_entry(ready: Any, office: Any) -> None:
+@pytest.mark.parametrize("way", ["missing", "bytes", "emptied", "retyped", "null"])
+def test_a_photo_whose_bytes_are_gone_holds_up_only_its_entry(
+    ready: Any, office: Any, way: str
+) -> None:
     """That entry says what it waits for; the others go."""
     (sha256,) = ready.store.tables["attachments"]
-    del ready.store.tables["attachments"][sha256]
+    if way == "bytes":
+        file = ready.store.tables["attachments"][sha256]
+        file["blob"] = flipped(file["blob"])
+    else:
+        damage(ready.store, "attachments", sha256, way)
     report = settle(ready)
 
     assert 12 == office.rows()[0].score

@@ -90,9 +90,9 @@ class HostStore:
     def blob(self, sha256: str) -> bytes:
         """Return the bytes of an attachment, saved or only staged; raises `StoreError`."""
         found = self.tables["attachments"].get(sha256) or self.tables["staged"].get(sha256)
-        if found is None:
+        content = found.get("blob") if isinstance(found, dict) else None
+        if not isinstance(content, bytes):
             raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
-        content: bytes = found["blob"]
         return content
 
 

@@ -55,14 +55,14 @@ class Uploads:
 
     async def _send(self, sha256: str) -> None:
         found = await self.platform.store.read("attachments", sha256)
-        if found is None:
+        if not isinstance(found, dict) or not isinstance(found.get("size"), int):
             # the envelope goes anyway: its receipt says what is missing
             self.refused[sha256] = "is missing on this device"
             return
         size, stumbles = int(found["size"]), 0
         offset = self._offset(await self._ask_offset(sha256))
         while stumbles < MOST_STUMBLES:
-            answer = await self._piece(sha256, offset, size, found["type"])
+            answer = await self._piece(sha256, offset, size, str(found.get("type") or ""))
             if answer is None:
                 return
             if answer.status < 300:
