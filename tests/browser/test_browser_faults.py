@@ -177,7 +177,7 @@ def test_whoever_waits_for_a_python_that_has_died_hears_of_it(worker: Device) ->
     worker.sync()
     expect(page.get_by_role("status")).to_contain_text("is lost; try again")
     worker.faults.clear()  # the console says it, too
-    page.reload()
+    worker.restart("/")
     worker.wait_ready()
     worker.sync()
     assert worker.sync_state() == "clean"
