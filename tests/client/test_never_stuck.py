@@ -38,6 +38,13 @@ IN_A_FORM = frozenset(
         Code.TOO_LONG,
         Code.NOT_A_MULTIPLE,
         Code.TOO_MANY_DIGITS,
+        Code.AMBIGUOUS_NUMBER,
+        Code.HOUR_TWICE,
+        Code.HOUR_SKIPPED,
+        Code.CHECK_FAILED,
+        Code.CHECK_BROKEN,
+        Code.UNREADABLE,
+        Code.TAKEN_OVER,
         Code.NOT_ALLOWED,
         Code.NO_SUCH_ROW,
         Code.NOT_UNIQUE,
@@ -87,11 +94,21 @@ OF_AN_ENTRY = frozenset(
         Code.ALREADY_SETTLED,
         Code.NOT_YOUR_ENVELOPE,
         Code.REPLAY_FAILED,
+        Code.FILE_REFUSED,
+        Code.FILE_GONE,
     }
 )
 """Said of an entry that needs attention: it is repaired, or read and discarded."""
 
-OF_WAITING = frozenset({Code.PREDECESSOR_MISSING, Code.PREDECESSOR_OPEN, Code.ATTACHMENT_MISSING})
+OF_WAITING = frozenset(
+    {
+        Code.PREDECESSOR_MISSING,
+        Code.PREDECESSOR_OPEN,
+        Code.ATTACHMENT_MISSING,
+        Code.NOT_SENT,
+        Code.FILE_NOT_SENT,
+    }
+)
 """Said of an entry that waits: the next sync brings what it waits for, or it is discarded."""
 
 ON_A_PAGE = frozenset(
@@ -104,6 +121,7 @@ ON_A_PAGE = frozenset(
         Code.PAGE_FORBIDDEN,
         Code.MALFORMED,
         Code.FOREIGN_ORIGIN,
+        Code.SCOPE_FAILED,
         Code.SERVER_TROUBLE,
         Code.UNEXPECTED,
     }
@@ -112,6 +130,7 @@ ON_A_PAGE = frozenset(
 
 OF_A_SYNC = {
     Code.UNREACHABLE: OFFLINE,
+    Code.NOT_OURS: OFFLINE,
     Code.SERVER_TROUBLE: OFFLINE,
     Code.SIGNED_OUT: SIGNED_OUT,
     Code.RECEIPT_UNVERIFIED: UNVERIFIED,
@@ -129,7 +148,13 @@ AT_THE_DOOR = frozenset({Code.SIGN_IN_FAILED, Code.SIGN_IN_THROTTLED, Code.SIGN_
 """Said beside the fields for name and password (`tests/server/office/test_sign_in.py`)."""
 
 TOLD_AFTERWARDS = frozenset(
-    {Code.OVERWRITTEN, Code.ALREADY_DELETED, Code.WAS_DISCARDED, Code.WAS_SUPERSEDED}
+    {
+        Code.OVERWRITTEN,
+        Code.ALREADY_DELETED,
+        Code.WAS_DISCARDED,
+        Code.WAS_SUPERSEDED,
+        Code.SYNC_STOPPED,
+    }
 )
 """Said of an entry that is done: there is nothing to do."""
 
@@ -140,6 +165,7 @@ NOT_FOR_WORKERS = frozenset(
         Code.BAD_CURSOR,
         Code.UPLOAD_OFFSET,
         Code.UPLOAD_HASH,
+        Code.IMAGE_GONE,
         # for administrators, on the designer's page or the command line
         Code.NO_SEAT_LEFT,
         Code.LAST_ADMIN,
@@ -151,6 +177,17 @@ NOT_FOR_WORKERS = frozenset(
         Code.PASSWORD_TOO_SHORT,
         # for authors
         Code.DEFINITION,
+        Code.APP_MISSING,
+        Code.APP_NOT_IMPORTABLE,
+        Code.APP_NOT_FOUND,
+        Code.APP_FAILED,
+        Code.APP_NOT_ON_DEVICES,
+        Code.MODEL_MISFIT,
+        Code.NOT_INSTALLED,
+        Code.DATABASE_URL,
+        Code.DATABASE_UNREACHABLE,
+        Code.DATABASE_FAILED,
+        Code.FILES_FAILED,
     }
 )
 

@@ -226,7 +226,8 @@ def test_every_outcome_has_words_of_its_own(outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (Code.PREDECESSOR_OPEN, "waits for an entry that needs attention"),
+        # none is marked so: it would be looked for in vain
+        (Code.PREDECESSOR_OPEN, "waits for an earlier entry"),
         (Code.PREDECESSOR_MISSING, "waits for an earlier entry"),
         (Code.ATTACHMENT_MISSING, "waits for its pictures or files"),
     ],

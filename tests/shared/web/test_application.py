@@ -423,8 +423,10 @@ def test_a_temporary_address_leads_to_the_real_one(browser: FakeBrowser, home: F
 
 
 def test_field_workers_have_the_button_and_others_do_not(home: FakeHome) -> None:
-    """The Sync button is there for those who need it (R24)."""
+    """It is there for field workers, and on a device for whoever has work there (R24)."""
     assert 'id="sync"' in FakeBrowser(home).get("/").text
+    assert 'id="sync"' in FakeBrowser(home, DOCTOR).get("/").text
+    home.kind = "server"
     assert 'id="sync"' not in FakeBrowser(home, DOCTOR).get("/").text
 
 
