@@ -13,6 +13,7 @@ import { open, read, write } from "./store.js";
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
+const KEPT_SMALL = /\.(js|css|svg|png)$/;
 /** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
 const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
 
@@ -69,8 +70,7 @@ async function cacheOrNetwork(/** @type {Request} */ request) {
  * @param {Request} request @param {Response} kept */
 async function isSound(request, kept) {
   const { pathname } = new URL(request.url);
-  known.get(pathname) ?? (await learn());
-  const asset = known.get(pathname);
+  const asset = known.get(pathname) ?? (KEPT_SMALL.test(pathname) ? (await learn()).get(pathname) : undefined);
   return !asset || isAsset(asset, new Uint8Array(await kept.clone().arrayBuffer()));
 }
 
@@ -83,6 +83,7 @@ async function learn() {
     const manifest = await kept?.json().catch(() => null); // one that is damaged says nothing
     for (const asset of manifest?.shell ?? []) known.set(asset.url, asset);
   }
+  return known;
 }
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {

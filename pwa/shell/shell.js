@@ -6,11 +6,13 @@ import { startChoosing } from "./form/conflict-choice.js";
 import { context, closeDatabase } from "./page/context.js";
 import { startDraftList } from "./form/draft-list.js";
 import { startDrafts, keepDraft, releaseDraft } from "./form/drafts.js";
-import { make } from "./page/elements.js";
+import { fadeStatus, make } from "./page/elements.js";
 import { exportButton, startExporting } from "./device/export.js";
 import { startForms } from "./form/forms.js";
+import { startAccountMenu } from "./page/account-menu.js";
 import { startNavigation, visit } from "./page/navigation.js";
 import { enhance, showOwn } from "./page/document.js";
+import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
 import { signOut } from "./device/sign-out.js";
 import { startSignatures } from "./form/signature-pad.js";
@@ -19,7 +21,10 @@ import { beTheOne } from "./device/single-tab.js";
 
 async function start() {
   startNavigation();
+  startAccountMenu();
+  fadeStatus();
   startForms({ "/sign-out": signOut });
+  startProblems();
   startAttachments();
   startSignatures();
   startChoices();

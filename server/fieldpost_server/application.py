@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from fieldpost.app import App
@@ -19,6 +19,7 @@ from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
+from fieldpost_server.http.compression import CompressedPages
 from fieldpost_server.http.guards import BodyLimit, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
@@ -37,6 +38,11 @@ from fieldpost_server.storage.database import Database
 from fieldpost_server.sync.calls import Sync
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def _robots(_: Request) -> Response:
+    """Tell search engines that nothing here is for them."""
+    return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
 def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
@@ -78,6 +84,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
         routes=[
             *assets.routes(),
             Route("/health", health),
+            Route("/robots.txt", _robots),
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
             *supervision_routes(home),
@@ -87,6 +94,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
         middleware=[
             Middleware(RequestLog),
             Middleware(SecurityHeaders),
+            Middleware(CompressedPages),
             Middleware(BodyLimit, settings=settings),
             Middleware(OriginGuard, settings=settings),
             Middleware(EndLeftSessions, database=home.database),

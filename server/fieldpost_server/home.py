@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from fieldpost.app import App
 from fieldpost.errors import Problem
-from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
+from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
@@ -102,9 +102,9 @@ class ServerHome:
         with self.database.read_session() as session:
             return page.name in offline_pages(session, self.app)
 
-    def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:  # noqa: ARG002 - the protocol's
+    def open_entries(self, page: Page) -> Mapping[tuple[Any, ...], SyncEntry]:  # noqa: ARG002 - protocol
         """Return nothing: what is saved here is synchronised."""
-        return frozenset()
+        return {}
 
     def real_key(self, model: str, temporary: int) -> int | None:  # noqa: ARG002 - protocol
         """Return nothing: addresses on the server hold real keys."""

@@ -87,6 +87,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
     NO_SEAT_LEFT = "no_seat_left"
+    LAST_ADMIN = "last_admin"
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROLE = "no_such_role"
     NO_SUCH_ENVELOPE = "no_such_envelope"
@@ -261,7 +262,7 @@ _ENVELOPE: Mapping[Code, str] = {
         "Open the record and change it there."
     ),
     Code.ALREADY_SETTLED: (
-        "{user} has settled this in the meantime ({how}). Discard yours, or save it anew."
+        "{user} has settled this in the meantime ({how}). Discard this, or save it anew."
     ),
     Code.NOT_YOUR_ENVELOPE: (
         "This was saved by somebody else. Only a supervisor can repair or discard it."
@@ -282,12 +283,16 @@ _DOOR: Mapping[Code, str] = {
     Code.SIGN_IN_BUSY: "Many people sign in at this moment. Wait a few seconds, then try again.",
     Code.SIGNED_OUT: "You are signed out. Sign in and try again; your work is kept.",
     Code.FORBIDDEN: "You may not open this. Ask your administrator for access.",
-    Code.NOT_FOUND: "There is nothing here. It may have been deleted; go back to the list.",
+    Code.NOT_FOUND: "There is nothing here. It may have been deleted; choose another.",
     Code.METHOD_NOT_ALLOWED: "This address cannot be used in that way.",
     Code.FOREIGN_ORIGIN: "The request came from another site and was refused.",
     Code.NO_SEAT_LEFT: (
         "All {seats} field-worker seats are taken. Take the role from somebody else, "
         "or raise the number of seats."
+    ),
+    Code.LAST_ADMIN: (
+        "{user} is the only administrator: without one nobody could give the role back. "
+        "Give somebody else the role '{role}' first."
     ),
     Code.NO_SUCH_USER: "There is no user '{user}'. Check the name.",
     Code.NO_SUCH_ROLE: "There is no role '{role}'. Choose one of: {known}.",

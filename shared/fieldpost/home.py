@@ -73,6 +73,8 @@ class SyncEntry:
         can_discard: it may be discarded: nobody knows its end yet.
         waits_for: id and words of each envelope that has to be settled before.
         settled: who repaired or discarded it and when, in words; empty where nobody did.
+        done: what it does with its record, in one word: 'Added', 'Changed', 'Deleted'.
+        is_shown: the data of this home holds what it does.
     """
 
     envelope: str
@@ -88,6 +90,8 @@ class SyncEntry:
     can_discard: bool = False
     waits_for: Sequence[tuple[str, str]] = ()
     settled: str = ""
+    done: str = ""
+    is_shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +190,12 @@ class Home(Protocol):
     def is_offline(self, page: Page) -> bool:
         """Say whether the page is marked offline."""
 
-    def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:
-        """Return the keys (as JSON data) of the page's records that are not yet synchronised."""
+    def open_entries(self, page: Page) -> Mapping[tuple[Any, ...], SyncEntry]:
+        """Return by key (as JSON data) the envelopes of the page that are not yet synchronised.
+
+        Of several about one record the one that needs attention, else the first. A record that one
+        of them deletes has a key, too, although it is in no list.
+        """
 
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became."""

@@ -233,8 +233,8 @@ class FakeHome:
     def is_offline(self, page: Page) -> bool:
         return page.offline
 
-    def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:  # noqa: ARG002 - the protocol's
-        return frozenset()
+    def open_entries(self, page: Page) -> Mapping[tuple[Any, ...], SyncEntry]:  # noqa: ARG002
+        return {}
 
     def real_key(self, model: str, temporary: int) -> int | None:
         return self.keys.real(model, temporary)

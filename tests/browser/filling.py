@@ -1,12 +1,13 @@
 """What a person does in the form of an inspection."""
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 
 def draw_signature(page: Page) -> None:
-    """Draw two strokes on the canvas."""
-    canvas = page.locator("[data-attachment=signature] canvas")
-    canvas.scroll_into_view_if_needed()
+    """Draw two strokes on the sheet."""
+    page.locator("[data-attachment=signature]").get_by_role("button", name="Sign here").click()
+    sheet = page.get_by_role("dialog")
+    canvas = sheet.locator("canvas")
     box = canvas.bounding_box()
     assert box is not None
     for offset in (0.3, 0.6):
@@ -14,6 +15,8 @@ def draw_signature(page: Page) -> None:
         page.mouse.down()
         page.mouse.move(box["x"] + 120, box["y"] + box["height"] * 0.5, steps=8)
         page.mouse.up()
+    sheet.get_by_role("button", name="Done").click()
+    expect(page.locator("[data-attachment=signature] .thumbs img")).to_have_count(1)
 
 
 def add_finding(page: Page, index: int, note: str) -> None:

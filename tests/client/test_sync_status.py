@@ -56,9 +56,9 @@ def status(*entries: Entry, **parts: Any) -> SyncStatus:
 @pytest.mark.parametrize(
     ("entries", "state", "words"),
     [
-        ([], "clean", "Everything synchronised"),
+        ([], "clean", "Nothing waits"),
         ([entry(1)], "waiting", "1 waiting"),
-        ([entry(1, Outcome.ACCEPTED)], "clean", "Everything synchronised"),
+        ([entry(1, Outcome.ACCEPTED)], "clean", "Nothing waits"),
         ([entry(1, Outcome.CONFLICT)], "attention", "1 needs attention"),
         (
             [entry(1, Outcome.CONFLICT), entry(2, Outcome.INVALID), entry(3)],

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
-from fieldpost.home import Story, Submission, SyncOverview, Trouble, Upload
+from fieldpost.home import Story, Submission, SyncEntry, SyncOverview, Trouble, Upload
 from fieldpost.pages import Page
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.limits import Limits, limits_from_json
 from fieldpost.wire.receipts import Receipt
 from fieldpost_client.outbox.chain import Chain
-from fieldpost_client.outbox.dependencies import effective, open_entries
+from fieldpost_client.outbox.dependencies import effective
 from fieldpost_client.outbox.outbox import Outbox
 from fieldpost_client.platform.base import Platform, StoreError
 from fieldpost_client.replica.device_state import DeviceState, load_state
@@ -259,12 +259,9 @@ class DeviceHome:
         """Say whether the server has marked the page offline."""
         return self.state.is_offline(page)
 
-    def waiting(self, page: Page) -> frozenset[tuple[Any, ...]]:
-        """Return the keys of the page's records that are not yet synchronised."""
-        records = self.records
-        found = (records.of(entry) for entry in open_entries(self.outbox.entries))
-        # what a waiting deletion has deleted is in no list, and has no key
-        return frozenset(key for model, key in found if key and model == page.spec.name)
+    def open_entries(self, page: Page) -> Mapping[tuple[Any, ...], SyncEntry]:
+        """Return the envelopes of the page's records that are not yet synchronised, by key."""
+        return self._sync_status.open_entries(page)
 
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became, once the rows here have it."""

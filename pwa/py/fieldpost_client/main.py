@@ -84,7 +84,8 @@ class Client:
             # a worker never sees a stack trace; the console has it
             _log.exception("%s %s failed", asked["method"], asked["path"])
             fault = problem(Code.UNEXPECTED, cause=type(error).__name__)
-            return self._page(asked, "error.html", 500, problems=[fault])
+            again = asked["method"] == "GET"
+            return self._page(asked, "error.html", 500, problems=[fault], again=again)
 
     def _page(
         self, asked: Mapping[str, Any], template: str, status: int, **values: Any

@@ -1,11 +1,14 @@
 """The state of the outbox in words: for the Sync button and the sync page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fieldpost.errors import Code, NotFound, problem
 from fieldpost.home import Story, SyncEntry, SyncOverview
+from fieldpost.odp.lineage.temporary_keys import is_temporary
+from fieldpost.pages import Page
+from fieldpost.web.display.envelope_contents import done_words
 from fieldpost.web.display.values import moment_words, record_url
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt, Settled
 from fieldpost_client.outbox.dependencies import open_entries, replacements
@@ -23,6 +26,7 @@ from fieldpost_client.saving.failed_envelopes import Failures, problems_of
 from fieldpost_client.saving.record_keys import RecordKeys
 
 SHOWN_HISTORY = 50
+SYNC_PAGE = "/sync"
 
 OFFLINE = "offline"
 SIGNED_OUT = "signed_out"
@@ -71,7 +75,9 @@ class SyncStatus:
     failures: Failures
 
     def button(self, activity: str) -> dict[str, Any]:
-        """Return ``{state, waiting, attention, words, last_sync}``.
+        """Return ``{state, waiting, attention, words, last_sync, broken, to}``.
+
+        `to` is where what needs attention is to be seen; empty where a sync is the next step.
 
         Args:
             activity: of the sync: `WORKING`, what it stopped for, or empty.
@@ -82,13 +88,16 @@ class SyncStatus:
         waiting = sum(e.state == PENDING for e in open_now)
         attention = sum(e.state == ATTENTION for e in open_now) + len(self.outbox.broken)
         doubt = IDENTITY_CHANGED if self.state.server_keys.changed else ""
-        state, words = _state(activity or doubt, waiting, attention)
+        hindrance = activity or doubt
+        state, words = _state(hindrance, waiting, attention, self.state.last_sync or "")
         return {
             "state": state,
             "waiting": waiting,
             "attention": attention,
             "words": words,
             "last_sync": self.state.last_sync,
+            "broken": len(self.outbox.broken),
+            "to": SYNC_PAGE if attention and hindrance in ("", OFFLINE) else "",
         }
 
     def overview(self) -> SyncOverview:
@@ -99,6 +108,18 @@ class SyncStatus:
         order = {"attention": 0, "waiting": 1}
         listed.sort(key=lambda e: order.get(e.state, 2))
         return SyncOverview(listed, _facts(self.state, self.outbox))
+
+    def open_entries(self, page: Page) -> Mapping[tuple[Any, ...], SyncEntry]:
+        """Return the open envelopes of a page by their records; see `fieldpost.home.Home`."""
+        found: dict[tuple[Any, ...], SyncEntry] = {}
+        for each in open_entries(self.outbox.entries):
+            if self.records.of(each)[0] != page.spec.name:
+                continue
+            entry = self.entry(each)
+            for key in self.records.all_of(each):
+                if key not in found or (entry.can_repair and not found[key].can_repair):
+                    found[key] = entry
+        return found
 
     def story(self, identity: str) -> Story:
         """Return all that the device knows of an envelope; raises `NotFound`."""
@@ -116,13 +137,12 @@ class SyncStatus:
         by = replacements(self.outbox.entries).get(entry.envelope.id)
         state = "settled" if by else _STATES.get(entry.state, "done")
         is_open = state in ("waiting", "attention")
-        _, key = self.records.of(entry)
         problems = problems_of(entry, self.failures) if is_open else ()
         return SyncEntry(
             envelope=entry.envelope.id,
             page=entry.page,
             title=entry.title,
-            url=record_url(entry.envelope.page, key) if key else "",
+            url=self._url(entry),
             saved_at=entry.envelope.saved_at,
             state=state,
             words=self._words(stored, entry),
@@ -132,7 +152,18 @@ class SyncStatus:
             can_discard=is_open,
             waits_for=self._waits_for(entry) if state == "waiting" else (),
             settled=_settled(entry, by),
+            done=done_words(entry.envelope.operations, self.records.of(entry)[0]),
+            is_shown=entry.envelope.id not in self.failures,
         )
+
+    def _url(self, entry: Entry) -> str:
+        """Return where the envelope's record is; empty where it is known not to be here."""
+        _, key = self.records.of(entry)
+        faults = {fault.code for fault in self.failures.get(entry.envelope.id, ())}
+        was_never_here = bool(faults) and any(is_temporary(part) for part in key)
+        if not key or was_never_here or Code.DELETED_BY_OTHERS in faults:
+            return ""
+        return record_url(entry.envelope.page, key)
 
     def _waits_for(self, entry: Entry) -> tuple[tuple[str, str], ...]:
         """Return the open envelopes of this device that it builds on, if the office knows it."""
@@ -172,7 +203,7 @@ class SyncStatus:
         return _UNFIT if entry.envelope.id in self.failures else _SAVED
 
 
-def _state(activity: str, waiting: int, attention: int) -> tuple[str, str]:
+def _state(activity: str, waiting: int, attention: int, last_sync: str) -> tuple[str, str]:
     waits = f"{waiting} waiting" if waiting else ""
     if activity == WORKING:
         return "working", "Synchronising…"
@@ -189,7 +220,14 @@ def _state(activity: str, waiting: int, attention: int) -> tuple[str, str]:
         return "attention", _joined(f"{attention} {needs} attention", waits)
     if activity == OFFLINE:
         return "offline", _joined("No connection", waits)
-    return ("waiting", waits) if waiting else ("clean", "Everything synchronised")
+    return ("waiting", waits) if waiting else ("clean", _clean_words(last_sync))
+
+
+def _clean_words(last_sync: str) -> str:
+    """Say since when: nobody knows what the office has got since."""
+    if not last_sync:
+        return "Nothing waits"
+    return f"Everything synchronised on {moment_words(last_sync)}"
 
 
 def _joined(*words: str) -> str:

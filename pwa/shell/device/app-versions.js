@@ -110,7 +110,7 @@ export async function offerUpdate() {
   const hideInForm = () => (offer.hidden = openForm() !== null);
   onPage(hideInForm);
   hideInForm();
-  document.body.append(offer);
+  document.getElementById("main")?.before(offer);
 }
 
 /** @param {Manifest} manifest */

@@ -1,13 +1,16 @@
-// The Sync button: its states, its progress, what a tap does.
+// The Sync button: its states, its progress, what a tap does. It syncs, or leads to what needs a person.
 
 import { context } from "../page/context.js";
 import { announce, ask, make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
-import { refresh } from "../page/navigation.js";
+import { currentPath, refresh, visit } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
 import { offerUpdate } from "./app-versions.js";
 
-/** @typedef {{state: string, waiting: number, attention: number, words: string}} Status */
+/**
+ * @typedef {{state: string, waiting: number, attention: number, words: string, to?: string}} Status
+ *   to: where what needs attention is to be seen; empty where a sync is the next step
+ */
 
 const LONG_PRESS_MS = 600;
 /** A tap so soon after the first is the second half of a double tap, and stops nothing. */
@@ -37,7 +40,7 @@ export function startSyncButton() {
     const isButton = event.target instanceof HTMLElement && event.target.id === "sync";
     if (isButton && event.key === " ") {
       event.preventDefault(); // it is a link that acts as a button
-      void sync();
+      void press();
     }
   });
   onPage(draw);
@@ -80,7 +83,8 @@ async function run() {
     const isDone = outcome.outcome === "done";
     const isWell = isDone && outcome.problems.length === 0;
     announce(outcome.problems[0]?.message ?? outcome.status.words, isWell ? "done" : "problem");
-    if (isDone) void offerUpdate().catch((error) => console.info(error)); // there is a next time
+    // also where it was refused: an update may be what is missing
+    void offerUpdate().catch((error) => console.info(error)); // there is a next time
   } catch (error) {
     console.info(error);
     const { message } = /** @type {Error} */ (error);
@@ -119,7 +123,9 @@ function draw() {
   button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}`);
   button.setAttribute("aria-busy", String(Boolean(working)));
   setText(place, words);
-  if (status) setText(button.querySelector(".sync-count"), countOf(status));
+  if (!status) return;
+  setText(button.querySelector(".sync-count"), countOf(status));
+  button.dataset.to = status.to ?? "";
 }
 
 /** @param {Status} status */
@@ -139,16 +145,16 @@ let pressed = false;
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  const button = event.target instanceof Element ? event.target.closest("#sync") : null;
+  const button = event.target instanceof Element ? event.target.closest("#sync, [data-sync]") : null;
   if (!button || !context.device || event.ctrlKey || event.metaKey) return;
-  if (pressed) {
+  if (pressed && button.id === "sync") {
     pressed = false; // a long press opens the page of the link
     return;
   }
   event.preventDefault();
   event.stopPropagation();
   if (running && Date.now() - begun > STOPS_AFTER_MS) void offerToStop();
-  else void sync();
+  else void (button.id === "sync" ? press() : sync());
 }
 
 /** Ask whether a sync that takes long is to be stopped; it ends the question, too. */
@@ -166,6 +172,17 @@ async function offerToStop() {
     ];
   }, false);
   if (wanted) await context.device?.call("cancel").catch((error) => console.info(error)); // it has ended
+}
+
+/** Do the next step: what needs a person is shown to her; on that page, and else, it is a sync. */
+async function press() {
+  const to = document.getElementById("sync")?.dataset.to;
+  if (!to || running || currentPath().split("?")[0] === to) return sync();
+  await visit(to);
+  const first = document.querySelector(".entry[data-state='attention'] .actions a");
+  if (!(first instanceof HTMLElement)) return;
+  first.focus({ preventScroll: true });
+  first.closest(".entry")?.scrollIntoView({ block: "start" });
 }
 
 /** @param {PointerEvent} event */

@@ -1,40 +1,79 @@
-// Signatures: drawn with finger, pen or mouse, kept as a PNG when a stroke ends.
+// Signatures: drawn with finger, pen or mouse on a sheet of their own, kept as a PNG when one says so.
+// Nothing on the form itself can be drawn on: a swipe that scrolls past never signs, nor does a tap.
 
 import SignaturePad from "../../vendor/signature_pad.js";
 import { attach, hiddenOf } from "./attachments.js";
 import { complain, forgetComplaints } from "./complaints.js";
-import { make } from "../page/elements.js";
+import { ask, make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
 
-/** Give every empty signature field something to draw on. */
+/** Pixels that a signature is long at least: a tap, or a slip of the finger, is none. */
+const LEAST_LENGTH = 60;
+const TOO_SHORT = "Sign with the finger, a pen or the mouse in the box above.";
+
+/** Give every empty signature field a button that opens a sheet to sign on. */
 export function startSignatures() {
   const look = (/** @type {HTMLElement} */ main) =>
     main.querySelectorAll('[data-attachment="signature"]').forEach(prepare);
   onPage(look);
-  // the field was emptied: draw again
+  // it was signed, or emptied
   document.addEventListener("input", ({ target }) => {
     const widget = target instanceof Element && target.closest('[data-attachment="signature"]');
-    if (widget && !widget.querySelector("canvas")) prepare(widget);
+    if (widget) prepare(widget);
   });
 }
 
 /** @param {Element} element */
 function prepare(element) {
   const widget = /** @type {HTMLElement} */ (element);
-  if (hiddenOf(widget).value || widget.querySelector("canvas")) return;
+  const button = widget.querySelector(".sign");
+  if (hiddenOf(widget).value) button?.remove();
+  if (button || hiddenOf(widget).value) return;
+  const open = () => void sign(widget);
+  widget.querySelector(".thumbs")?.after(make("button", { type: "button", class: "button sign", onclick: open }, "Sign here"));
+}
+
+/** @param {HTMLElement} widget */
+async function sign(widget) {
   const label = widget.querySelector("input[type=file]")?.getAttribute("aria-label") ?? "Signature";
+  const blob = await ask(label, (finish) => fill(finish, label), /** @type {Blob | null} */ (null));
+  if (blob) await pending(keep(widget, blob));
+  /** @type {HTMLElement | null} */ (widget.querySelector(".sign, .thumb button"))?.focus();
+}
+
+/**
+ * @param {(signature: Blob | null) => void} finish
+ * @param {string} label
+ */
+function fill(finish, label) {
   const canvas = make("canvas", { class: "signature-pad", role: "img", "aria-label": `${label}: draw here` });
-  const clear = make("button", { type: "button", class: "button quiet" }, "Clear");
-  widget.querySelector(".thumbs")?.after(canvas, clear);
   const pad = new SignaturePad(canvas, { penColor: "#10201d", backgroundColor: "#ffffff" });
+  const problem = make("p", { class: "problem", role: "alert" });
+  const done = () => {
+    problem.textContent = lengthOf(pad) < LEAST_LENGTH ? TOO_SHORT : "";
+    if (!problem.textContent) canvas.toBlob(finish, "image/png");
+  };
+  const clear = () => pad.clear();
+  pad.addEventListener("beginStroke", () => (problem.textContent = ""));
   fit(canvas, pad);
-  pad.addEventListener("endStroke", () => void pending(keep(widget, canvas)));
-  clear.addEventListener("click", () => {
-    pad.clear();
-    hiddenOf(widget).value = "";
-    hiddenOf(widget).dispatchEvent(new Event("input", { bubbles: true }));
-  });
+  const actions = make(
+    "div",
+    { class: "form-actions" },
+    make("button", { type: "button", class: "button primary", onclick: done }, "Done"),
+    make("button", { type: "button", class: "button", onclick: clear }, "Clear"),
+    make("button", { type: "button", class: "button quiet", onclick: () => finish(null) }, "Not now"),
+  );
+  return [canvas, problem, actions];
+}
+
+/** How long all strokes are together, in pixels. @param {SignaturePad} pad */
+function lengthOf(pad) {
+  let length = 0;
+  for (const { points } of pad.toData()) {
+    points.slice(1).forEach(({ x, y }, i) => (length += Math.hypot(x - points[i].x, y - points[i].y)));
+  }
+  return length;
 }
 
 /**
@@ -55,19 +94,14 @@ function fit(canvas, pad) {
     pad.fromData(strokes);
   };
   new ResizeObserver(resize).observe(canvas);
-  resize();
 }
 
 /**
  * @param {HTMLElement} widget
- * @param {HTMLCanvasElement} canvas
+ * @param {Blob} blob
  */
-async function keep(widget, canvas) {
-  const blob = await new Promise((/** @type {(b: Blob | null) => void} */ done) => canvas.toBlob(done, "image/png"));
-  if (!blob) return;
+async function keep(widget, blob) {
   forgetComplaints(widget);
   const words = await attach(widget, blob, "signature.png");
   if (words) complain(widget, "The signature", words);
-  // the drawing itself shows what was signed; the small picture beside it would be one too many
-  widget.querySelector(".thumbs")?.replaceChildren();
 }

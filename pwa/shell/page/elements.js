@@ -19,6 +19,12 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** How long good news stays; a problem stays until one goes on. */
+const SAID_MS = 8000;
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let fading;
+
 /**
  * Say something in the status region.
  * @param {string} words
@@ -29,6 +35,14 @@ export function announce(words, kind = "note") {
   if (!status) return;
   status.dataset.kind = words ? kind : "";
   status.textContent = words;
+  clearTimeout(fading);
+  if (words && kind !== "problem") fading = setTimeout(() => announce(""), SAID_MS);
+}
+
+/** Let go what a page that came from the server says in its status region. */
+export function fadeStatus() {
+  const words = document.getElementById("status")?.textContent;
+  if (words) announce(words, "done");
 }
 
 /** @returns {HTMLFormElement | null} the record form that is open */

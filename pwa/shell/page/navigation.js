@@ -3,7 +3,7 @@
 import { ask } from "./transport.js";
 import { NoAnswer } from "../../office.js";
 import { announce, openForm } from "./elements.js";
-import { focusPage, onPage, show } from "./document.js";
+import { focusPage, show } from "./document.js";
 import { settled } from "./pending.js";
 
 /**
@@ -184,9 +184,5 @@ export function startNavigation() {
   window.addEventListener("popstate", ({ state }) => {
     const path = location.pathname + location.search;
     if (path !== current) void visit(path, { history: "none", scroll: state?.scroll ?? 0 });
-  });
-  onPage(() => {
-    // the account menu closes when one goes on
-    document.querySelector("details#account[open]")?.removeAttribute("open");
   });
 }

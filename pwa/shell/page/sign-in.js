@@ -22,8 +22,8 @@ export function signIn(why = "Your session has ended. Nothing is lost.") {
  * @param {string} why
  */
 function fill(finish, why) {
-  const name = make("input", { id: "again-name", name: "name", autocomplete: "username", autocapitalize: "none", required: true, value: userName() });
-  const password = make("input", { id: "again-password", name: "password", type: "password", autocomplete: "current-password", required: true });
+  const name = make("input", { id: "again-name", name: "name", autocomplete: "username", autocapitalize: "none", required: true, value: userName(), autofocus: !userName() });
+  const password = make("input", { id: "again-password", name: "password", type: "password", autocomplete: "current-password", required: true, autofocus: Boolean(userName()) });
   const problem = make("p", { class: "problem", role: "alert" });
   const form = make(
     "form",

@@ -66,6 +66,13 @@ def find_user(session: Session, name: str) -> User | None:
     return None if row is None else User(row.name, row.display_name, _roles(session, row.name))
 
 
+def display_names(session: Session, names: Collection[str]) -> dict[str, str]:
+    """Return what people are called, by user name; also of those who are not active any more."""
+    query = sa.select(tables.user.c.name, tables.user.c.display_name)
+    found = session.execute(query.where(tables.user.c.name.in_(list(names))))
+    return {row.name: row.display_name or row.name for row in found}
+
+
 def list_users(session: Session) -> list[User]:
     """Return all active users by name."""
     roles: dict[str, set[str]] = {}
@@ -105,13 +112,32 @@ def take_role(session: Session, name: str, role: str) -> None:
 
     Raises:
         NotFound: no such user.
+        InputError: she is the only administrator, and would be none then.
     """
     user = _existing(session, name)
+    if role == ADMIN:
+        _need_another_admin(session, user)
     session.execute(
         sa.delete(tables.user_role).where(
             tables.user_role.c.user == user.name, tables.user_role.c.role == role
         )
     )
+
+
+def _need_another_admin(session: Session, user: User) -> None:
+    """Raise `InputError` where nobody else could give roles; two that go at once wait in line."""
+    holders = (
+        sa.select(tables.user_role.c.user)
+        .join(tables.user, tables.user.c.name == tables.user_role.c.user)
+        .where(tables.user_role.c.role == ADMIN, tables.user.c.active)
+        .order_by(tables.user_role.c.user)
+        # fault point: administrators-locked — held until the transaction ends: two who take the
+        # role from each other, or from themselves, take turns.
+        .with_for_update(of=tables.user_role)
+    )
+    admins = set(session.scalars(holders))
+    if admins == {user.name}:
+        raise InputError([problem(Code.LAST_ADMIN, "role", user=user.name, role=ADMIN)])
 
 
 def set_password(session: Session, name: str, password: str) -> None:

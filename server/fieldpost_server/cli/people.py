@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fieldpost_server.accounts.users import add_user, give_role, list_users, set_password
+from fieldpost_server.accounts.users import add_user, give_role, list_users, set_password, take_role
 from fieldpost_server.cli.command import Command, declare, group
 
 
@@ -14,9 +14,10 @@ def declare_people(commands: Any) -> None:
     add.add_argument("--display-name", default="")
     add.add_argument("--role", action="append", default=[])
     add.add_argument("--password", help="asked for where it is left out")
-    role = declare(below, "role", _give_role, "give a user a role")
+    role = declare(below, "role", _change_role, "give a user a role, or take it")
     role.add_argument("name")
     role.add_argument("role")
+    role.add_argument("--take", action="store_true", help="take it")
     password = declare(below, "password", _set_password, "set a user's password")
     password.add_argument("name")
     password.add_argument("--password")
@@ -40,8 +41,12 @@ def _add(command: Command) -> None:
     command.say(f"Added {options.name}.")
 
 
-def _give_role(command: Command) -> None:
+def _change_role(command: Command) -> None:
     name, role = command.options.name, command.options.role
+    if command.options.take:
+        command.write(lambda session: take_role(session, name, role))
+        command.say(f"{name} does not have the role {role}.")
+        return
     known, seats = command.app.roles, command.settings.seats
     command.write(lambda session: give_role(session, name, role, known_roles=known, seats=seats))
     command.say(f"{name} has the role {role}.")

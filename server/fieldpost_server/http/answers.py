@@ -17,6 +17,7 @@ _STATUS: Mapping[Code, int] = {
     Code.FOREIGN_ORIGIN: 403,
     Code.SIGN_IN_THROTTLED: 429,
     Code.NO_SEAT_LEFT: 409,
+    Code.LAST_ADMIN: 409,
     Code.SERVER_TROUBLE: 503,
     Code.SCOPE_FAILED: 503,
     Code.UNREADABLE: 422,

@@ -32,6 +32,7 @@ _PUBLIC = (
     "/health",
     "/shell",
     "/favicon.ico",
+    "/robots.txt",
 )
 _API = ("/sync/", "/attachments/")
 

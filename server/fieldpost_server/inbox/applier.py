@@ -11,6 +11,7 @@ from fieldpost.app import App
 from fieldpost.errors import Code, problem
 from fieldpost.ground.zones import current_zone, in_zone, zone_of
 from fieldpost.odp.lineage.drift import explained
+from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result
 from fieldpost.users import User
@@ -27,6 +28,7 @@ from fieldpost_server.inbox.dependencies import (
     settle,
 )
 from fieldpost_server.inbox.ledger import ServerKeys, TemporaryTaken, keep_envelope
+from fieldpost_server.inbox.others import with_names
 from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.signing.signer import Signer
@@ -83,6 +85,7 @@ class Applier:
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         rebased = rebase(session, self.app, envelope, present_timeline(session))
         result = rebased.with_doubts(_replayed(rebased.envelope, session, self.app, user, keys))
+        result = self._with_names(session, rebased.envelope, result, keys)
         return self._explained(session, envelope, result)
 
     def apply(
@@ -112,6 +115,7 @@ class Applier:
         result = rebased.with_doubts(
             _replayed(rebased.envelope, session, self.app, user, keys, author)
         )
+        result = self._with_names(session, rebased.envelope, result, keys)
         receipt = self._explained(session, envelope, result)
         if not receipt.is_applied:
             if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
@@ -159,6 +163,16 @@ class Applier:
         if refused := refused_repair(envelope, rows, user):
             raise Refused(receipt_of(envelope, refused))
         return rows
+
+    def _with_names(
+        self, session: Session, envelope: Envelope, result: Result, keys: ServerKeys
+    ) -> Result:
+        """Return the result with the names of those whose changes were met."""
+        if result.outcome is not Outcome.CONFLICT:
+            return result
+        operations = present_operations(self.app, envelope, keys.real)
+        named = with_names(session, self.app, envelope, operations, result.problems)
+        return replace(result, problems=named)
 
     def _explained(self, session: Session, envelope: Envelope, result: Result) -> Receipt:
         """Return the receipt, in which words say so where it is not the envelope's fault alone."""

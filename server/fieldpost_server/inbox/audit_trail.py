@@ -7,11 +7,15 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.errors import Code, NotFound, problem
 from fieldpost.home import Story, SyncEntry
+from fieldpost.odp.repair.pending_change import present_operations
+from fieldpost.pages import Page
 from fieldpost.users import User
+from fieldpost.web.display.envelope_contents import Contents, done_words
+from fieldpost.web.display.envelope_titles import envelope_title
 from fieldpost.web.display.outcomes import OUTCOMES, settled_words
 from fieldpost.web.display.values import record_url
 from fieldpost.wire.envelope import Envelope, read_envelope
-from fieldpost.wire.receipts import APPLIED
+from fieldpost.wire.receipts import APPLIED, Receipt
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
 from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
 
@@ -28,6 +32,31 @@ def is_open(row: Any) -> bool:
     return not row.void and row.how is None and row.outcome not in APPLIED
 
 
+def described(session: Session, app: App, user: User, row: Any) -> tuple[str, str]:
+    """Return what an envelope's record is called, and what it does with it in one word.
+
+    Args:
+        session, app: where the record is.
+        user: who reads.
+        row: of `rows_of`.
+    """
+    page = app.present_page(row.page)
+    if page is None:
+        return "", ""
+    (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
+    return _described(session, app, user, page, envelope, kept_receipt(session, row))
+
+
+def _described(
+    session: Session, app: App, user: User, page: Page, envelope: Envelope, receipt: Receipt
+) -> tuple[str, str]:
+    keys = keys_in(session, envelope.device, [envelope])
+    operations = present_operations(app, envelope, lambda *named: keys.get(named))
+    contents = Contents(app, session, user, page)
+    title = envelope_title(contents, page, operations, receipt.record)
+    return title, done_words(operations, page.spec.name)
+
+
 def story_of(session: Session, app: App, user: User, identity: str) -> Story:
     """Return all that is known of an envelope; raises `NotFound`."""
     row = rows_of(session, [identity]).get(identity)
@@ -37,10 +66,12 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
     receipt = kept_receipt(session, row)
     page = app.present_page(envelope.page)
     standing = OUTCOMES[state_of(row)]
+    title, done = _described(session, app, user, page, envelope, receipt) if page else ("", "")
     entry = SyncEntry(
         envelope=envelope.id,
         page=page.title if page else envelope.page,
-        title="",
+        title=title,
+        done=done,
         url=record_url(page.name, receipt.record) if page and receipt.record else "",
         saved_at=envelope.saved_at,
         state=standing.state,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import ERROR
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from fieldpost.errors import (
     problem,
 )
 from fieldpost.users import User
+from fieldpost.web.display.values import ADDRESS
 from fieldpost.web.framework.requests import USER
 from fieldpost_server.authoring.model_fit import is_not_installed
 from fieldpost_server.home import ServerHome
@@ -89,4 +91,12 @@ class Failures:
         if request.url.path.startswith(API):
             return JSONResponse(error_body(problems), status)
         user = request.scope.get(USER) or User("")
-        return server_page(self.home, user, "error.html", status, problems=problems)
+        return server_page(
+            self.home,
+            user,
+            "error.html",
+            status,
+            problems=problems,
+            path=quote(request.url.path, safe=ADDRESS),
+            again=status >= 500 and request.method == "GET",
+        )

@@ -26,7 +26,7 @@ def server_page(
         "home": home,
         "user": user,
         "app": home.app,
-        "path": "",
+        "path": values.pop("path", ""),
         "asset": home.asset,
         "done": values.pop("done", ""),
     }

@@ -23,7 +23,7 @@ from fieldpost_server.log import log
 from fieldpost_server.office.pages import server_page
 from fieldpost_server.settings import Settings
 
-DEMO_ACCOUNTS = ("worker1", "worker2", "office", "admin")
+DEMO_ACCOUNTS = ("worker1", "worker2", "office", "lead", "admin")
 MAX_CHARACTERS = 500
 MOST_HASHES = 3
 """Passwords that one process checks at the same time; who comes then is asked to wait a moment."""

@@ -14,14 +14,16 @@ from starlette.routing import Route
 from fieldpost.app import App
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.text.casefolding import folded
+from fieldpost.users import User
 from fieldpost.web.display.outcomes import OUTCOMES
 from fieldpost.web.framework.requests import PageRequest, endpoint
 from fieldpost.web.framework.templates import DONE_WORDS
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.web.repair.envelope_page import entry_page
 from fieldpost.wording.titles import search_parts
+from fieldpost_server.accounts.users import display_names
 from fieldpost_server.home import ServerHome
-from fieldpost_server.inbox.audit_trail import is_open, state_of
+from fieldpost_server.inbox.audit_trail import described, is_open, state_of
 from fieldpost_server.inbox.dependencies import envelopes_query, is_done
 from fieldpost_server.office.pages import server_page
 from fieldpost_server.storage import tables
@@ -33,10 +35,13 @@ _CODES = (_ENVELOPE.c.device, _ENVELOPE.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One envelope of the list."""
+    """One envelope of the list: the page, what its record is called, what it does, who saved it."""
 
     row: Any
     page: str
+    title: str
+    done: str
+    who: str
     outcome: str
     state: str
     is_open: bool
@@ -85,7 +90,7 @@ def _list(asked: PageRequest, home: ServerHome) -> Response:
     with home.session() as session:
         rows = listed(session, home.app, wanted, PAGE_ROWS + 1)
         count = open_count(session)
-    lines = list(_lines(home, rows[:PAGE_ROWS]))
+        lines = list(_lines(home, session, asked.user, rows[:PAGE_ROWS]))
     return server_page(
         home,
         asked.user,
@@ -130,11 +135,21 @@ def open_count(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def _lines(home: ServerHome, rows: list[Any]) -> Iterator[Line]:
+def _lines(home: ServerHome, session: Session, user: User, rows: list[Any]) -> Iterator[Line]:
+    names = display_names(session, {row.user for row in rows})
     for row in rows:
         standing = OUTCOMES[state_of(row)]
-        title = _title(home.app, row.page)
-        yield Line(row, title, standing.name, standing.state, is_open(row))
+        title, done = described(session, home.app, user, row)
+        yield Line(
+            row,
+            _title(home.app, row.page),
+            title,
+            done,
+            names.get(row.user, row.user),
+            standing.name,
+            standing.state,
+            is_open(row),
+        )
 
 
 def _title(app: App, name: str) -> str:

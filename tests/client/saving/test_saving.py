@@ -22,7 +22,7 @@ def test_saved_record_is_listed_and_waits(desk: Any) -> None:
     assert answer["headers"]["location"].startswith("/pages/inspection/records/-1")
     assert "Loose rail" in desk.get("/pages/inspection/records/-1")["body"]
     page = desk.home.app.page("inspection")
-    assert desk.home.waiting(page) == {(-1,)}
+    assert desk.home.open_entries(page).keys() == {(-1,)}
     assert desk.home.status()["words"] == "1 waiting"
 
 

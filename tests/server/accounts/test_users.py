@@ -120,3 +120,42 @@ def test_a_user_with_a_refused_role_is_not_added(fieldpost_database: Database) -
 
 def _roles(office: Any) -> set[tuple[str, str]]:
     return set(office.rows(sa.select(tables.user_role.c.user, tables.user_role.c.role)))
+
+
+def test_the_only_administrator_stays_one(fieldpost_database: Database) -> None:
+    """Two who take the role from themselves at once: one of them keeps it (R57)."""
+    database, outcomes = fieldpost_database, list[str]()
+    for name in ("ada", "ana"):
+        database.write(
+            lambda s, n=name: add_user(s, n, "correct horse", roles=["Admin"], seats=1)  # type: ignore[misc]
+        )
+
+    def take(name: str) -> None:
+        try:
+            database.write(lambda s: take_role(s, name, "Admin"))
+            outcomes.append("taken")
+        except FieldpostError as error:
+            outcomes.append(str(error.problems[0].code))
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in ("ada", "ana")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert ["last_admin", "taken"] == sorted(outcomes)
+    with database.read_session() as session:
+        assert 1 == sum("Admin" in user.roles for user in list_users(session))
+
+
+def test_the_designer_says_why_an_administrator_stays_one(office: Any) -> None:
+    """One tap does not lock everybody out; with a second administrator it works (R57)."""
+    admin = office.client("admin")
+    refused = admin.post("/designer/users/admin", data={"role": "Admin", "give": "false"})
+    give = {"role": "Admin", "give": "true"}
+    assert 303 == admin.post("/designer/users/dora", data=give).status_code
+    done = admin.post("/designer/users/admin", data={"role": "Admin", "give": "false"})
+
+    assert (409, True) == (refused.status_code, "is the only administrator" in refused.text)
+    assert 303 == done.status_code
+    assert ("dora", "Admin") in _roles(office)

@@ -39,6 +39,10 @@ def test_users_are_added_listed_and_given_roles(
 
     assert "anna\tAnna A\tDoctor, Offline\n" == capsys.readouterr().out
     assert 0 == main([*data, "user", "password", "anna", "--password", "better horse"])
+    assert 0 == main([*data, "user", "role", "anna", "Doctor", "--take"])
+    assert 0 == main([*data, "user", "role", "anna", "Admin"])
+    assert 1 == main([*data, "user", "role", "anna", "Admin", "--take"])
+    assert "anna is the only administrator" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,38 @@ def test_every_answer_carries_the_security_headers(office: Any, address: str) ->
     assert headers["x-content-type-options"] == "nosniff"
 
 
+def test_robots_are_told_that_nothing_is_for_them(office: Any) -> None:
+    """Without signing in, and not by the sign-in page."""
+    answer = office.client().get("/robots.txt")
+
+    assert (200, "User-agent: *\nDisallow: /\n") == (answer.status_code, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "is_small"),
+    [
+        ("/designer", {}, True),
+        ("/designer?done=saved", {}, False),
+        ("/designer?done=saved", {"Sec-Fetch-Site": "same-origin"}, True),
+        ("/designer?done=saved", {"Sec-Fetch-Site": "cross-site"}, False),
+        ("/designer", {"Accept-Encoding": "identity"}, False),
+        ("/health", {}, False),
+    ],
+)
+def test_large_pages_are_compressed(
+    office: Any, address: str, headers: dict[str, str], *, is_small: bool
+) -> None:
+    """Pages that repeat what an address says only if they were asked for by our own (R65)."""
+    answer = office.client("admin").get(address, headers=headers)
+
+    assert 200 == answer.status_code
+    assert is_small == (answer.headers.get("content-encoding") == "gzip")
+    if is_small:
+        assert "Accept-Encoding" in answer.headers["vary"]
+        assert int(answer.headers["content-length"]) < len(answer.text) / 2
+        assert "</html>" in answer.text
+
+
 @pytest.mark.parametrize(
     "headers",
     [

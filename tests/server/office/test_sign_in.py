@@ -6,6 +6,8 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
+from apps.offices import office_like
+from fieldpost_server.cli.demo import DEMO_USERS
 from fieldpost_server.storage import tables
 
 HTML = {"Accept": "text/html"}
@@ -129,3 +131,11 @@ def test_a_user_who_was_switched_off_is_out_at_once(office: Any) -> None:
 def test_the_sign_in_page_says_no_passwords_outside_of_the_demo(office: Any) -> None:
     """Demo accounts are named in the demo only."""
     assert "worker1" not in office.client().get("/sign-in").text
+
+
+def test_the_demo_names_everybody_whom_it_has(office: Any) -> None:
+    """Whoever tries the demo sees all accounts on its sign-in page."""
+    with office_like(office, demo=True) as demo:
+        text = demo.client().get("/sign-in").text
+
+    assert ", ".join(name for name, _, _ in DEMO_USERS) in text

@@ -35,6 +35,18 @@ class RecordKeys:
             self.real_key(model, part) or part if is_temporary(part) else part for part in key
         )
 
+    def all_of(self, entry: Entry) -> list[tuple[Any, ...]]:
+        """Return the keys of an envelope's records: also of those that it deletes."""
+        model, key = self.of(entry)
+        if key:
+            return [key]
+        operations = self.remapped.envelope(entry.envelope).operations
+        return [
+            tuple(self.real_key(model, p) or p if is_temporary(p) else p for p in each.key)
+            for each in operations
+            if each.do == "delete" and each.model == model and not each.at
+        ]
+
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became, once the rows here have it."""
         return self.real.get((model, temporary))

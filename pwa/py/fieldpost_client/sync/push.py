@@ -266,12 +266,14 @@ def _is_news(receipt: Receipt) -> bool:
 def answered(entry: Entry, receipt: Receipt, signed: str) -> Entry:
     """Return an entry as the server's answer leaves it.
 
-    A void that came too late gives way to what it was to discard, with how that ended.
+    A void that was refused gives way to what it was to discard: where it came too late with how
+    that ended, else with why it cannot be discarded, so that somebody sees to it.
     """
-    if entry.discarded is None or receipt.outcome is not Outcome.MISMATCH:
+    is_refused = receipt.settled is None and receipt.outcome in NEEDS_ATTENTION
+    if entry.discarded is None or not is_refused:
         return entry.with_receipt(receipt, signed)
     original = entry_from_json(entry.discarded)
-    for found in receipt.problems:
+    for found in receipt.problems if receipt.outcome is Outcome.MISMATCH else ():
         if found.code is Code.ALREADY_APPLIED:
             return original.with_receipt(receipt_of(found.detail["receipt"]), signed)
         if found.code is Code.ALREADY_SETTLED:

@@ -135,6 +135,13 @@ class Contents:
             yield Change(each.label, self.value(each, old), self.value(each, new))
 
 
+def done_words(operations: Iterable[Operation], model: str) -> str:
+    """Return what an envelope does with the record of a model, in one word; empty for nothing."""
+    found = [each for each in operations if each.do != "look"]
+    whole = [each for each in found if each.model == model and not each.at]
+    return DONE[whole[0].do if whole else "update"] if found else ""
+
+
 def counted_words(operations: Iterable[Operation], rows: Mapping[str, Any]) -> list[str]:
     """Return what is remarkable in numbers: child rows and pictures.
 

@@ -45,7 +45,7 @@ def view_record(asked: PageRequest) -> Response:
             url=record_url(page.name, key),
             title=page.spec.title_of(record),
             view=record_view(asked, page.layout, record, _links(asked, session)),
-            waiting=tuple(key) in asked.home.waiting(page),
+            entry=asked.home.open_entries(page).get(tuple(key)),
             done=asked.query.get("done", ""),
         )
 

@@ -9,6 +9,7 @@ from fieldpost.pages import Form
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field
 from fieldpost.schema.unreadable import Unreadable
 from fieldpost.types import Attachment
+from fieldpost.web.display.contact_links import contact_link
 from fieldpost.web.display.linked_rows import linked_words
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import cell_words
@@ -16,12 +17,13 @@ from fieldpost.web.lists.list_pages import cell_words
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One field, in words or as attachments."""
+    """One field, in words or as attachments; `link` is where its words lead to."""
 
     label: str
     kind: str
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def record_view(asked: PageRequest, form: Form, record: Any, links: Links) -> Re
     fields = tuple(
         _attached(f, record)
         if f.kind in ATTACHMENT_KINDS and not isinstance(getattr(record, f.attribute), Unreadable)
-        else Shown(f.label, str(f.kind), cell_words(asked, f, record, linked, key))
+        else _in_words(f, cell_words(asked, f, record, linked, key))
         for f in shown
     )
     return RecordView(fields, tuple(_lists(asked, form, record, links)))
@@ -60,6 +62,10 @@ def _lists(asked: PageRequest, form: Form, record: Any, links: Links) -> Iterato
         children = form.model.children_of(record, name, child.form.model)
         rows = tuple(record_view(asked, child.form, row, links) for row in children)
         yield ShownList(child.label, child.title, rows)
+
+
+def _in_words(field: Field, text: str) -> Shown:
+    return Shown(field.label, str(field.kind), text, link=contact_link(field, text))
 
 
 def _attached(field: Field, record: Any) -> Shown:

@@ -1,5 +1,6 @@
 """The menu and the lists of records."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -7,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from fieldpost.errors import Code, Forbidden, problem
+from fieldpost.home import SyncEntry
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import Field, Kind
@@ -18,6 +20,11 @@ from fieldpost.web.display.values import record_url
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_query import ListQuery, ListResult, run_list
 
+NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+"""Kinds that stand below each other by their last digit."""
+
+Entries = Mapping[tuple[Any, ...], SyncEntry]
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -25,15 +32,16 @@ class Cell:
 
     label: str
     text: str
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One listed record."""
+    """One listed record; `state` is that of its open envelope: 'waiting', 'attention' or empty."""
 
     url: str
     cells: tuple[Cell, ...]
-    waiting: bool
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Heading:
     label: str
     url: str
     direction: str
+    is_number: bool = False
 
 
 def open_page(asked: PageRequest) -> Page:
@@ -68,13 +77,13 @@ def menu(asked: PageRequest) -> Response:
 def list_page(asked: PageRequest) -> Response:
     """Show a page's list."""
     page = open_page(asked)
-    waiting = asked.home.waiting(page)
-    query = _query(asked, page, waiting)
+    entries = asked.home.open_entries(page)
+    query = _query(asked, page, entries)
     with asked.home.session() as session:
         result = run_list(session, asked.home.app, page, asked.user, query)
         links = Links(session, asked.home.app, asked.user)
         linked = linked_words(links, page.spec, page.columns, result.rows, MOST_TITLES)
-        lines = [_line(asked, page, row, waiting, linked) for row in result.rows]
+        lines = [_line(asked, page, row, entries, linked) for row in result.rows]
     return asked.page(
         "list.html",
         page=page,
@@ -87,7 +96,7 @@ def list_page(asked: PageRequest) -> Response:
     )
 
 
-def _query(asked: PageRequest, page: Page, waiting: frozenset[tuple[Any, ...]]) -> ListQuery:
+def _query(asked: PageRequest, page: Page, waiting: Entries) -> ListQuery:
     number = asked.query.get("page", "1")
     return ListQuery(
         search_words(asked.query.get("q", "")),
@@ -106,13 +115,17 @@ def _line(
     asked: PageRequest,
     page: Page,
     row: Any,
-    waiting: frozenset[tuple[Any, ...]],
+    entries: Entries,
     linked: dict[tuple[str, Key], str],
 ) -> Line:
     real = page.spec.key_of(row)
     key = page.spec.key_to_json(real)
-    cells = tuple(Cell(f.label, cell_words(asked, f, row, linked, real)) for f in page.columns)
-    return Line(record_url(page.name, key), cells, tuple(key) in waiting)
+    cells = tuple(
+        Cell(f.label, cell_words(asked, f, row, linked, real), f.kind in NUMBERS)
+        for f in page.columns
+    )
+    entry = entries.get(tuple(key))
+    return Line(record_url(page.name, key), cells, entry.state if entry else "")
 
 
 def cell_words(
@@ -158,7 +171,8 @@ def _heading(asked: PageRequest, field: Field, sort: tuple[str, ...]) -> Heading
     first = sort[0] if sort else ""
     direction = {field.name: "ascending", f"-{field.name}": "descending"}.get(first, "")
     name = f"-{field.name}" if direction == "ascending" else field.name
-    return Heading(field.label, _address(asked, sort=name, page=""), direction)
+    address = _address(asked, sort=name, page="")
+    return Heading(field.label, address, direction, field.kind in NUMBERS)
 
 
 def _address(asked: PageRequest, **changes: str) -> str:

@@ -14,12 +14,13 @@ from fieldpost.odp.form.rows import Opened, opened_from
 from fieldpost.odp.repair.conflict_marks import changes_of
 from fieldpost.odp.repair.pending_change import PendingChange, pending_change_of
 from fieldpost.odp.repair.reconcile import Reconciled, reconciled
-from fieldpost.odp.replay.access import Place, is_in_scope, places_of, top_of
+from fieldpost.odp.replay.access import is_in_scope, places_of
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Changes, Page
 from fieldpost.users import acting_as
 from fieldpost.web.display.conflict_sides import Marks, RowRemark
 from fieldpost.web.display.envelope_contents import Change, Contents
+from fieldpost.web.display.envelope_titles import top_row
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.wire.envelope import Operation
 
@@ -88,6 +89,12 @@ class Case:
     def is_conflict(self) -> bool:
         """Say whether others changed the record."""
         return any(p.code in _CONFLICTS for p in self.trouble.problems)
+
+    @property
+    def others(self) -> str:
+        """Return who changed or deleted the record, in words; empty where nobody knows."""
+        named = (str(p.detail["who"]) for p in self.trouble.problems if p.detail.get("who"))
+        return " and ".join(dict.fromkeys(named))
 
     @property
     def rules_changed(self) -> bool:
@@ -214,22 +221,10 @@ def _record(session: Session, page: Page, pending: PendingChange) -> Any:
         return load(session, spec, list(pending.before["key"]))
     for operation in pending.operations:
         place = places.get(operation.model)
-        top = None if place is None else _top(session, place, operation)
+        top = None if place is None else top_row(session, place, operation)
         if top is not None:
             return top
     return None
-
-
-def _top(session: Session, place: Place, operation: Operation) -> Any:
-    if operation.do != "insert":
-        row = load(session, place.form.model, list(operation.key))
-        return None if row is None else top_of(session, place, row)
-    above = place.parent
-    if above is None:
-        return None
-    by_parent = {ours: operation.set.get(theirs) for theirs, ours in place.pairs}
-    row = load(session, above.form.model, [by_parent.get(a) for a in above.form.model.key])
-    return None if row is None else top_of(session, above, row)
 
 
 def marks_of(case: Case, found: Reconciled, contents: Contents, user_name: str) -> Marks:

@@ -203,7 +203,13 @@ def _deleted(asked: PageRequest, case: Case) -> Response:
     if dict(asked.posted).get("_action") == "delete":
         shown = _shown_records(page, dict(asked.posted).get("_opened", ""))
         outcome = delete_records(
-            asked.home, asked.user, page, shown, case.trouble.ids, identity_in(asked.posted)
+            asked.home,
+            asked.user,
+            page,
+            shown,
+            case.trouble.ids,
+            identity_in(asked.posted),
+            case.title,
         )
         if outcome.is_saved:
             return RedirectResponse(f"/pages/{page.name}?done=deleted", 303)
