@@ -3,6 +3,19 @@ import globals from "globals";
 
 const workers = ["pwa/worker/**/*.js"];
 
+/** What a browser may never answer, unless it is inside `within(…)`, or has a `signal` where it is a fetch. */
+const inside = ":not(CallExpression[callee.name='within'] *)";
+const endless = [
+  [`CallExpression[callee.name='fetch']:not(:has(Property[key.name='signal']))${inside}`, "fetch"],
+  [`MemberExpression[property.name='ready'][object.property.name='serviceWorker']${inside}`, "serviceWorker.ready"],
+  [`AwaitExpression > CallExpression[callee.object.name=/^(caches|indexedDB)$/]${inside}`, "caches and indexedDB"],
+  [`AwaitExpression > CallExpression[callee.object.property.name='locks']${inside}`, "locks"],
+  [`AwaitExpression CallExpression[callee.property.name='getRegistrations']${inside}`, "getRegistrations"],
+].map(([selector, what]) => ({
+  selector,
+  message: `No wait without an end: ${what} may never answer. Use within() of pwa/limits.js, or a signal.`,
+}));
+
 export default [
   { ignores: ["node_modules/", ".venv/", ".data/", "dist/"] },
   js.configs.recommended,
@@ -34,6 +47,12 @@ export default [
         { name: "fetch", message: "Ask by office.js, which says whose answer it is." },
       ],
     },
+  },
+  {
+    files: ["pwa/**/*.js"],
+    // files and pages on their way: there a limit is for silence, not for slowness
+    ignores: ["pwa/sw.js", "pwa/worker/boot.js", "pwa/shell/device/app-versions.js", "pwa/shell/page/transport.js"],
+    rules: { "no-restricted-syntax": ["error", ...endless] },
   },
   { files: workers, languageOptions: { globals: globals.worker } },
   { files: ["pwa/sw.js"], languageOptions: { globals: globals.serviceworker } },

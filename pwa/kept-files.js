@@ -1,5 +1,6 @@
 // The app's files as a device keeps them: each is what the manifest says, or it is not kept.
 
+import { within } from "./limits.js";
 import { askAsset, askFor, isAsset } from "./office.js";
 
 /**
@@ -8,6 +9,8 @@ import { askAsset, askFor, isAsset } from "./office.js";
  * @typedef {(done: number, total: number) => void} Report
  */
 
+/** A cache that does not answer by then never does. */
+const PATIENCE_MS = 15_000;
 const PREFIX = "fieldpost-";
 const REPORT_EVERY_BYTES = 256 << 10;
 const ATTEMPTS = 3;
@@ -29,7 +32,7 @@ export function filesOf({ shell, pyodide, wheels }) {
  * @param {Report} report
  */
 export async function keepFiles(manifest, report) {
-  const cache = await caches.open(cacheName(manifest.version));
+  const cache = await opened(cacheName(manifest.version));
   const total = manifest.total_bytes;
   let [bytes, said] = [0, 0];
   const count = (/** @type {number} */ more) => {
@@ -53,7 +56,7 @@ export async function keepFiles(manifest, report) {
  * @returns {Promise<boolean>}
  */
 export async function areWhole(manifest) {
-  const cache = await caches.open(cacheName(manifest.version));
+  const cache = await opened(cacheName(manifest.version));
   for (const asset of filesOf(manifest)) if (!(await found(cache, asset))) return false;
   return true;
 }
@@ -100,8 +103,8 @@ async function whole(asset, kept) {
  * @param {(more: number) => void} count
  */
 async function elsewhere(asset, count) {
-  for (const name of await caches.keys()) {
-    const same = name.startsWith(PREFIX) && (await found(await caches.open(name), asset));
+  for (const name of await within(PATIENCE_MS, caches.keys(), "The caches")) {
+    const same = name.startsWith(PREFIX) && (await found(await opened(name), asset));
     if (same) {
       count(asset.size);
       return same;
@@ -131,4 +134,9 @@ function plain(headers) {
   const kept = new Headers(headers);
   for (const name of ["Content-Encoding", "Content-Length"]) kept.delete(name);
   return kept;
+}
+
+/** @param {string} name */
+function opened(name) {
+  return within(PATIENCE_MS, caches.open(name), "The caches");
 }

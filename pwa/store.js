@@ -1,17 +1,22 @@
 // The one module that opens IndexedDB. Everything durable on a device is in here.
 
+import { within } from "./limits.js";
+
 /**
- * @typedef {["put", string, IDBValidKey, unknown] | ["delete", string, IDBValidKey]
+ * @typedef {["put" | "add", string, IDBValidKey, unknown] | ["delete", string, IDBValidKey]
  *   | ["clear", string] | ["adopt", string]} Operation
- * put, delete, clear: of a store. adopt: make a staged attachment one that waits to be sent.
+ * put, delete, clear: of a store. add: put, but never over what is there. adopt: make a staged
+ * attachment one that waits to be sent.
  * @typedef {{cursor: string, pieces: string[], size: number, app_version: string}} Replica
- * @typedef {{blob: Blob, type: string, size: number, name: string, state?: string,
+ * @typedef {{bytes: ArrayBuffer, type: string, size: number, name: string, state?: string,
  *   draft?: string}} Attachment
+ * bytes: some browsers keep no Blobs, WebKit's private windows among them; former versions of this
+ * app kept a `blob` instead, see `stored-files.js`.
  */
 
 export const DATABASE = "fieldpost";
 const VERSION = 1;
-const STORES = [
+export const STORES = [
   "session",
   "outbox",
   "history",
@@ -23,22 +28,46 @@ const STORES = [
   "snapshots",
 ];
 
+/** Who works with the data counts up here: only the newest may write. */
+const GENERATION = "generation";
+const OPENING_MS = 10_000;
+/** A transaction that takes longer is given up; the disk of a phone that is busy takes seconds. */
+const WRITING_MS = 20_000;
+const READING_MS = 20_000;
+
 /**
  * Open the database.
  * @overload
+ * @param {{create?: true, closed?: () => void}} [options] closed: the browser has closed it
  * @returns {Promise<IDBDatabase>} made when it was not there
  */
 /**
  * @overload
- * @param {{create: false}} options
+ * @param {{create: false, closed?: () => void}} options
  * @returns {Promise<IDBDatabase | null>} null when there is none: none is made
  */
 /**
- * @param {{create: boolean}} [options]
+ * @param {{create?: boolean, closed?: () => void}} [options]
  * @returns {Promise<IDBDatabase | null>}
  */
-export function open({ create } = { create: true }) {
+export async function open({ create = true, closed } = {}) {
   const opening = indexedDB.open(DATABASE, VERSION);
+  try {
+    return await within(OPENING_MS, opened(opening, create, closed), "Opening the data of this device");
+  } catch (error) {
+    // what comes too late would hold up whoever deletes the database
+    opening.onsuccess = () => opening.result.close();
+    throw error;
+  }
+}
+
+/**
+ * @param {IDBOpenDBRequest} opening
+ * @param {boolean} create
+ * @param {(() => void) | undefined} closed
+ * @returns {Promise<IDBDatabase | null>}
+ */
+function opened(opening, create, closed) {
   return new Promise((resolve, reject) => {
     opening.onupgradeneeded = () => {
       // fault point: store-half-made — the browser makes all stores in one transaction: the next opening
@@ -48,10 +77,18 @@ export function open({ create } = { create: true }) {
     };
     opening.onsuccess = () => {
       // signing out deletes the database; a connection left open would block that for ever
-      opening.result.onversionchange = () => opening.result.close();
+      opening.result.onversionchange = () => {
+        opening.result.close();
+        closed?.();
+      };
+      opening.result.onclose = () => closed?.();
       resolve(opening.result);
     };
-    opening.onerror = () => (create ? reject(opening.error) : resolve(null));
+    opening.onerror = () => {
+      // only "there is none" is none: what cannot be opened may hold somebody's work
+      if (!create && opening.error?.name === "AbortError") resolve(null);
+      else reject(opening.error);
+    };
   });
 }
 
@@ -60,11 +97,63 @@ export function open({ create } = { create: true }) {
  * @param {IDBRequest<T>} asked
  * @returns {Promise<T>}
  */
-function answer(asked) {
-  return new Promise((resolve, reject) => {
+export function answer(asked) {
+  const answered = new Promise((resolve, reject) => {
     asked.onsuccess = () => resolve(asked.result);
     asked.onerror = () => reject(asked.error);
   });
+  return within(READING_MS, answered, "Reading from this device");
+}
+
+/**
+ * A connection that is opened again when the browser has closed it.
+ * @returns {<T>(task: (db: IDBDatabase) => Promise<T>) => Promise<T>} rejects with `Gone` when the
+ *   database was deleted meanwhile: an empty one in its place would look like a device without work
+ */
+export function connection() {
+  /** @type {Promise<IDBDatabase> | null} */
+  let current = null;
+  return async (task) => {
+    for (let attempt = 0; ; attempt++) {
+      const mine = (current ??= reopened(() => (current = null)));
+      try {
+        return await task(await mine);
+      } catch (error) {
+        if (current === mine) current = null;
+        // it was closed before a transaction began: nothing was done
+        if (attempt || !(error instanceof DOMException) || error.name !== "InvalidStateError") throw error;
+      }
+    }
+  };
+}
+
+/** @param {() => void} closed */
+async function reopened(closed) {
+  const db = await open({ create: false, closed });
+  if (!db) throw new DOMException("the data of this device was removed", "Gone");
+  return db;
+}
+
+/**
+ * Become the one that writes: whoever was it before is refused from now on.
+ * @param {IDBDatabase} db
+ * @returns {Promise<number>} to be handed to `write`
+ */
+export function takeOver(db) {
+  const transaction = db.transaction("session", "readwrite", { durability: "strict" });
+  const taken = new Promise((/** @type {(number: number) => void} */ resolve, reject) => {
+    const place = transaction.objectStore("session");
+    const asked = place.get(GENERATION);
+    let mine = 1;
+    asked.onsuccess = () => {
+      mine = Number.isSafeInteger(asked.result) && asked.result > 0 ? asked.result + 1 : 1;
+      // fault point: taken-over-unread — nobody works with the data: the next tab takes it over again.
+      place.put(mine, GENERATION);
+    };
+    transaction.oncomplete = () => resolve(mine);
+    transaction.onabort = () => reject(transaction.error);
+  });
+  return within(WRITING_MS, taken, "Taking over the data of this device");
 }
 
 /**
@@ -91,58 +180,61 @@ export async function readAll(db, store) {
 }
 
 /**
- * Read the pieces of an image and join them.
- * @param {IDBDatabase} db
- * @param {string[]} hashes
- * @returns {Promise<Uint8Array<ArrayBuffer>>}
- */
-export async function readImage(db, hashes) {
-  const place = db.transaction("pieces").objectStore("pieces");
-  const pieces = await Promise.all(hashes.map((hash) => answer(place.get(hash))));
-  const missing = pieces.findIndex((piece) => piece === undefined);
-  if (missing >= 0) throw new DOMException(`piece ${hashes[missing]} is missing`, "NotFoundError");
-  const image = new Uint8Array(pieces.reduce((size, piece) => size + piece.byteLength, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    image.set(piece, offset);
-    offset += piece.byteLength;
-  }
-  return image;
-}
-
-/**
  * Do all operations in one transaction, or none.
  *
  * Resolves after the transaction is complete, with "strict" on the disk. Rejects with the
- * DOMException of what failed: `QuotaExceededError`, `MissingAttachment` (an adopted attachment is
- * nowhere), or the browser's own name.
+ * exception of what failed: `QuotaExceededError`, `MissingAttachment` (an adopted attachment is
+ * nowhere), `TakenOver` (another tab works with the data since), `TimeoutError`, or the browser's
+ * own name.
  * @param {IDBDatabase} db
  * @param {Operation[]} operations
- * @param {{durability?: "strict" | "relaxed"}} [options]
+ * @param {{durability?: "strict" | "relaxed", generation?: number}} [options] generation: of
+ *   `takeOver`
  * @returns {Promise<void>}
  */
-export function write(db, operations, { durability = "strict" } = {}) {
+export function write(db, operations, { durability = "strict", generation } = {}) {
   if (operations.length === 0) return Promise.resolve();
   const stores = new Set(operations.flatMap(storesOf));
+  if (generation !== undefined) stores.add("session");
   const transaction = db.transaction([...stores], "readwrite", { durability });
   return new Promise((resolve, reject) => {
-    /** @type {DOMException | null} */
+    /** @type {unknown} */
     let cause = null;
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(cause ?? transaction.error);
     /** @param {unknown} error */
     const abort = (error) => {
-      cause ??= error instanceof DOMException ? error : new DOMException(String(error), "DataError");
-      transaction.abort();
+      cause ??= error;
+      try {
+        transaction.abort();
+      } catch {
+        // it is being committed: whoever asked hears what became of it, or else that nobody knows
+        setTimeout(() => reject(cause), OPENING_MS);
+      }
     };
+    const timer = setTimeout(() => abort(new DOMException("the device is too slow", "TimeoutError")), WRITING_MS);
+    transaction.oncomplete = () => (clearTimeout(timer), resolve());
+    transaction.onabort = () => (clearTimeout(timer), reject(cause ?? transaction.error));
     try {
       // fault point: store-transaction-open — until the transaction is complete a crash leaves nothing of it;
       // from then on all of it is there, with "strict" even after a power cut.
+      if (generation !== undefined) fence(transaction, generation, abort);
       for (const operation of operations) apply(transaction, operation, abort);
     } catch (error) {
       abort(error);
     }
   });
+}
+
+/**
+ * Refuse whoever has lost the data to another tab: nothing of an aborted transaction is kept.
+ * @param {IDBTransaction} transaction
+ * @param {number} generation
+ * @param {(error: unknown) => void} abort
+ */
+function fence(transaction, generation, abort) {
+  const asked = transaction.objectStore("session").get(GENERATION);
+  asked.onsuccess = () => {
+    if (asked.result !== generation) abort(new DOMException("another tab works with the data", "TakenOver"));
+  };
 }
 
 /** @param {Operation} operation */
@@ -162,6 +254,7 @@ function apply(transaction, operation, abort) {
   }
   const place = transaction.objectStore(operation[1]);
   if (operation[0] === "put") place.put(operation[3], operation[2]);
+  else if (operation[0] === "add") place.add(operation[3], operation[2]);
   else if (operation[0] === "delete") place.delete(operation[2]);
   else place.clear();
 }
@@ -173,22 +266,24 @@ function apply(transaction, operation, abort) {
  */
 function adopt(transaction, sha256, abort) {
   const [staged, attachments] = ["staged", "attachments"].map((n) => transaction.objectStore(n));
-  const asked = attachments.getKey(sha256);
+  const asked = attachments.get(sha256);
   asked.onsuccess = () => {
-    if (asked.result !== undefined) {
+    // one whose bytes the browser has lost is replaced when it is chosen again
+    if (asked.result?.bytes ?? asked.result?.blob) {
       staged.delete(sha256);
       return;
     }
     const found = staged.get(sha256);
     found.onsuccess = () => {
-      if (found.result === undefined) {
+      const file = { ...found.result, state: "pending" };
+      delete file.draft;
+      if (!(file.bytes ?? file.blob)) {
         abort(new DOMException(`attachment ${sha256} is missing`, "MissingAttachment"));
         return;
       }
-      const { blob, type, size, name } = found.result;
       // fault point: attachment-half-adopted — it is in one transaction with the envelope that refers to it:
       // it waits to be sent with that, or is still staged for the form.
-      attachments.put({ blob, type, size, name, state: "pending" }, sha256);
+      attachments.put(file, sha256);
       staged.delete(sha256);
     };
   };

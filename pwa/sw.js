@@ -8,6 +8,7 @@
 import { keepFiles } from "./kept-files.js";
 import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
+import { readFile } from "./stored-files.js";
 
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
@@ -55,9 +56,14 @@ async function withStore(task) {
 }
 
 async function shellOrNetwork(/** @type {Request} */ request) {
-  const marker = await withStore((db) => db && read(db, "session", "shell"));
-  const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
-  return shell ?? fetch(request);
+  try {
+    const marker = await withStore((db) => db && read(db, "session", "shell"));
+    const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
+    return shell ?? fetch(request);
+  } catch {
+    // the store does not open: the shell says so, with or without a network
+    return (await caches.match("/shell")) ?? fetch(request);
+  }
 }
 
 async function cacheOrNetwork(/** @type {Request} */ request) {
@@ -88,9 +94,7 @@ async function learn() {
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
   const sha256 = pathname.split("/").pop() ?? "";
-  const look = async (/** @type {Store} */ db) =>
-    db && ((await read(db, "attachments", sha256)) ?? (await read(db, "staged", sha256)));
-  const found = await withStore(look);
+  const found = await withStore((db) => (db ? readFile(db, sha256) : Promise.resolve(null))).catch(() => null);
   if (!found) return fetch(request);
   // whatever a user brought is shown as a picture or handed over, and never is a page of ours
   const name = new URL(request.url).searchParams.get("name") || found.name || sha256;
@@ -102,7 +106,7 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     "Content-Type": found.type,
     "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
   };
-  return new Response(found.blob, { headers });
+  return new Response(found.bytes, { headers });
 }
 
 /** Show the marker's version from now on, and forget the others.

@@ -75,9 +75,9 @@ FLOORS = {
         shell/form
         shell/page
         sw  worker
-        kept-files
+        kept-files  stored-files
         store  office
-        manifest  vendor
+        limits  manifest  vendor
     """,
 }
 """By package: its rooms from the roof to the ground, folders or modules.

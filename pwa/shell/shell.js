@@ -14,10 +14,15 @@ import { startNavigation, visit } from "./page/navigation.js";
 import { enhance, showOwn } from "./page/document.js";
 import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
-import { signOut } from "./device/sign-out.js";
+import { showAnother } from "./device/another-user.js";
+import { showResult, signOut } from "./device/sign-out.js";
 import { startSignatures } from "./form/signature-pad.js";
 import { startSyncButton } from "./device/sync-button.js";
 import { beTheOne } from "./device/single-tab.js";
+import { finishLeaving } from "./device/wipe.js";
+import { within } from "../limits.js";
+
+const LETTING_GO_MS = 1_500;
 
 async function start() {
   startNavigation();
@@ -34,9 +39,16 @@ async function start() {
   startDraftList();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
+    await finishLeaving().catch((error) => console.info(error)); // there is a next page
     return;
   }
   startSyncButton();
+  const left = await finishLeaving();
+  if (left) {
+    showResult(left);
+    return;
+  }
+  if (await showAnother()) return;
   await beTheOne(letGo);
   await startDevice();
   const here = location.pathname + location.search;
@@ -46,14 +58,18 @@ async function start() {
   showOwn("This page could not be shown", make("p", {}, "Nothing that you saved is lost."), again, " ", home, exportButton());
 }
 
-/** End this tab's work with the device's data: another tab goes on with it. */
+/**
+ * Keep what is typed; then another tab goes on. What is being saved ends, a slow sync does not hold
+ * anybody up: whatever it still wants to write is refused.
+ */
 async function letGo() {
-  await keepDraft();
+  await within(LETTING_GO_MS, keepDraft(), "Keeping the draft").catch((error) => console.info(error));
   releaseDraft();
-  await context.device?.idle();
-  context.device?.end();
+  const { device } = context;
   context.device = null;
-  await closeDatabase();
+  void within(LETTING_GO_MS, closeDatabase(), "Closing the data").catch((error) => console.info(error));
+  await device?.idle(LETTING_GO_MS);
+  device?.end();
 }
 
 start().catch((error) => {

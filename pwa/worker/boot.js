@@ -47,6 +47,18 @@ export async function makeSnapshot(manifest) {
 }
 
 /**
+ * Hear of Python's death: whatever it was doing is never answered.
+ * @param {Python} python
+ * @returns {Promise<never>} rejects when it has died
+ */
+export function deathOf(python) {
+  return new Promise((_, reject) => {
+    /** @type {any} */ (python)._api.on_fatal = (/** @type {unknown} */ error) =>
+      reject(new Error(`Python has ended (${String(error)}). Load this page again; what was saved is kept.`));
+  });
+}
+
+/**
  * Put the wheels back into the file system of a restored Python: its memory came with the
  * snapshot, its files did not, and something may be imported late.
  * @param {Python} python

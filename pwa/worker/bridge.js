@@ -1,25 +1,30 @@
 // What Python may use of the browser: the store, the network, compression, the clock.
-// Values cross as JSON text, bytes as Uint8Array; blobs never cross.
+// Values cross as JSON text, bytes as Uint8Array; files never cross.
 
 import { verify } from "./ed25519.js";
 import { askOffice } from "../office.js";
+import { settlingAll } from "./settling.js";
 import * as store from "../store.js";
+import { digestOf, readFile, readImage } from "../stored-files.js";
 
 /** What is asked of the server just now. @type {Set<AbortController>} */
 const running = new Set();
-const BLOB_STORES = new Set(["attachments", "staged"]);
+const FILE_STORES = new Set(["attachments", "staged"]);
+
+/** @typedef {ReturnType<typeof store.connection>} Use */
 
 /**
  * Make the object that Python finds as `js.fieldpost`.
- * @param {IDBDatabase} db
+ * @param {Use} use the store
+ * @param {() => Promise<number>} generation of `store.takeOver`
  * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched the replica's image,
  *   read while Python starts; used once
  * @param {(event: object) => void} notify
  */
-export function makeBridge(db, prefetched, notify) {
-  return {
-    ...storeFunctions(db, prefetched),
-    ...attachmentFunctions(db),
+export function makeBridge(use, generation, prefetched, notify) {
+  return settlingAll({
+    ...storeFunctions(use, generation, prefetched),
+    ...attachmentFunctions(use, generation),
     fetch: async (
       /** @type {string} */ method,
       /** @type {string} */ path,
@@ -49,32 +54,33 @@ export function makeBridge(db, prefetched, notify) {
     abort: () => running.forEach((each) => each.abort()),
     elapsed: () => performance.now() / 1000,
     clock: () => JSON.stringify([Date.now(), -new Date().getTimezoneOffset()]),
-  };
+  });
 }
 
 /**
- * @param {IDBDatabase} db
+ * @param {Use} use
+ * @param {() => Promise<number>} generation
  * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched
  */
-function storeFunctions(db, prefetched) {
+function storeFunctions(use, generation, prefetched) {
   return {
     read: async (/** @type {string} */ name, /** @type {IDBValidKey} */ key) => {
-      const value = await store.read(db, name, key);
-      return value === undefined ? undefined : JSON.stringify(withoutBlob(name, value));
+      const value = await use((db) => store.read(db, name, key));
+      return value === undefined ? undefined : JSON.stringify(withoutBytes(name, value));
     },
     readAll: async (/** @type {string} */ name) => {
-      const pairs = await store.readAll(db, name);
-      return JSON.stringify(pairs.map(([key, value]) => [key, withoutBlob(name, value)]));
+      const pairs = await use((db) => store.readAll(db, name));
+      return JSON.stringify(pairs.map(([key, value]) => [key, withoutBytes(name, value)]));
     },
-    keys: async (/** @type {string} */ name) => JSON.stringify(await store.keys(db, name)),
+    keys: async (/** @type {string} */ name) => JSON.stringify(await use((db) => store.keys(db, name))),
     readImage: (/** @type {string} */ hashes) => {
       const wanted = JSON.parse(hashes);
       const ready = prefetched;
       prefetched = null;
       if (ready && ready.pieces.join() === wanted.join()) return ready.image;
-      return store.readImage(db, wanted);
+      return use((db) => readImage(db, wanted));
     },
-    write: (/** @type {string} */ text, /** @type {Uint8Array[]} */ pieces) => {
+    write: async (/** @type {string} */ text, /** @type {Uint8Array[]} */ pieces) => {
       const operations = JSON.parse(text);
       for (const operation of operations) {
         if (operation[0] === "put" && operation[1] === "pieces") {
@@ -83,13 +89,19 @@ function storeFunctions(db, prefetched) {
       }
       // fault point: write-handed-on — Python waits for this promise before it says anything: the store
       // decides whether all of it is there or none.
-      return store.write(db, operations);
+      const mine = await generation();
+      return use((db) => store.write(db, operations, { generation: mine }));
     },
   };
 }
 
-/** @param {IDBDatabase} db */
-function attachmentFunctions(db) {
+/**
+ * @param {Use} use
+ * @param {() => Promise<number>} generation
+ */
+function attachmentFunctions(use, generation) {
+  /** The file that is being sent in pieces: it is read once. @type {{sha256: string, bytes: ArrayBuffer} | null} */
+  let sending = null;
   return {
     sendPiece: async (
       /** @type {string} */ path,
@@ -98,22 +110,30 @@ function attachmentFunctions(db) {
       /** @type {number} */ end,
       /** @type {string} */ headers,
     ) => {
-      const found =
-        (await store.read(db, "attachments", sha256)) ?? (await store.read(db, "staged", sha256));
-      if (!found) throw named("MissingAttachment", `attachment ${sha256} is missing`);
-      return whole(await ask("PATCH", path, JSON.parse(headers), found.blob.slice(start, end)));
+      if (sending?.sha256 !== sha256) {
+        const found = await use((db) => readFile(db, sha256));
+        if (!found) throw named("MissingAttachment", `attachment ${sha256} is missing`);
+        sending = { sha256, bytes: found.bytes };
+      }
+      const { bytes } = sending;
+      if (end >= bytes.byteLength) sending = null;
+      return whole(await ask("PATCH", path, JSON.parse(headers), new Uint8Array(bytes, start, end - start)));
     },
     downloadAttachment: async (/** @type {string} */ path, /** @type {string} */ sha256) => {
       const answer = await expectSuccess(await ask("GET", path, {}, undefined));
       const type = answer.headers.get("content-type") ?? "application/octet-stream";
       const bytes = await all(answer);
-      if ((await hash(bytes)) !== sha256) throw named("Damaged", `${path} has another hash`);
-      const blob = new Blob([bytes], { type });
-      const value = { blob, type, size: blob.size, name: "", state: "downloaded" };
+      if ((await digestOf(bytes)) !== sha256) throw named("Damaged", `${path} has another hash`);
+      const value = { bytes: bytes.buffer, type, size: bytes.byteLength, name: "", state: "downloaded" };
       // fault point: download-unstored — a downloaded picture can be had again: the next sync asks for those
       // whose digest is not in the store, a power cut's included.
-      await store.write(db, [["put", "attachments", sha256, value]], { durability: "relaxed" });
-      return blob.size;
+      const mine = await generation();
+      await use((db) => {
+        /** @type {store.Operation[]} */
+        const kept = [["put", "attachments", sha256, value]];
+        return store.write(db, kept, { durability: "relaxed", generation: mine });
+      });
+      return bytes.byteLength;
     },
   };
 }
@@ -122,8 +142,8 @@ function attachmentFunctions(db) {
  * @param {string} name
  * @param {any} value
  */
-function withoutBlob(name, value) {
-  return BLOB_STORES.has(name) ? { ...value, blob: undefined } : value;
+function withoutBytes(name, value) {
+  return FILE_STORES.has(name) ? { ...value, blob: undefined, bytes: undefined } : value;
 }
 
 /**
@@ -239,14 +259,9 @@ async function through(data, stream) {
  */
 function hashPieces(data, size) {
   const starts = Array.from({ length: Math.ceil(data.length / size) }, (_, i) => i * size);
-  return Promise.all(starts.map((start) => hash(data.subarray(start, start + size))));
+  return Promise.all(starts.map((start) => digestOf(data.subarray(start, start + size))));
 }
 
-/** @param {Uint8Array<ArrayBuffer>} bytes */
-async function hash(bytes) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 /**
  * @param {string} name

@@ -1,8 +1,9 @@
 // The module worker in which Python lives. Speaks to the shell in messages of plain data.
 
-import { makeSnapshot, refill, start } from "./boot.js";
+import { deathOf, makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
 import * as store from "../store.js";
+import { bytesOf, readImage } from "../stored-files.js";
 
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
@@ -47,31 +48,56 @@ async function boot(manifest) {
 
 /** @param {Manifest} manifest */
 async function startPython(manifest) {
-  const db = await store.open();
-  const snapshot = readSnapshot(db, manifest.python_version);
-  const replica = await store.read(db, "replica", "current");
-  const image = replica && store.readImage(db, replica.pieces);
+  const use = store.connection();
+  // the data may not be there yet; later it is opened again only if it is
+  (await store.open()).close();
+  const generation = takingOver(use);
+  await generation().catch((error) => console.info(error)); // a full device starts, too
+  const snapshot = readSnapshot(use, manifest.python_version);
+  const replica = await use((db) => store.read(db, "replica", "current"));
+  const pieces = Array.isArray(replica?.pieces) ? replica.pieces : null;
+  const image = pieces && use((db) => readImage(db, pieces));
   image?.catch(() => {}); // reported where it is used
   const report = (/** @type {object} */ note) => self.postMessage({ event: "boot", ...note });
   const begun = await start(manifest, snapshot, report);
-  const prefetched = replica ? { pieces: replica.pieces, image } : null;
+  const prefetched = pieces && image ? { pieces, image } : null;
   // Python sees this as `js.fieldpost`
   Object.assign(self, {
-    fieldpost: makeBridge(db, prefetched, (event) => self.postMessage(event)),
+    fieldpost: makeBridge(use, generation, prefetched, (event) => self.postMessage(event)),
   });
   const main = begun.python.pyimport("fieldpost_client.main");
   if (begun.how === "snapshot") setTimeout(() => refill(begun.python, manifest), REFILL_AFTER_MS);
-  return { how: begun.how, call: (/** @type {string} */ n, /** @type {string} */ a) => main.call(n, a) };
+  const death = deathOf(begun.python);
+  death.catch(() => {}); // whoever waits for an answer hears of it
+  const call = (/** @type {string} */ n, /** @type {string} */ a) => Promise.race([main.call(n, a), death]);
+  return { how: begun.how, call };
 }
 
 /**
- * @param {IDBDatabase} db
+ * Take the data over once; where that failed, before the next write.
+ * @param {ReturnType<typeof store.connection>} use
+ * @returns {() => Promise<number>}
+ */
+function takingOver(use) {
+  /** @type {Promise<number> | null} */
+  let taken = null;
+  return () => {
+    taken ??= use(store.takeOver).catch((error) => {
+      taken = null;
+      throw error;
+    });
+    return taken;
+  };
+}
+
+/**
+ * @param {ReturnType<typeof store.connection>} use
  * @param {string} version
  * @returns {Promise<Uint8Array | null>}
  */
-async function readSnapshot(db, version) {
-  const blob = await store.read(db, "snapshots", version);
-  return blob ? new Uint8Array(await blob.arrayBuffer()) : null;
+async function readSnapshot(use, version) {
+  const bytes = await bytesOf(await use((db) => store.read(db, "snapshots", version)));
+  return bytes ? new Uint8Array(bytes) : null;
 }
 
 /** @param {Manifest} manifest */
@@ -79,15 +105,15 @@ async function storeSnapshot(manifest) {
   const db = await store.open();
   const key = manifest.python_version;
   const old = (await store.keys(db, "snapshots")).filter((other) => other !== key);
-  const bytes = await makeSnapshot(manifest);
-  const blob = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)]);
+  const made = await makeSnapshot(manifest);
+  const bytes = made.byteLength === made.buffer.byteLength ? made.buffer : made.slice().buffer;
   // fault point: snapshot-unstored — nothing but time is lost: the next start is an ordinary one and makes
   // the snapshot again; old and new change places in one transaction.
   await store.write(db, [
     ...old.map((other) => /** @type {store.Operation} */ (["delete", "snapshots", other])),
-    ["put", "snapshots", key, blob],
+    ["put", "snapshots", key, bytes],
   ]);
-  return { size: blob.size };
+  return { size: bytes.byteLength };
 }
 
 /**

@@ -108,6 +108,7 @@ class Code(StrEnum):
     # the device
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"
+    TAKEN_OVER = "taken_over"
     UNREACHABLE = "unreachable"
     NOT_OURS = "not_ours"
     SYNC_STOPPED = "sync_stopped"
@@ -305,7 +306,9 @@ _DOOR: Mapping[Code, str] = {
     Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
-    Code.DEVICE_OF_ANOTHER: "This device belongs to another user. Sign out and in again.",
+    Code.DEVICE_OF_ANOTHER: (
+        "This device keeps another user's work. Sign in as that user to go on; nothing is lost."
+    ),
     Code.FORGOTTEN: (
         "The office was put back to an earlier state: it has got this device's entries up to "
         "number {number} only. They are sent again."
@@ -329,6 +332,10 @@ _DEVICE: Mapping[Code, str] = {
     Code.STORAGE_FAILED: (
         "This device could not store it ({cause}), so this was not saved. "
         "Your entries are still here: try again."
+    ),
+    Code.TAKEN_OVER: (
+        "This app was opened in another tab, so this one saves nothing any more. Your form is kept "
+        "as a draft: go on in the other tab, or load this page again."
     ),
     Code.UNREACHABLE: "The office cannot be reached. Nothing is lost; try again with a connection.",
     Code.NOT_OURS: (

@@ -29,6 +29,7 @@ class Device(Window):
         self.chromium = chromium
         self.profile = profile
         self.timezone = timezone
+        self.arguments = list(ARGUMENTS)
         self.open()
 
     def open(self) -> Page:
@@ -37,7 +38,7 @@ class Device(Window):
             self.playwright.chromium.launch_persistent_context(
                 str(self.profile),
                 executable_path=str(self.chromium),
-                args=ARGUMENTS,
+                args=self.arguments,
                 viewport=self.size,
                 timezone_id=self.timezone,
                 service_workers="allow",

@@ -21,6 +21,7 @@ class FaultProxy:
         is_portal: says of a path whether something between answers it, with 200 and a page.
         is_cut: says of a request whether its connection breaks in the middle of the answer.
         bytes_a_second: how quickly bodies of requests are taken; None is at once.
+        hold: requests whose path begins so wait for an event, as on a very slow line.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class FaultProxy:
         self.is_portal: Callable[[str], bool] = lambda _: False
         self.is_cut: Callable[[str], bool] = lambda _: False
         self.bytes_a_second: int | None = None
+        self.hold: tuple[str, threading.Event] | None = None
         self.seen: list[str] = []
 
     @property
@@ -73,6 +75,8 @@ class FaultProxy:
         request.close_connection = True
         body = self._taken(request, int(request.headers.get("content-length", 0)))
         self.seen.append(f"{request.command} {request.path}")
+        if self.hold is not None and request.path.startswith(self.hold[0]):
+            self.hold[1].wait(60)
         if self.target is None:
             return
         if self.is_portal(request.path):

@@ -20,8 +20,9 @@ from fieldpost_client.outbox.chain import Chain
 from fieldpost_client.outbox.dependencies import effective
 from fieldpost_client.outbox.outbox import Outbox
 from fieldpost_client.platform.base import Platform, StoreError
-from fieldpost_client.replica.device_state import DeviceState, load_state
+from fieldpost_client.replica.device_state import DeviceState
 from fieldpost_client.replica.replica import Replica, Unreadable
+from fieldpost_client.replica.stored_state import load_state
 from fieldpost_client.replica.working_copy import WorkingCopy, make_working_copy
 from fieldpost_client.saving.failed_envelopes import failed_envelopes, repaired_here, void_of
 from fieldpost_client.saving.next_envelope import next_envelope
@@ -72,17 +73,28 @@ class DeviceHome:
 
     async def open(self) -> bool:
         """Load everything from the store; return whether the device is ready to work."""
-        self.state = await load_state(self.platform.store)
         await self.outbox.load(self.platform.store)
+        self.state = await load_state(self.platform.store, self.outbox)
         if not self.state.has_replica:
             return False
         try:
+            if not self.state.device:
+                await self._name_anew()
             await self.rebuild()
         except (StoreError, Unreadable):
             # the replica is a copy: the outbox is what cannot be had again, and that is safe
             self.state.cursor, self.state.pieces = "", []
             return False
         return True
+
+    async def _name_anew(self) -> None:
+        """Choose another id: the device's own is lost, and nothing waits that was made under it."""
+        device = f"d-{self.platform.new_id()}"
+        named = [("put", "session", "device", device), ("put", "session", "is_new", True)]
+        # fault point: named-anew-unregistered — the server does not know the new id: 'is_new' is
+        # stored with it, so the next sync registers before it sends.
+        await self.platform.store.write([*named, *self.state.counters.operations()])
+        self.state.device, self.state.is_new = device, True
 
     def close(self) -> None:
         """Forget everything in memory; the store stays as it is."""

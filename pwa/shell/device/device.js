@@ -1,5 +1,7 @@
 // The worker with Python, as the shell sees it.
 
+import { pause } from "../../limits.js";
+
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {{event: string, [key: string]: any}} WorkerEvent
@@ -53,9 +55,12 @@ export class Device {
     return this.#ask({ do: "call", name, argument });
   }
 
-  /** Wait until nothing is asked any more. */
-  async idle() {
-    while (this.#asked.size) await new Promise((resolve) => setTimeout(resolve, 20));
+  /**
+   * Wait until nothing is asked any more, but no longer than so many milliseconds.
+   * @param {number} [ms]
+   */
+  async idle(ms = Infinity) {
+    for (const end = Date.now() + ms; this.#asked.size && Date.now() < end; ) await pause(20);
   }
 
   /** End Python; what is asked now fails. */

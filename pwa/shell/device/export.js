@@ -4,6 +4,8 @@
 import { database, userName } from "../page/context.js";
 import { announce, make } from "../page/elements.js";
 import { keys, readAll } from "../../store.js";
+import { bytesOf } from "../../stored-files.js";
+import { whatIsHere } from "./owner.js";
 import { zip } from "./zip.js";
 import { dayOf, momentWords } from "../page/moments.js";
 
@@ -89,15 +91,35 @@ async function filesOf(db, now) {
   const [outbox, attachments, staged, drafts, session] = await Promise.all(
     ["outbox", "attachments", "staged", "drafts", "session"].map((name) => readAll(db, name)),
   );
+  const user = userName();
+  const isOthers = user !== "" && ![user, ""].includes((await whatIsHere()).owner);
+  if (isOthers) return onlyDrafts(drafts, staged, user);
   const entries = outbox.flatMap(([number, value]) => filesOfEntry(Number(number), value));
   const named = JSON.stringify(outbox);
-  const wanted = attachments.filter(([sha256, { state }]) => state === "pending" || named.includes(String(sha256)));
+  const wanted = attachments.filter(([sha256, file]) => file?.state === "pending" || named.includes(String(sha256)));
   return [
     text("summary.txt", summary(outbox, wanted.length + staged.length, now)),
     ...entries,
-    ...[...wanted, ...staged].map(([sha256, value]) => fileOf(String(sha256), value)),
+    ...(await filesAsTheyAre([...wanted, ...staged])),
     text("drafts.json", JSON.stringify(drafts, null, 1)),
     text("device.json", JSON.stringify(aboutDevice(session), null, 1)),
+  ];
+}
+
+/**
+ * On a device of somebody else there are only drafts of one's own.
+ * @param {Pairs} drafts
+ * @param {Pairs} staged
+ * @param {string} user
+ * @returns {Promise<File[]>}
+ */
+async function onlyDrafts(drafts, staged, user) {
+  const mine = drafts.filter(([, draft]) => draft?.user === user);
+  const keysOfMine = new Set(mine.map(([key]) => key));
+  const files = staged.filter(([, value]) => keysOfMine.has(value?.draft));
+  return [
+    ...(await filesAsTheyAre(files)),
+    text("drafts.json", JSON.stringify(mine, null, 1)),
   ];
 }
 
@@ -116,13 +138,25 @@ function filesOfEntry(number, value) {
 }
 
 /**
+ * Pictures and files; of one whose bytes are gone the name, so that all the rest is had.
+ * @param {Pairs} pairs
+ * @returns {Promise<File[]>}
+ */
+function filesAsTheyAre(pairs) {
+  return Promise.all(pairs.map(async ([sha256, value]) => fileOf(String(sha256), value, await bytesOf(value))));
+}
+
+/**
  * @param {string} sha256
- * @param {{blob: Blob, type: string, name?: string}} value
+ * @param {any} value
+ * @param {ArrayBuffer | null} bytes
  * @returns {File}
  */
-function fileOf(sha256, { blob, type, name }) {
-  const ending = /\.\w{1,8}$/.exec(name ?? "")?.[0] ?? `.${(type.split("/")[1] ?? "bin").replace(/\W.*/, "")}`;
-  return { name: `attachments/${sha256}${ending}`, data: blob };
+function fileOf(sha256, value, bytes) {
+  const [name, type] = [value?.name, value?.type].map((each) => (typeof each === "string" ? each : ""));
+  if (!bytes) return text(`attachments/${sha256}.missing.txt`, `The browser has lost the bytes of ${name || sha256}.`);
+  const ending = /\.\w{1,8}$/.exec(name)?.[0] ?? `.${(type.split("/")[1] ?? "bin").replace(/\W.*/, "")}`;
+  return { name: `attachments/${sha256}${ending}`, data: new Blob([bytes]) };
 }
 
 /** @param {string} name @param {string} content @returns {File} */

@@ -1,142 +1,168 @@
-// Leaving: removes everything from this device, and looks whether anything is left.
+// Leaving: a user's data goes with her, after her word where the office does not have all of it.
 
-import { closeDatabase, context, database } from "../page/context.js";
-import { ask, make } from "../page/elements.js";
+import { within } from "../../limits.js";
+import { context, forgetSignedIn, userName } from "../page/context.js";
+import { announce, ask, make } from "../page/elements.js";
 import { showOwn } from "../page/document.js";
 import { askFor } from "../../office.js";
-import { readAll } from "../../store.js";
+import { visit } from "../page/navigation.js";
+import { settled } from "../page/pending.js";
+import { lock, whatIsHere } from "./owner.js";
 import { sync } from "./sync-button.js";
+import { removeDataOf } from "./wipe.js";
 
-/** @typedef {"sync" | "throw" | "stay"} Choice */
+/**
+ * @typedef {import("./owner.js").Here} Here
+ * @typedef {"sync" | "look" | "throw" | "stay"} Choice
+ * @typedef {{pending: number, stuck: number, drafts: number}} Unsent
+ */
 
 const PATIENCE_MS = 4_000;
 const WORD = "delete";
 /** Tells the server at the next contact that the session has ended. */
 const COOKIE = "fieldpost_signed_out=1; path=/; max-age=31536000; SameSite=Strict";
 
-/**
- * Sign out.
- * @param {HTMLFormElement} form the menu's form, for where there is no device
- */
-export async function signOut(form) {
-  if (!context.device) {
-    await removeAll();
-    form.submit();
+/** Sign out: with this user's data, and with nobody else's. */
+export async function signOut() {
+  await within(PATIENCE_MS, settled(), "Keeping the draft").catch((error) => console.info(error));
+  const user = userName();
+  /** @type {Here} */
+  let here;
+  try {
+    here = await whatIsHere();
+    if (isAnything(unsentOf(here, user)) && !(await decide(user, ""))) return;
+  } catch (error) {
+    // what cannot be read may be work: nothing of it is removed
+    console.info(error);
+    announce(`What is on this device could not be read (${String(error)}). Nothing was removed; load the page again.`, "problem");
     return;
   }
-  const waiting = await countWaiting();
-  if (waiting > 0 && !(await decide(waiting))) return;
-  showOwn("Signing out…", make("p", {}, "Everything is being removed from this device."));
-  await context.device.call("sign_out").catch((error) => console.info(error));
-  context.device.end();
-  context.device = null;
+  showOwn("Signing out…", make("p", {}, "Your data is being removed from this device."));
+  if (context.device) await endPython();
   // fault point: sign-out-begun — nothing is removed: the app opens as before, and the person signs out
   // again.
+  const isOwner = !here.owner || here.owner === user;
+  const left = await removeDataOf(user, { owner: isOwner }).catch((error) => [`data of this app (${String(error)})`]);
+  if (!isOwner) await lock(true).catch((error) => console.info(error)); // the next start sees to it
+  // fault point: session-ended-data-left — the data is gone; the session ends by time, or when somebody
+  // signs in here.
   await endSession();
-  // fault point: session-ended-data-left — the server knows, or the cookie tells it; the data is still here
-  // under its user's name, who signs out again.
-  showResult(await removeAll());
+  showResult(left, isOwner ? "" : here.owner);
 }
 
-/** @returns {Promise<number>} envelopes that the office does not have */
-async function countWaiting() {
-  return (await readAll(await database(), "outbox")).filter(([, entry]) => entry.state !== "confirmed").length;
+async function endPython() {
+  const ending = context.device?.call("sign_out") ?? Promise.resolve();
+  await within(PATIENCE_MS, ending, "Ending the app").catch((error) => console.info(error));
+  context.device?.end();
+  context.device = null;
 }
 
 /**
- * @param {number} waiting
+ * What of a user the office does not have.
+ * @param {Here} here
+ * @param {string} user
+ * @returns {Unsent}
+ */
+function unsentOf({ owner, pending, stuck, drafts }, user) {
+  const mine = drafts.filter(([, draft]) => draft.user === user).length;
+  const isOwner = !owner || owner === user;
+  return { pending: isOwner ? pending : 0, stuck: isOwner ? stuck : 0, drafts: mine };
+}
+
+/** @param {Unsent} unsent */
+function isAnything({ pending, stuck, drafts }) {
+  return pending + stuck + drafts > 0;
+}
+
+/**
+ * Let the person decide what is to become of what the office does not have.
+ * @param {string} user
+ * @param {string} why what the last attempt came to
  * @returns {Promise<boolean>} whether to go on
  */
-async function decide(waiting) {
+async function decide(user, why) {
+  const unsent = unsentOf(await whatIsHere(), user);
+  if (!isAnything(unsent)) return true;
   const stay = /** @type {Choice} */ ("stay");
-  const choice = await ask("Not everything has been sent", (finish) => choices(waiting, finish), stay);
+  const choice = await ask("Not everything is at the office", (finish) => choices(unsent, why, finish), stay);
+  if (choice === "look") look();
   if (choice !== "sync") return choice === "throw";
   await sync();
-  const left = await countWaiting();
-  return left === 0 || decide(left);
+  return decide(user, document.getElementById("status")?.textContent?.trim() ?? "");
+}
+
+/** Show the page on which all that is not at the office can be sent, repaired or gone on with. */
+function look() {
+  if (context.device || document.body.dataset.fieldWorker !== "true") void visit("/sync");
+  else location.assign("/sync"); // the app on this device opens there
 }
 
 /**
- * @param {number} waiting
+ * @param {Unsent} unsent
+ * @param {string} why
  * @param {(value: Choice) => void} finish
  */
-function choices(waiting, finish) {
-  const what = waiting === 1 ? "1 entry has" : `${waiting} entries have`;
+function choices(unsent, why, finish) {
   const typed = make("input", { id: "throw-word", autocomplete: "off", autocapitalize: "none" });
   const remove = make("button", { type: "button", class: "button danger", disabled: true, onclick: () => finish("throw") }, "Throw away and sign out");
   typed.addEventListener("input", () => (remove.disabled = typed.value.trim().toLowerCase() !== WORD));
+  const button = (/** @type {Choice} */ choice, /** @type {string} */ words, style = "") =>
+    make("button", { type: "button", class: `button ${style}`, onclick: () => finish(choice) }, words);
+  const canSync = context.device && unsent.pending > 0;
   return [
-    make("p", {}, `${what} not been sent to the office. Signing out removes everything from this device.`),
+    ...(why ? [make("p", { role: "status" }, why)] : []),
+    make("ul", {}, ...wordsOf(unsent).map((words) => make("li", {}, words))),
+    make("p", {}, "Signing out removes all of this from this device."),
     make(
       "div",
       { class: "form-actions" },
-      make("button", { type: "button", class: "button primary", onclick: () => finish("sync") }, "Sync first"),
-      make("button", { type: "button", class: "button", onclick: () => finish("stay") }, "Stay signed in"),
+      ...(canSync ? [button("sync", "Sync first", "primary")] : []),
+      button("look", unsent.stuck ? "Repair or look at it" : "Look at it", canSync ? "" : "primary"),
+      make("button", { type: "button", class: "button", "data-export": true }, "Save my work as a file"),
+      button("stay", "Stay signed in"),
     ),
     make("div", { class: "field" }, make("label", { for: "throw-word" }, `To throw this work away, type “${WORD}”`), typed),
     make("div", { class: "form-actions" }, remove),
   ];
 }
 
+/** @param {Unsent} unsent */
+function wordsOf({ pending, stuck, drafts }) {
+  return [
+    ...(pending ? [`${pending === 1 ? "1 entry has" : `${pending} entries have`} not been sent to the office.`] : []),
+    ...(stuck ? [`${stuck === 1 ? "1 entry needs" : `${stuck} entries need`} attention: a sync alone does not settle it.`] : []),
+    ...(drafts ? [`${drafts === 1 ? "1 form is" : `${drafts} forms are`} filled in and not saved.`] : []),
+  ];
+}
+
 /** End the session on the server, now or at the next contact. */
-async function endSession() {
+export async function endSession() {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const headers = { "Fieldpost-Shell": "1" };
-  try {
-    await askFor("/sign-out", { method: "POST", headers, signal }, { status: 204 });
-  } catch {
-    // fault point: left-mark-unset — the server does not know that anybody has left: the session ends by
-    // time, or when its user signs out again.
-    document.cookie = COOKIE;
-  }
+  forgetSignedIn();
+  // fault point: left-mark-unset — the server does not know that anybody has left: the session ends by
+  // time, or when its user signs out again.
+  document.cookie = COOKIE;
+  // the mark itself ends the session, with this request or with any later one
+  const asked = askFor("/sign-out", { method: "POST", headers, signal }, { status: 204 });
+  await within(PATIENCE_MS, asked, "Signing out").catch((error) => console.info(error));
 }
 
-/** Remove everything. @returns {Promise<string[]>} what is left */
-async function removeAll() {
-  await closeDatabase();
-  const registrations = (await navigator.serviceWorker?.getRegistrations()) ?? [];
-  await Promise.all(registrations.map((each) => each.unregister()));
-  const names = await caches.keys();
-  await Promise.all(names.map((name) => caches.delete(name)));
-  // fault point: wipe-half-done — the app's files are gone, the data is not, nor does it say 'Signed out':
-  // the next start fetches the files, shows whose data it is, and offers to sign out.
-  const databases = await indexedDB.databases();
-  await Promise.all(databases.map(({ name }) => deleteDatabase(name ?? "")));
-  localStorage.clear();
-  sessionStorage.clear();
-  return whatIsLeft();
-}
-
-/** @param {string} name */
-function deleteDatabase(name) {
-  // fault point: database-undeleted — the browser deletes all of a database or nothing: after a crash it is
-  // whole, and is deleted at the next sign-out.
-  const deleting = indexedDB.deleteDatabase(name);
-  return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
-    const done = () => resolve();
-    deleting.onsuccess = done;
-    deleting.onerror = done;
-    setTimeout(done, PATIENCE_MS); // another tab holds it; said below
-  });
-}
-
-/** @returns {Promise<string[]>} */
-async function whatIsLeft() {
-  const databases = (await indexedDB.databases()).map(({ name }) => `database ${name}`);
-  const kept = (await caches.keys()).map((name) => `cache ${name}`);
-  const workers = (await navigator.serviceWorker?.getRegistrations()) ?? [];
-  const stored = localStorage.length + sessionStorage.length ? ["browser storage"] : [];
-  return [...databases, ...kept, ...workers.map(() => "service worker"), ...stored];
-}
-
-/** @param {string[]} left */
-function showResult(left) {
+/**
+ * Say truly what is left.
+ * @param {string[]} left
+ * @param {string} [owner] somebody else, whose data stays
+ */
+export function showResult(left, owner = "") {
   history.replaceState(null, "", "/");
   const again = make("p", {}, make("a", { class: "button", href: "/sign-in", "data-native": true }, "Sign in"));
+  const words = owner
+    ? `Signed out. Nothing of yours is left on this device. It keeps the data of ${owner}, who finds it after signing in.`
+    : "Signed out. Nothing is left on this device.";
   if (left.length === 0) {
-    showOwn("Signed out", make("p", { role: "status" }, "Signed out. Nothing is left on this device."), again);
+    showOwn("Signed out", make("p", { role: "status" }, words), again);
     return;
   }
-  const words = `You are signed out, but this could not be removed: ${left.join(", ")}. Close all other tabs of this app, then clear the site's data in the browser's settings.`;
-  showOwn("Signed out", make("p", { class: "problem", role: "alert" }, words), again);
+  const trouble = `You are signed out, but this could not be removed: ${left.join(", ")}. Close all other tabs of this app, then clear the site's data in the browser's settings.`;
+  showOwn("Signed out", make("p", { class: "problem", role: "alert" }, trouble), again);
 }

@@ -1,6 +1,6 @@
 // One tab works with the device's data; a second one waits, or takes over with consent.
 
-import { make } from "../page/elements.js";
+import { make, openForm } from "../page/elements.js";
 import { showOwn } from "../page/document.js";
 
 const LOCK = "fieldpost";
@@ -62,11 +62,15 @@ function listen(letGo) {
 async function stop(letGo) {
   const done = release;
   release = null;
+  const form = openForm();
+  // nobody goes on typing into a form that is not this tab's any more
+  if (form) form.inert = true;
   await letGo();
   done?.();
+  const kept = form ? " What you had typed here is kept as a draft." : "";
   showOwn(
     "Open in another tab",
-    make("p", {}, "You went on in another tab. Close this one, or use it again."),
+    make("p", { role: "status" }, `You went on in another tab.${kept} Close this one, or use it again.`),
     reloadButton(),
   );
 }

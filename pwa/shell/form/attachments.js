@@ -7,11 +7,14 @@ import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
 import { askOffice } from "../../office.js";
 import { write } from "../../store.js";
+import { digestOf } from "../../stored-files.js";
 
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
 
 const JPEG_QUALITY = 0.85;
 const MOST_LETTERS = 150;
+/** A large file on a slow line takes minutes; longer than this nobody waits for it. */
+const SENDING_MS = 300_000;
 const UNREADABLE = "cannot be read as a picture. Choose another one, or take it as JPEG.";
 const NOT_KEPT = "has no space left here. Free some space, then choose it again.";
 const NOT_SENT = "could not be sent. Try again with a connection.";
@@ -97,12 +100,11 @@ function limit(widget, name) {
  */
 export async function attach(widget, blob, name) {
   const bytes = await blob.arrayBuffer();
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const sha256 = await digestOf(new Uint8Array(bytes));
   const type = blob.type || "application/octet-stream";
   const reference = { sha256, size: blob.size, type, name: plainName(name) };
   const words = context.device
-    ? await stage(widget, reference, new Blob([bytes], { type }))
+    ? await stage(widget, reference, bytes)
     : await upload(reference, blob);
   if (!words) refer(widget, [...(isMany(widget) ? references(widget) : []), reference]);
   return words;
@@ -125,12 +127,12 @@ function plainName(name) {
 /**
  * @param {HTMLElement} widget
  * @param {Reference} reference
- * @param {Blob} blob
+ * @param {ArrayBuffer} bytes
  * @returns {Promise<string>} what went wrong, or nothing
  */
-async function stage(widget, { sha256, size, type, name }, blob) {
+async function stage(widget, { sha256, size, type, name }, bytes) {
   const draft = widget.closest("form")?.dataset.draft ?? "";
-  const value = { blob, type, size, name, draft };
+  const value = { bytes, type, size, name, draft };
   try {
     await write(await database(), [["put", "staged", sha256, value]]);
     // fault point: picture-staged — the picture is kept and no form refers to it: chosen again it has the
@@ -151,7 +153,8 @@ async function upload({ sha256, type, name }, body) {
   const headers = { "Content-Type": type };
   const address = `/attachments/${sha256}?${new URLSearchParams({ name })}`;
   try {
-    const answer = await askOffice(address, { method: "PUT", headers, body });
+    const signal = AbortSignal.timeout(SENDING_MS);
+    const answer = await askOffice(address, { method: "PUT", headers, body, signal });
     if (answer.status === 201) return "";
     const { error } = await answer.json();
     return error?.message ? `was not taken: ${error.message}` : NOT_SENT;

@@ -1,5 +1,6 @@
 // Drafts: what is typed into a record form is kept as it is typed, and comes back.
 
+import { within } from "../../limits.js";
 import { userName } from "../page/context.js";
 import { announce, make, openForm } from "../page/elements.js";
 import { onMoved, visit } from "../page/navigation.js";
@@ -10,6 +11,7 @@ import { pairsOf } from "./form-values.js";
 
 /** While somebody types without a pause the draft is never older than this. */
 const WAIT_MS = 300;
+const HOLDING_MS = 2_000;
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -90,7 +92,7 @@ function hold(key) {
   if (key === held) return Promise.resolve(true);
   // without a secure context there are no locks
   if (!navigator.locks) return Promise.resolve(true);
-  return new Promise((resolve) => {
+  const asked = new Promise((/** @type {(isMine: boolean) => void} */ resolve) => {
     const taken = (/** @type {Lock | null} */ lock) => {
       resolve(lock !== null);
       if (lock === null) return undefined;
@@ -101,6 +103,7 @@ function hold(key) {
     // fault point: draft-held — a tab that dies lets go of its form: its draft is offered to the next one.
     navigator.locks.request(`draft ${key}`, { ifAvailable: true }, taken).catch(() => resolve(true));
   });
+  return within(HOLDING_MS, asked, "Holding the form").catch(() => true);
 }
 
 /**

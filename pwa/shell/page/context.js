@@ -5,7 +5,7 @@ import { open } from "../../store.js";
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * Python in its worker: `device/device.js`, which stands above this.
- * @typedef {{call: (name: string, argument?: object) => Promise<any>, idle: () => Promise<void>,
+ * @typedef {{call: (name: string, argument?: object) => Promise<any>, idle: (ms?: number) => Promise<void>,
  *   end: () => void}} Device
  */
 
@@ -31,18 +31,52 @@ export function locale() {
   return { zone: timeZone || "", mark };
 }
 
+const SIGNED_IN = "fieldpost_user=";
+
+/** Who is signed in, as the server has told this browser; empty where it has not. */
+export function signedIn() {
+  const found = document.cookie.split("; ").find((each) => each.startsWith(SIGNED_IN));
+  try {
+    return decodeURIComponent(found?.slice(SIGNED_IN.length) ?? "");
+  } catch {
+    return ""; // not what the server writes
+  }
+}
+
+/** Nobody is signed in any more. */
+export function forgetSignedIn() {
+  // fault point: signed-in-unforgotten — the browser says that somebody is signed in who has left: the device
+  // stays hidden from others, and signing in puts it right.
+  document.cookie = `${SIGNED_IN}; path=/; max-age=0; SameSite=Lax`;
+}
+
 /** @type {Promise<IDBDatabase> | null} */
 let opened = null;
 
 /** Return the store, opened once. @returns {Promise<IDBDatabase>} */
 export function database() {
-  opened ??= open();
+  // what the browser has closed, or could not open, is opened again when it is asked for next
+  opened ??= openAgain().catch((error) => {
+    opened = null;
+    throw error;
+  });
   return opened;
+}
+
+let wasThere = false;
+
+/** What was removed meanwhile is not made again: an empty store would look like one without work. */
+async function openAgain() {
+  const closed = () => (opened = null);
+  const db = wasThere ? await open({ create: false, closed }) : await open({ closed });
+  if (!db) throw new Error("this app's data was removed from the browser; load this page again");
+  wasThere = true;
+  return db;
 }
 
 /** Close the store. @returns {Promise<void>} */
 export async function closeDatabase() {
-  const db = await opened;
+  const db = await opened?.catch(() => null);
   opened = null;
   db?.close();
 }

@@ -4,6 +4,8 @@ import { ask, make } from "./elements.js";
 import { userName } from "./context.js";
 import { askOffice, NoAnswer } from "../../office.js";
 
+const PATIENCE_MS = 30_000;
+
 /** @type {Promise<boolean> | null} */
 let open = null;
 
@@ -63,7 +65,8 @@ async function send(name, password) {
   try {
     const body = new URLSearchParams({ name, password });
     const headers = { Accept: "text/html", "Fieldpost-Shell": "1" };
-    const answer = await askOffice("/sign-in", { method: "POST", body, headers });
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await askOffice("/sign-in", { method: "POST", body, headers, signal });
     if (answer.status === 204) return "";
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const said = page.querySelector("[role=alert], .problem")?.textContent?.trim();

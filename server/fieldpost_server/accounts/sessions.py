@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage import tables
 
 COOKIE = "fieldpost_session"
+WHO = "fieldpost_user"
+"""Cookie with the user's name for the shell: on a device of somebody else it shows nothing."""
+
 TOUCH_EVERY = timedelta(minutes=5)
 """The time of last use is written no more often than this: reading stays reading."""
 
@@ -105,22 +109,26 @@ def delete_expired(session: Session, settings: Settings, now: datetime | None = 
     return session.connection().execute(sa.delete(table).where(expired)).rowcount
 
 
-def set_cookie(response: Response, token: str, settings: Settings, *, secure: bool) -> None:
-    """Give the browser the session's cookie; scripts cannot read it."""
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=settings.session_hours * HOUR_S,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
+def set_cookies(
+    response: Response, token: str, user: str, settings: Settings, *, secure: bool
+) -> None:
+    """Give the browser the session's cookie, which scripts cannot read, and the user's name."""
+    for name, value, hidden in ((COOKIE, token, True), (WHO, quote(user, safe=""), False)):
+        response.set_cookie(
+            name,
+            value,
+            max_age=settings.session_hours * HOUR_S,
+            path="/",
+            secure=secure,
+            httponly=hidden,
+            samesite="lax",
+        )
 
 
-def delete_cookie(response: Response, *, secure: bool) -> None:
-    """Take the cookie back."""
-    response.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
+def delete_cookies(response: Response, *, secure: bool) -> None:
+    """Take the cookies back."""
+    for name, hidden in ((COOKIE, True), (WHO, False)):
+        response.delete_cookie(name, path="/", secure=secure, httponly=hidden, samesite="lax")
 
 
 def _digest(token: str) -> str:

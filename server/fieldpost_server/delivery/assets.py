@@ -32,6 +32,7 @@ TYPES: Mapping[str, str] = {
 }
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+GROUND_FILES = ("limits.js", "store.js", "stored-files.js", "office.js", "kept-files.js")
 VENDOR_FILES = {
     "vendor/ed25519.js": "@noble/ed25519/index.js",
     "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
@@ -245,7 +246,7 @@ def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
 
 
 def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
-    ground = [pwa_dir / name for name in ("store.js", "office.js", "kept-files.js")]
+    ground = [pwa_dir / name for name in GROUND_FILES]
     scripts = [*ground, *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
     names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
     icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]

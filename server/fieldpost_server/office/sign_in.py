@@ -14,7 +14,12 @@ from fieldpost.errors import Code, Problem, problem
 from fieldpost.users import User
 from fieldpost.wire.protocol import SHELL_HEADER
 from fieldpost_server.accounts.passwords import renewed_hash, verify_password
-from fieldpost_server.accounts.sessions import delete_cookie, end_session, set_cookie, start_session
+from fieldpost_server.accounts.sessions import (
+    delete_cookies,
+    end_session,
+    set_cookies,
+    start_session,
+)
 from fieldpost_server.accounts.throttle import forget_failures, record_failure, seconds_to_wait
 from fieldpost_server.accounts.users import password_of, renew_hash
 from fieldpost_server.home import ServerHome
@@ -59,7 +64,7 @@ class SignIn:
             password = str(form.get("password", ""))
             wanted = str(form.get("next", ""))
         address = request.client.host if request.client else ""
-        token, fault = await self._judged(name, password, address)
+        token, user, fault = await self._judged(name, password, address)
         if fault is not None:
             refused = self._page(wanted, name, fault, _STATUS.get(fault.code, 422))
             if wait := fault.detail.get("seconds") or _BUSY_S.get(fault.code):
@@ -68,7 +73,7 @@ class SignIn:
         answer: Response = RedirectResponse(_own_address(wanted), 303)
         if request.headers.get(SHELL_HEADER):
             answer = Response(status_code=204)
-        set_cookie(answer, token, self.settings, secure=self._is_secure(request))
+        set_cookies(answer, token, user, self.settings, secure=self._is_secure(request))
         return answer
 
     async def sign_out(self, request: Request) -> Response:
@@ -83,21 +88,23 @@ class SignIn:
         by_shell = bool(request.headers.get(SHELL_HEADER))
         answer = Response(status_code=204) if by_shell else RedirectResponse("/sign-in", 303)
         answer.headers["Clear-Site-Data"] = '"cache"'
-        delete_cookie(answer, secure=self._is_secure(request))
+        delete_cookies(answer, secure=self._is_secure(request))
         return answer
 
     def _is_secure(self, request: Request) -> bool:
         # a proxy may take the encryption off: then the public address says it
         return request.url.scheme == "https" or self.settings.origin.startswith("https:")
 
-    async def _judged(self, name: str, password: str, address: str) -> tuple[str, Problem | None]:
+    async def _judged(
+        self, name: str, password: str, address: str
+    ) -> tuple[str, str, Problem | None]:
         """Let one in, with few hashes at a time: each takes a core and 64 MiB for a while."""
         if self.places.locked():
-            return "", problem(Code.SIGN_IN_BUSY)
+            return "", "", problem(Code.SIGN_IN_BUSY)
         async with self.places:
             return await run_in_threadpool(self._checked, name, password, address)
 
-    def _checked(self, name: str, password: str, address: str) -> tuple[str, Problem | None]:
+    def _checked(self, name: str, password: str, address: str) -> tuple[str, str, Problem | None]:
         database = self.home.database
 
         def counted(session: Session) -> int:
@@ -108,27 +115,27 @@ class SignIn:
             return wait
 
         if wait := database.write(counted):
-            return "", problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
+            return "", "", problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
         with database.read_session() as session:
             _, stored = password_of(session, name)
         # no transaction is open meanwhile: a hash takes as long as a hundred envelopes
         is_right = verify_password(stored, password)
         renewed = renewed_hash(stored, password) if is_right and stored else ""
 
-        def work(session: Session) -> str:
+        def work(session: Session) -> tuple[str, str]:
             user, now_stored = password_of(session, name)
             if user is None or now_stored != stored:
-                return ""  # changed or switched off since it was read
+                return "", ""  # changed or switched off since it was read
             if renewed:
                 renew_hash(session, user, renewed)
             forget_failures(session, name, address)
-            return start_session(session, user)
+            return start_session(session, user), user.name
 
         # fault point: sign-in-undecided — the attempt is counted as failed and no session was made:
         # the count ends with the next sign-in, or by time.
-        token = database.write(work) if is_right else ""
+        token, user_name = database.write(work) if is_right else ("", "")
         log("signed in" if token else "sign-in refused", user=name, address=address)
-        return token, None if token else problem(Code.SIGN_IN_FAILED)
+        return token, user_name, None if token else problem(Code.SIGN_IN_FAILED)
 
     def _page(
         self, wanted: str, name: str = "", fault: Problem | None = None, status: int = 200

@@ -1,5 +1,6 @@
 """The outbox: envelopes that the server has not confirmed, and those that it has."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -108,6 +109,10 @@ class Entry:
         """Return the operation that stores the entry in the outbox."""
         return ("put", "outbox", self.number, self.to_json())
 
+    def add(self) -> Operation:
+        """Return the operation that stores the entry under a number that nothing has yet."""
+        return ("add", "outbox", self.number, self.to_json())
+
     def to_json(self) -> dict[str, Any]:
         """Return the entry as plain data."""
         return {
@@ -128,28 +133,99 @@ class Entry:
         }
 
 
-def entry_from_json(data: Mapping[str, Any]) -> Entry:
-    """Read back what `Entry.to_json` wrote.
+def entry_from_json(data: Any) -> Entry:
+    """Read back what `Entry.to_json` wrote; what is damaged beside the envelope is put right.
+
+    The envelope is what cannot be had again; a receipt is, by sending the envelope once more.
 
     Raises:
-        InputError, KeyError, ValueError: it is none, or was changed.
+        InputError, KeyError, ValueError, TypeError: its envelope cannot be read or was changed.
     """
-    receipt = data["receipt"]
+    envelope = read_envelope(data["envelope"])
+    receipt = _receipt_of(data.get("receipt"), envelope)
+    discarded = _discarded_of(data.get("discarded"))
+    opened, forms, signed = data.get("opened"), data.get("forms"), data.get("signed")
+    record, former = data.get("record"), data.get("recalled")
     return Entry(
-        read_envelope(data["envelope"]),
+        envelope,
         data["envelope"],
-        data["state"],
-        receipt and receipt_from_json(receipt),
-        data["page"],
-        data["title"],
-        tuple(data["record"]),
-        data.get("opened"),
-        data.get("discarded"),
-        data.get("signed") or "",
-        tuple(data.get("recalled") or ()),
-        data.get("forms") or {},
-        {of: problem_from_json(why) for of, why in (data.get("unsent") or {}).items()},
+        _state_of(data.get("state"), receipt),
+        receipt,
+        _text(data.get("page")) or envelope.page,
+        _text(data.get("title")),
+        tuple(record) if isinstance(record, list) else (),
+        opened if isinstance(opened, Mapping) and isinstance(opened.get("key"), list) else None,
+        discarded,
+        _text(signed) if receipt is not None else "",
+        tuple(each for each in former if _is_former(each)) if isinstance(former, list) else (),
+        forms if isinstance(forms, Mapping) else {},
+        _unsent_of(data.get("unsent")),
     )
+
+
+def _unsent_of(data: Any) -> Mapping[str, Problem]:
+    """Read why attachments are not at the office; what is damaged is found out anew."""
+    found: dict[str, Problem] = {}
+    for sha256, why in data.items() if isinstance(data, Mapping) else ():
+        try:
+            found[str(sha256)] = problem_from_json(why)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            continue
+    return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _receipt_of(data: Any, envelope: Envelope) -> Receipt | None:
+    try:
+        receipt = receipt_from_json(data)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    return receipt if receipt.envelope == envelope.id else None
+
+
+def _state_of(stored: Any, receipt: Receipt | None) -> str:
+    """Return a state for which there is proof: damage is never read as success."""
+    if stored in (PENDING, ATTENTION):
+        return str(stored)
+    if receipt is None:
+        return PENDING
+    if receipt.settled is not None:
+        return SETTLED
+    if receipt.is_applied:
+        return CONFIRMED
+    return ATTENTION if receipt.outcome in NEEDS_ATTENTION else PENDING
+
+
+def _ended(entry: Entry, stored: Any) -> Entry:
+    """Return an entry of the history, which holds nothing whose end is open."""
+    if stored in (CONFIRMED, SETTLED):
+        return replace(entry, state=stored)
+    is_settled = entry.receipt is not None and entry.receipt.settled is not None
+    return replace(entry, state=SETTLED if is_settled else CONFIRMED)
+
+
+def _discarded_of(data: Any) -> Mapping[str, Any] | None:
+    """Return what a void discards, if it still can be read."""
+    if not isinstance(data, Mapping):
+        return None
+    try:
+        entry_from_json(data)
+    except (InputError, KeyError, ValueError, TypeError):
+        return None
+    return data
+
+
+def _is_former(data: Any) -> bool:
+    if not isinstance(data, Mapping):
+        return False
+    try:
+        receipt_of(json.loads(data["signed"]))
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return False
+    return isinstance(data.get("base"), str)
 
 
 class OutboxKeys(DeviceKeys):
@@ -177,18 +253,29 @@ class Outbox:
     async def load(self, store: Store) -> None:
         """Read everything from the store."""
         for key, data in await store.read_all("outbox"):
+            number = int(key) if isinstance(key, int | float) else 0
             try:
-                self.entries[int(key)] = entry_from_json(data)
-            except (InputError, KeyError, ValueError, TypeError):
-                self.broken.append(int(key))
+                entry = entry_from_json(data)
+            except (InputError, KeyError, ValueError, TypeError, AttributeError):
+                self.broken.append(number)
+                continue
+            if entry.number == number:
+                self.entries[number] = entry
+            else:
+                self.broken.append(number)
         found = []
         for _, data in await store.read_all("history"):
             try:
-                found.append(entry_from_json(data))
-            except (InputError, KeyError, ValueError, TypeError):
+                found.append(_ended(entry_from_json(data), data["state"]))
+            except (InputError, KeyError, ValueError, TypeError, AttributeError):
                 continue  # recent history is for reading only
         for entry in sorted(found, key=lambda entry: entry.envelope.saved_at):
             self.history[entry.envelope.id] = entry
+
+    @property
+    def kept(self) -> list[Entry]:
+        """Return every envelope that is here, in the order of their numbers."""
+        return sorted((*self.history.values(), *self.entries.values()), key=lambda e: e.number)
 
     def of_state(self, state: str) -> list[Entry]:
         """Return the entries in a state, in the order of their numbers."""

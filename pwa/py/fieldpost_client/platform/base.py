@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from fieldpost.errors import Code, Problem, problem
 from fieldpost.wire.protocol import SERVER_HEADER
 
 Key = str | int
 """A key in a store: a name, a hash, a URL path, or an envelope's number."""
 
 Operation = tuple[Any, ...]
-"""``("put", store, key, value)``, ``("delete", store, key)``, ``("clear", store)`` or
-``("adopt", sha256)``, which makes a staged attachment one that waits to be sent."""
+"""``("put", store, key, value)``, ``("add", store, key, value)``, which never stores over what is
+there, ``("delete", store, key)``, ``("clear", store)`` or ``("adopt", sha256)``, which makes a
+staged attachment one that waits to be sent."""
 
 
 class PlatformError(Exception):
@@ -45,13 +47,30 @@ class StoreError(PlatformError):
 
     Attributes:
         name: ``QuotaExceededError`` (no space), ``MissingAttachment`` (an adopted attachment is
-            nowhere), ``NotFoundError`` (a piece of an image is missing), or another name that the
-            browser gave.
+            nowhere), ``NotFoundError`` (a piece of an image is missing), ``TakenOver`` (another tab
+            works with the data), ``ConstraintError`` (what was to be added is there), ``Gone`` (the
+            data was removed), ``TimeoutError``, or another name that the browser gave.
     """
 
     def __init__(self, name: str, message: str = "") -> None:
         super().__init__(f"{name}: {message}" if message else name)
         self.name = name
+
+
+_CAUSES = {
+    "MissingAttachment": "a picture or file is missing: choose it again",
+    "Gone": "this app's data was removed from the browser: load this page again",
+    "TimeoutError": "it took too long",
+}
+
+
+def storage_problem(error: StoreError) -> Problem:
+    """Return what a transaction that did not happen means, in words."""
+    if error.name == "QuotaExceededError":
+        return problem(Code.STORAGE_FULL)
+    if error.name in ("TakenOver", "ConstraintError"):
+        return problem(Code.TAKEN_OVER)
+    return problem(Code.STORAGE_FAILED, cause=_CAUSES.get(error.name, error.name))
 
 
 @dataclass(frozen=True, slots=True)

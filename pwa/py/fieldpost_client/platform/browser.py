@@ -114,7 +114,7 @@ class BrowserPlatform:
 
     async def gzip(self, data: bytes) -> bytes:
         """Compress."""
-        return _bytes(await self._bridge.gzip(to_js(data)))
+        return _bytes(await _stored(self._bridge.gzip(to_js(data))))
 
     async def gunzip(self, data: bytes) -> bytes:
         """Decompress."""
@@ -122,12 +122,14 @@ class BrowserPlatform:
 
     async def sha256_pieces(self, data: bytes, size: int) -> list[str]:
         """Return the hashes of the data's pieces."""
-        hashes: list[str] = json.loads(await self._bridge.sha256Pieces(to_js(data), size))
+        hashes: list[str] = json.loads(await _stored(self._bridge.sha256Pieces(to_js(data), size)))
         return hashes
 
     async def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
         """Say whether a signature is this key's over the message."""
-        return bool(await self._bridge.verify(to_js(public_key), to_js(message), to_js(signature)))
+        return bool(
+            await _stored(self._bridge.verify(to_js(public_key), to_js(message), to_js(signature)))
+        )
 
     def abort(self) -> None:
         """End all that is asked of the server just now."""

@@ -56,7 +56,7 @@ class HostStore:
     async def read_image(self, hashes: Sequence[str]) -> bytes:
         """Return the pieces, joined."""
         pieces = self.tables["pieces"]
-        if missing := [name for name in hashes if name not in pieces]:
+        if missing := [name for name in hashes if not _is_piece(pieces.get(name), name)]:
             raise StoreError("NotFoundError", f"piece {missing[0]} is missing")
         return b"".join(pieces[name] for name in hashes)
 
@@ -90,10 +90,14 @@ class HostStore:
     def blob(self, sha256: str) -> bytes:
         """Return the bytes of an attachment, saved or only staged; raises `StoreError`."""
         found = self.tables["attachments"].get(sha256) or self.tables["staged"].get(sha256)
-        if found is None:
+        content = found.get("blob") if isinstance(found, dict) else None
+        if not isinstance(content, bytes):
             raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
-        content: bytes = found["blob"]
         return content
+
+
+def _is_piece(piece: Any, sha256: str) -> bool:
+    return isinstance(piece, bytes) and hashlib.sha256(piece).hexdigest() == sha256
 
 
 def _file(content: bytes, type_: str, name: str) -> dict[str, Any]:
@@ -119,7 +123,9 @@ def _as_doubles(value: Any) -> Any:
 
 def _apply(tables: dict[str, dict[Key, Any]], operation: Operation) -> None:
     match operation:
-        case ("put", store, key, value):
+        case ("add", store, key, _) if key in tables[store]:
+            raise StoreError("ConstraintError", f"{store} has {key} already")
+        case ("put" | "add", store, key, value):
             # what is no plain data would not survive IndexedDB either
             tables[store][key] = _as_doubles(_plain(packed(value)))
         case ("delete", store, key):

@@ -9,6 +9,9 @@ from typing import Any
 MOST = 2**53 - 1
 """JavaScript's `Number.MAX_SAFE_INTEGER`."""
 
+_MOST_DIGITS = 4_000
+"""Python refuses to read longer numbers."""
+
 _WHOLE = "$whole"
 _PLAIN = "$plain"
 
@@ -32,8 +35,14 @@ def unpacked(data: Any) -> Any:
         return [unpacked(each) for each in data]
     if not isinstance(data, dict):
         return data
-    if data.keys() == {_WHOLE} and isinstance(data[_WHOLE], str):
+    if data.keys() == {_WHOLE} and _is_whole(data[_WHOLE]):
         return int(data[_WHOLE])
     if data.keys() == {_PLAIN} and isinstance(data[_PLAIN], dict):
         return {name: unpacked(value) for name, value in data[_PLAIN].items()}
     return {name: unpacked(value) for name, value in data.items()}
+
+
+def _is_whole(text: Any) -> bool:
+    digits = text.removeprefix("-") if isinstance(text, str) else ""
+    # what was damaged stays as it is: whoever reads it says what is wrong
+    return digits.isascii() and digits.isdecimal() and len(digits) < _MOST_DIGITS

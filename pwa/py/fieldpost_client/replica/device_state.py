@@ -1,15 +1,15 @@
 """What the device knows of itself: who works on it, its counters, and where its replica stands."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fieldpost.pages import Page
 from fieldpost.users import User
 from fieldpost_client.outbox.chain import Counters
-from fieldpost_client.platform.base import Operation, Store
-from fieldpost_client.replica.server_keys import ServerKeys, server_keys_from_json
+from fieldpost_client.platform.base import Operation
+from fieldpost_client.replica.server_keys import ServerKeys
 
 KeyMap = dict[tuple[str, int], int]
 """(model, temporary key) to real key."""
@@ -97,43 +97,6 @@ def lost_keys_operation(lost: LostByHistory) -> Operation:
     return ("put", "session", "lost", entries)
 
 
-def lost_keys_from_json(data: Iterable[Sequence[Any]]) -> LostByHistory:
-    """Read back what `lost_keys_operation` wrote."""
-    lost: LostByHistory = {}
-    for history, model, real, temporary in data:
-        lost.setdefault(history, {})[model, real] = temporary
-    return lost
-
-
 def seal_of(pieces: list[str]) -> str:
     """Return one digest of a list of pieces, so that a proof belongs to these and no others."""
     return hashlib.sha256(" ".join(pieces).encode()).hexdigest()
-
-
-async def load_state(store: Store) -> DeviceState:
-    """Read the state from the store; raises KeyError or ValueError where it is damaged."""
-    session = dict(await store.read_all("session"))
-    replica = await store.read("replica", "current") or {}
-    user = session.get("user")
-    pieces = list(replica.get("pieces") or ())
-    proven = replica.get("proven") or {}
-    return DeviceState(
-        device=session.get("device") or "",
-        user=user_from_json(user) if user else None,
-        settings=session.get("settings") or {},
-        counters=Counters(
-            session.get("next_number") or 1,
-            session.get("last_digest") or "",
-            session.get("next_temporary") or -1,
-        ),
-        is_new=bool(session.get("is_new")),
-        sent_to=session.get("sent_to") or 0,
-        keys={(model, temporary): real for model, temporary, real in session.get("keys") or ()},
-        lost_keys=lost_keys_from_json(session.get("lost") or ()),
-        server_keys=server_keys_from_json(session.get("trust")),
-        cursor=replica.get("cursor") or "",
-        pieces=pieces,
-        proven=proven.get("digests", {}) if proven.get("of") == seal_of(pieces) else {},
-        last_sync=session.get("last_sync"),
-        report=session.get("report") or {},
-    )

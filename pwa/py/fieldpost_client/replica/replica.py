@@ -5,7 +5,7 @@ It is one SQLite database in memory, stored in IndexedDB as pieces by content ha
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -166,15 +166,25 @@ def _fit_schema(connection: sa.Connection, app: App) -> bool:
     return outdated
 
 
-async def kept_pieces(platform: Platform, image: bytes) -> tuple[list[str], list[Operation]]:
-    """Return the image's pieces, and the operations that store the new and drop the old ones."""
+async def kept_pieces(
+    platform: Platform, image: bytes, sound: Collection[str] | None = None
+) -> tuple[list[str], list[Operation]]:
+    """Return the image's pieces, and the operations that store the new and drop the old ones.
+
+    Args:
+        platform: whose store has the pieces.
+        image: the bytes of a database.
+        sound: pieces of an image that could be read: others may be damaged, and are stored again.
+            None trusts all of them.
+    """
     hashes = await platform.sha256_pieces(image, PIECE_BYTES)
-    stored = set(await platform.store.keys("pieces"))
+    found: set[Any] = set(await platform.store.keys("pieces"))
+    stored = found if sound is None else found & set(sound)
     operations: list[Operation] = []
     for number, name in enumerate(hashes):
         if name not in stored:
             start = number * PIECE_BYTES
             operations.append(("put", "pieces", name, image[start : start + PIECE_BYTES]))
-            stored.add(name)
-    operations += [("delete", "pieces", name) for name in sorted(map(str, stored - set(hashes)))]
+            stored = stored | {name}
+    operations += [("delete", "pieces", name) for name in sorted(map(str, found - set(hashes)))]
     return hashes, operations

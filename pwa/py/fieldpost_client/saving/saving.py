@@ -8,11 +8,11 @@ undone, on the rows here as well; from then on nothing takes it away.
 from collections.abc import Callable
 from typing import TypeVar
 
-from fieldpost.errors import Code, InputError, Problem, problem
+from fieldpost.errors import InputError
 from fieldpost.home import Submission
 from fieldpost.odp.replay.result import Result
 from fieldpost_client.outbox.outbox import Entry, Outbox
-from fieldpost_client.platform.base import Operation, Store, StoreError
+from fieldpost_client.platform.base import Operation, Store, StoreError, storage_problem
 from fieldpost_client.replica.device_state import DeviceState
 from fieldpost_client.replica.working_copy import WorkingCopy
 
@@ -39,7 +39,10 @@ class Saving:
 
     def add(self, entry: Entry, result: Result, submission: Submission) -> None:
         """Take in an entry that was replayed, with what came of it."""
-        self._operations += [entry.put(), *(("adopt", sha) for sha in submission.attachments)]
+        is_new = entry.number not in self._outbox.entries
+        # what is new is never stored over something: two owners would lose an envelope
+        self._operations.append(entry.add() if is_new else entry.put())
+        self._operations += [("adopt", sha) for sha in submission.attachments]
         if submission.draft:
             self._operations.append(("delete", "drafts", submission.draft))
         self._entries.append((entry, result))
@@ -85,7 +88,7 @@ class Saving:
             # one strict transaction: without it there is the draft and no envelope.
             await store.write([*self._operations, *self._state.counters.operations()])
         except StoreError as error:
-            raise InputError([_storage_problem(error)]) from error
+            raise InputError([storage_problem(error)]) from error
         # fault point: save-stored — the envelope is durable and 'Saved' was not said: the next
         # start shows it as saved, its draft is gone, and no number is used twice.
         for entry, result in self._entries:
@@ -93,11 +96,3 @@ class Saving:
             if result is not None:
                 self._copy.note(entry.envelope, result)
         return True
-
-
-def _storage_problem(error: StoreError) -> Problem:
-    if error.name == "QuotaExceededError":
-        return problem(Code.STORAGE_FULL)
-    if error.name == "MissingAttachment":
-        return problem(Code.STORAGE_FAILED, cause="a picture or file is missing: choose it again")
-    return problem(Code.STORAGE_FAILED, cause=error.name)

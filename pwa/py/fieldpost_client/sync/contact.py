@@ -15,6 +15,7 @@ from fieldpost_client.platform.base import (
     Refused,
     StoreError,
     Unreachable,
+    storage_problem,
 )
 from fieldpost_client.sync.pace import Pace
 from fieldpost_client.sync_status import OFFLINE, SIGNED_OUT, TROUBLE
@@ -248,7 +249,6 @@ def stopped_by(error: PlatformError) -> Stopped:
         return no_answer_of_ours()
     if isinstance(error, Unreachable | Damaged):
         return Stopped(OFFLINE, problem(Code.UNREACHABLE))
-    if isinstance(error, StoreError) and error.name == "QuotaExceededError":
-        return Stopped(TROUBLE, problem(Code.STORAGE_FULL))
-    name = error.name if isinstance(error, StoreError) else type(error).__name__
-    return Stopped(TROUBLE, problem(Code.STORAGE_FAILED, cause=name))
+    if isinstance(error, StoreError):
+        return Stopped(TROUBLE, storage_problem(error))
+    return Stopped(TROUBLE, problem(Code.STORAGE_FAILED, cause=type(error).__name__))

@@ -107,8 +107,8 @@ class Pull:
         """Note how far the replica is; nothing that is stored or seen of it has changed."""
         home, cursor = self.home, answer["cursor"]
         try:
-            current = await self.platform.store.read("replica", "current") or {}
-            moved = {**current, "cursor": cursor}
+            current = await self.platform.store.read("replica", "current")
+            moved = {**(current if isinstance(current, dict) else {}), "cursor": cursor}
             operations = [("put", "replica", "current", moved), *about_operations(answer)]
             async with home.turn:
                 await self.platform.store.write(operations)
@@ -162,6 +162,7 @@ class Pull:
             image = await self.platform.store.read_image(self.home.state.pieces)
             replica = Replica(self.home.app, image)
         except (StoreError, Unreadable) as error:
+            self.home.state.pieces = []  # they are stored anew, whatever is there under their names
             raise _Unequal from error
         try:
             self._apply(replica, answer)
@@ -269,7 +270,7 @@ async def install(
     pieces, operations = home.state.pieces, list[Operation]()
     image = replica.image()
     if pieces_changed or not pieces:
-        pieces, operations = await kept_pieces(home.platform, image)
+        pieces, operations = await kept_pieces(home.platform, image, pieces)
     current = _current(home, cursor, pieces, len(image), proven or {})
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []

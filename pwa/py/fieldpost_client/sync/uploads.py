@@ -97,7 +97,7 @@ class Uploads:
     async def _send(self, sha256: str) -> None:
         """Send one attachment; raises `Stopped` where it has to wait for another sync."""
         found = await self.platform.store.read("attachments", sha256)
-        if found is None:
+        if not isinstance(found, dict) or not isinstance(found.get("size"), int):
             self.refused[sha256] = problem(Code.FILE_GONE, name="")
             return
         size, stumbles, offset = int(found["size"]), 0, -1
@@ -105,7 +105,7 @@ class Uploads:
             try:
                 if offset < 0:
                     offset = await self._ask_offset(sha256, size)
-                offset = await self._piece(sha256, offset, size, found["type"])
+                offset = await self._piece(sha256, offset, size, str(found.get("type") or ""))
                 stumbles = 0
             except StoreError:
                 self.refused[sha256] = problem(Code.FILE_GONE, name="")

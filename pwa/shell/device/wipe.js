@@ -1,0 +1,166 @@
+// Removes data from this device, and looks until it is gone.
+
+import { pause, within } from "../../limits.js";
+import { DATABASE, read, readAll, STORES, write } from "../../store.js";
+import { closeDatabase } from "../page/context.js";
+import { withStore } from "./owner.js";
+
+/** @typedef {import("../../store.js").Operation} Operation */
+
+/** Firefox takes up to ten seconds to delete a database. */
+const PATIENCE_MS = 15_000;
+const LOOK_EVERY_MS = 250;
+const STEP_MS = 5_000;
+const MARK = "leaving";
+
+/**
+ * Remove a user's data. The device goes with its owner; drafts of other people stay.
+ * @param {string} user
+ * @param {{owner: boolean}} how owner: she is the device's owner, or this is no device
+ * @returns {Promise<string[]>} what could not be removed
+ */
+export async function removeDataOf(user, { owner }) {
+  const others = await withStore((db) => othersDrafts(db, user));
+  if (!owner || others?.length) {
+    // fault point: own-data-unremoved — what goes and what stays is one transaction: a crash leaves all of
+    // it, and its user signs out again.
+    await withStore(async (db) => write(db, owner ? await allBut(db, others ?? []) : await draftsAndFiles(db, user)));
+    if (owner) await removeFiles();
+    return owner ? whatIsLeft([DATABASE]) : [];
+  }
+  return removeAll(user);
+}
+
+/**
+ * Remove everything of this app from the browser.
+ * @param {string} user who leaves
+ * @returns {Promise<string[]>} what is left
+ */
+async function removeAll(user) {
+  await withStore((db) => write(db, [["put", "session", MARK, user]]));
+  // fault point: wipe-half-done — the mark says that its user has left: the next start, of whatever page,
+  // goes on with the removal and shows nothing before.
+  await within(STEP_MS, closeDatabase(), "Closing the data").catch((error) => console.info(error));
+  await Promise.all((await databases()).map(deleteDatabase));
+  await removeFiles();
+  return whatIsLeft([]);
+}
+
+/** Go on with what a crash has cut off. @returns {Promise<string[] | null>} what is left; null: nothing was cut off */
+export async function finishLeaving() {
+  if (!globalThis.caches || !globalThis.indexedDB) return null; // no secure context, so no device
+  const said = await withStore(async (db) => ({
+    user: await read(db, "session", MARK),
+    hasMarker: Boolean(await read(db, "session", "shell")),
+  }));
+  if (typeof said?.user === "string") return removeDataOf(said.user, { owner: true });
+  // the marker is set before a file is fetched: files without it are what a removal has left
+  if (!said?.hasMarker && (await cached()).length) await removeFiles();
+  return null;
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {string} user
+ * @returns {Promise<[IDBValidKey, any][]>}
+ */
+async function othersDrafts(db, user) {
+  return (await readAll(db, "drafts")).filter(([, draft]) => draft?.user && draft.user !== user && !draft.thrown_at);
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {string} user
+ * @returns {Promise<Operation[]>} what removes what she has typed, with its pictures
+ */
+async function draftsAndFiles(db, user) {
+  const all = await readAll(db, "drafts");
+  const mine = new Set(all.filter(([, draft]) => draft?.user === user).map(([key]) => key));
+  const used = JSON.stringify(all.filter(([key]) => !mine.has(key)));
+  const staged = (await readAll(db, "staged")).filter(
+    ([sha256, value]) => mine.has(value?.draft) && !used.includes(String(sha256)),
+  );
+  return [
+    ...[...mine].map((key) => /** @type {Operation} */ (["delete", "drafts", key])),
+    ...staged.map(([sha256]) => /** @type {Operation} */ (["delete", "staged", sha256])),
+  ];
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {[IDBValidKey, any][]} kept drafts of other people
+ * @returns {Promise<Operation[]>} what removes everything else
+ */
+async function allBut(db, kept) {
+  const used = JSON.stringify(kept);
+  const staged = (await readAll(db, "staged")).filter(([sha256]) => used.includes(String(sha256)));
+  return [
+    ...STORES.map((name) => /** @type {Operation} */ (["clear", name])),
+    ...kept.map(([key, draft]) => /** @type {Operation} */ (["put", "drafts", key, draft])),
+    ...staged.map(([key, file]) => /** @type {Operation} */ (["put", "staged", key, file])),
+  ];
+}
+
+/** @param {string} name */
+function deleteDatabase(name) {
+  // fault point: database-undeleted — the browser deletes all of a database or nothing: after a crash it is
+  // whole, its mark included, and the next start deletes it.
+  const deleting = indexedDB.deleteDatabase(name);
+  return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
+    const done = () => resolve();
+    deleting.onsuccess = done;
+    deleting.onerror = done;
+    setTimeout(done, STEP_MS); // another tab holds it, or the browser is slow: it is looked for below
+  });
+}
+
+async function removeFiles() {
+  const [registrations, names] = await Promise.all([serviceWorkers(), cached()]);
+  // fault point: files-unremoved — the data is gone; what is left are files of the app without a marker,
+  // which the next start removes.
+  const going = [...registrations.map((each) => each.unregister()), ...names.map((name) => caches.delete(name))];
+  await within(STEP_MS, Promise.allSettled(going), "Removing the app's files").catch((error) => console.info(error));
+  localStorage.clear();
+  sessionStorage.clear();
+}
+
+/**
+ * Look until nothing is left, or patience ends: some browsers say that it is done before it is.
+ * @param {string[]} staying names of databases that stay
+ * @returns {Promise<string[]>}
+ */
+async function whatIsLeft(staying) {
+  for (const end = Date.now() + PATIENCE_MS; ; await pause(LOOK_EVERY_MS)) {
+    const left = await look(staying).catch((error) => [`what this browser does not tell (${String(error)})`]);
+    if (!left.length || Date.now() > end) return left;
+  }
+}
+
+/** @param {string[]} staying */
+async function look(staying) {
+  const [found, kept, workers] = await Promise.all([databases(), cached(), serviceWorkers()]);
+  const stored = localStorage.length + sessionStorage.length ? ["browser storage"] : [];
+  return [
+    ...found.filter((name) => !staying.includes(name)).map((name) => `database ${name}`),
+    ...kept.map((name) => `cache ${name}`),
+    ...workers.map(() => "service worker"),
+    ...stored,
+  ];
+}
+
+/** @returns {Promise<string[]>} names of all databases */
+async function databases() {
+  if (!indexedDB.databases) return [DATABASE]; // a browser that does not tell
+  const found = await within(STEP_MS, indexedDB.databases(), "Looking for data");
+  return found.map(({ name }) => name ?? "");
+}
+
+/** @returns {Promise<string[]>} names of all caches */
+function cached() {
+  return within(STEP_MS, caches.keys(), "Looking for files");
+}
+
+/** @returns {Promise<readonly ServiceWorkerRegistration[]>} */
+function serviceWorkers() {
+  return within(STEP_MS, navigator.serviceWorker?.getRegistrations() ?? Promise.resolve([]), "Looking for the service worker");
+}

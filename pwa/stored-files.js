@@ -1,0 +1,73 @@
+// Pictures, files and images of the store: their bytes, and whether they are what their name says.
+
+import { within } from "./limits.js";
+import { answer, read } from "./store.js";
+
+const READING_MS = 20_000;
+
+/**
+ * The bytes of a stored file, however a former version kept it.
+ * @param {any} value
+ * @returns {Promise<ArrayBuffer | null>} null where they are gone
+ */
+export async function bytesOf(value) {
+  if (value instanceof ArrayBuffer) return value;
+  if (value?.bytes instanceof ArrayBuffer) return value.bytes;
+  const blob = value instanceof Blob ? value : value?.blob;
+  if (!(blob instanceof Blob)) return null;
+  try {
+    return await within(READING_MS, blob.arrayBuffer(), "Reading a file");
+  } catch {
+    return null; // the browser keeps a name whose bytes it has lost
+  }
+}
+
+/**
+ * Read a picture or file, saved or only chosen.
+ * @param {IDBDatabase} db
+ * @param {string} sha256
+ * @returns {Promise<import("./store.js").Attachment | null>} null when it is not here, or its bytes are gone
+ */
+export async function readFile(db, sha256) {
+  for (const name of ["attachments", "staged"]) {
+    const found = await read(db, name, sha256);
+    const bytes = await bytesOf(found);
+    if (bytes) return { ...found, bytes };
+  }
+  return null;
+}
+
+/**
+ * Read the pieces of an image and join them; each is what its name says, or the image is none.
+ * @param {IDBDatabase} db
+ * @param {string[]} hashes
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export async function readImage(db, hashes) {
+  const place = db.transaction("pieces").objectStore("pieces");
+  const pieces = await Promise.all(hashes.map((hash) => answer(place.get(hash))));
+  const whole = await Promise.all(pieces.map((piece, i) => isPiece(piece, hashes[i])));
+  const missing = whole.indexOf(false);
+  if (missing >= 0) throw new DOMException(`piece ${hashes[missing]} is missing`, "NotFoundError");
+  const image = new Uint8Array(pieces.reduce((size, piece) => size + piece.byteLength, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    image.set(piece, offset);
+    offset += piece.byteLength;
+  }
+  return image;
+}
+
+/**
+ * @param {any} piece
+ * @param {string} sha256
+ */
+async function isPiece(piece, sha256) {
+  return piece instanceof Uint8Array && (await digestOf(/** @type {Uint8Array<ArrayBuffer>} */ (piece))) === sha256;
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<string>} SHA-256 in hexadecimal digits */
+export async function digestOf(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

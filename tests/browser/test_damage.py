@@ -1,0 +1,96 @@
+"""Damage of what a real browser keeps: the device starts, and what waits arrives.
+
+R22, R26, R43, R46.
+"""
+
+import zipfile
+
+import pytest
+from playwright.sync_api import FilePayload, expect
+
+from browser import stored
+from browser.device import Device
+from browser.filling import add_finding
+from browser.pictures import png
+
+pytestmark = pytest.mark.browser
+
+CHANGE_ALL = """async ([store, how]) => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const transaction = db.transaction(store, "readwrite", { durability: "strict" });
+  const place = transaction.objectStore(store);
+  let count = 0;
+  place.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+    if (!cursor) return;
+    const value = cursor.value;
+    if (how === "halve") cursor.update(value.slice(0, value.length / 2));
+    else if (how === "lose") cursor.update({ ...value, bytes: null });
+    else if (how === "as a blob" && value.bytes) {
+      const { bytes, ...others } = value;
+      cursor.update({ ...others, blob: new Blob([bytes], { type: value.type }) });
+    }
+    count += 1;
+    cursor.continue();
+  };
+  await new Promise((done) => (transaction.oncomplete = done));
+  db.close();
+  return count;
+}"""
+
+
+def save_with_a_photo(worker: Device, remarks: str) -> None:
+    worker.new_inspection(remarks)
+    add_finding(worker.page, 0, "Loose rail")
+    picture = FilePayload(name="rail.png", mimeType="image/png", buffer=png())
+    worker.page.locator(".child-row").first.locator("input[type=file]").set_input_files([picture])
+    expect(worker.page.locator(".child-row .thumbs img")).to_have_count(1)
+    worker.save()
+
+
+def test_a_damaged_session_and_replica_lose_no_entry(worker: Device) -> None:
+    """Counters, an entry's state and every piece are damaged: it starts, and the entry goes."""
+    page = worker.page
+    worker.new_inspection("Waits through damage")
+    worker.save()
+    entry = stored.read(page, "outbox", 1)
+    stored.put(page, "outbox", 1, {**entry, "state": "pendinf"})
+    stored.put(page, "session", "next_number", "many")
+    assert 0 < page.evaluate(CHANGE_ALL, ["pieces", "halve"])
+    worker.restart("/")
+    worker.wait_ready()
+    worker.sync()
+
+    assert worker.sync_state() == "clean"
+    worker.go("/pages/inspection?q=2026-11-23")
+    expect(page.locator("table.list tbody tr")).to_have_count(1)
+
+
+def test_files_of_a_former_version_are_sent(worker: Device) -> None:
+    """A photo that a former version kept as a Blob is read, shown and sent (R43)."""
+    save_with_a_photo(worker, "Kept as a Blob")
+    assert 0 < worker.page.evaluate(CHANGE_ALL, ["attachments", "as a blob"])
+    worker.sync()
+
+    assert worker.sync_state() == "clean"
+
+
+def test_a_photo_whose_bytes_are_gone_holds_up_only_its_entry(worker: Device) -> None:
+    """Its entry says what it waits for, the other arrives, and the file holds the rest (R43)."""
+    page = worker.page
+    save_with_a_photo(worker, "Its photo is lost")
+    assert 0 < page.evaluate(CHANGE_ALL, ["attachments", "lose"])
+    worker.new_inspection("Without a photo")
+    worker.save()
+    worker.sync()
+    assert worker.sync_state() != "clean"
+    assert 1 == worker.count("outbox")
+    worker.go("/sync")
+    expect(page.locator(".entry").first).to_contain_text("pictures or files")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save my work as a file").click()
+    names = zipfile.ZipFile(download.value.path()).namelist()
+    assert 1 == len([name for name in names if name.endswith(".missing.txt")])
+    assert "envelopes/000001.json" in names
