@@ -245,8 +245,8 @@ def test_a_waiting_deletion_is_called_by_its_record(desk: Any, office: Any) -> N
     (entry,) = desk.home.outbox.entries.values()
     page = desk.get("/sync")["body"]
 
-    assert "North bridge, 2026-11-01" == entry.title
-    assert 'North bridge, 2026-11-01 <span class="row-done">Deleted</span>' in page
+    assert "North bridge, 1 Nov 2026" == entry.title
+    assert 'North bridge, 1 Nov 2026 <span class="row-done">Deleted</span>' in page
 
 
 def test_an_entry_that_cannot_be_read_is_said_with_a_way_on(desk: Any, office: Any) -> None:
