@@ -223,10 +223,26 @@ def test_every_outcome_has_words_of_its_own(outcome: Outcome) -> None:
     assert 1 == words.count(sync_status.WORDS[outcome])
 
 
+def test_an_entry_that_waits_for_a_repair_says_so(desk: Any) -> None:
+    """Only where a repair on this device is what it waits for, the worker is sent to one (R25)."""
+    desk.save(EDIT, score="11")
+    (first,) = desk.home.outbox.entries.values()
+    sent = receipt(first, Outcome.WAITING, problem(Code.PREDECESSOR_MISSING, count=1))
+    desk.home.outbox.entries[first.number] = first.with_receipt(sent)
+    desk.save(EDIT, score="12")
+    second = max(desk.home.outbox.entries.values(), key=lambda entry: entry.number)
+    waits = receipt(second, Outcome.WAITING, problem(Code.PREDECESSOR_OPEN, count=1))
+    desk.home.outbox.entries[second.number] = second.with_receipt(waits)
+    before = words_of(desk.get("/sync"))
+    desk.home.outbox.entries[first.number] = first.with_receipt(receipt(first, Outcome.CONFLICT))
+
+    assert "waits for an entry that needs attention" not in before
+    assert "waits for an entry that needs attention" in words_of(desk.get("/sync"))
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        # none is marked so: it would be looked for in vain
         (Code.PREDECESSOR_OPEN, "waits for an earlier entry"),
         (Code.PREDECESSOR_MISSING, "waits for an earlier entry"),
         (Code.ATTACHMENT_MISSING, "waits for its pictures or files"),

@@ -138,7 +138,7 @@ def test_the_demo_starts_from_nothing_and_ends_when_asked(
     assert health.json()["ok"], health.text
 
     with httpx.Client(base_url=address, follow_redirects=True) as client:
-        assert "worker1, worker2, office, admin" in client.get("/sign-in").text
+        assert "worker1, worker2, office, lead, admin" in client.get("/sign-in").text
         page = client.post("/sign-in", data={"name": "office", "password": "demo"})
         assert "Inspections" in page.text
         assert "Page" in client.get("/pages/inspection").text

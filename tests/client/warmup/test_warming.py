@@ -41,5 +41,5 @@ def test_warm_takes_the_app_from_the_environment(monkeypatch: pytest.MonkeyPatch
 
 def test_unknown_app_is_named() -> None:
     """An app that cannot be loaded is named in the message."""
-    with pytest.raises(DefinitionError, match="'nowhere'"):
+    with pytest.raises(DefinitionError, match=r"module .nowhere. cannot be found"):
         load_app("nowhere:app")
