@@ -3,8 +3,8 @@
 from playwright.sync_api import Page, expect
 
 
-def draw_signature(page: Page) -> None:
-    """Draw two strokes on the sheet."""
+def draw_signature(page: Page, *, is_kept: bool = True) -> None:
+    """Draw two strokes on the sheet; `is_kept`: the device has space for them."""
     page.locator("[data-attachment=signature]").get_by_role("button", name="Sign here").click()
     sheet = page.get_by_role("dialog")
     canvas = sheet.locator("canvas")
@@ -16,7 +16,7 @@ def draw_signature(page: Page) -> None:
         page.mouse.move(box["x"] + 120, box["y"] + box["height"] * 0.5, steps=8)
         page.mouse.up()
     sheet.get_by_role("button", name="Done").click()
-    expect(page.locator("[data-attachment=signature] .thumbs img")).to_have_count(1)
+    expect(page.locator("[data-attachment=signature] .thumbs img")).to_have_count(int(is_kept))
 
 
 def add_finding(page: Page, index: int, note: str) -> None:

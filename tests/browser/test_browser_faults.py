@@ -52,7 +52,7 @@ def test_a_full_device_says_so_and_goes_on_when_there_is_space(worker: Device) -
         tap_save(page)
         expect(page.locator(".problem-summary")).to_contain_text("no space left", timeout=20_000)
         expect(page.get_by_label("Remarks")).to_have_value("On a full device")
-        draw_signature(page)
+        draw_signature(page, is_kept=False)
         expect(page.locator(".attachment-problem")).to_contain_text("no space left")
         worker.sync()
         assert worker.sync_state() == "attention"

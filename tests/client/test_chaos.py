@@ -36,7 +36,8 @@ ELSEWHERE = {
     "named-anew-unregistered": "tests/client/test_damage.py restarts after it",
     "recalled-stored": "tests/client/test_restored.py dies there",
     "server-keys-stored": "no key changes in these runs: tests/client/sync/test_server_keys.py",
-    "cursor-noted": "needs an office in which nothing happens: see the test below",
+    "cursor-noted": "no run of these has an office in which nothing happens",
+    "damaged-download-forgotten": "nothing is damaged here: tests/client/sync/test_slow_line.py",
 }
 """Fault points that these runs do not come by, each with where it is tried instead."""
 

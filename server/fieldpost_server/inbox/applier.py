@@ -170,8 +170,10 @@ class Applier:
         """Return the result with the names of those whose changes were met."""
         if result.outcome is not Outcome.CONFLICT:
             return result
-        operations = present_operations(self.app, envelope, keys.real)
-        named = with_names(session, self.app, envelope, operations, result.problems)
+        # what was not applied is still in the session: it is to be rolled back, not written
+        with session.no_autoflush:
+            operations = present_operations(self.app, envelope, keys.real)
+            named = with_names(session, self.app, envelope, operations, result.problems)
         return replace(result, problems=named)
 
     def _explained(self, session: Session, envelope: Envelope, result: Result) -> Receipt:

@@ -59,8 +59,7 @@ class AttachmentStore:
 
     def path(self, sha256: str) -> Path:
         """Return where an attachment lies; raises `NotFound` for what is no digest."""
-        if len(sha256) != 64 or set(sha256) - _HEX:
-            raise NotFound([problem(Code.NOT_FOUND, "sha256")])
+        _check_digest(sha256)
         return self.folder / sha256[:2] / sha256
 
     def find(self, session: Session, sha256: str) -> Attachment | None:
@@ -137,6 +136,7 @@ class AttachmentStore:
 
     def _part(self, sha256: str, user: User) -> Path:
         # one upload for each user: nobody can continue, or spoil, another's
+        _check_digest(sha256)
         owner = hashlib.sha256(user.name.encode()).hexdigest()[:16]
         return self.folder / "uploads" / f"{sha256}-{owner}"
 
@@ -200,6 +200,12 @@ class AttachmentStore:
         # fault point: attachment-row-unwritten — there is the whole row or none, and the file in
         # both cases: who sends it again adds the row.
         self.database.write(work)
+
+
+def _check_digest(sha256: str) -> None:
+    """Refuse what is no digest before it becomes a path; raises `NotFound`."""
+    if len(sha256) != 64 or set(sha256) - _HEX:
+        raise NotFound([problem(Code.NOT_FOUND, "sha256")])
 
 
 @contextmanager
