@@ -49,7 +49,7 @@ export class Refusal extends Error {
 export async function askOffice(path, init = {}) {
   const answer = await ask(path, init);
   if (isMarked(answer)) return answer;
-  void answer.body?.cancel();
+  answer.body?.cancel().catch(() => {}); // one that broke off has nothing left to cancel
   throw foreign();
 }
 
