@@ -72,7 +72,7 @@ def test_every_line_is_answered_and_only_sound_ones_count(
 ) -> None:
     """Garbage gets a receipt and leaves no row; what is sound among it is applied (R27, R66)."""
     device = office.device("anna", download=False)
-    device.id = "d-fuzz"
+    device.id = device.chain.device = "d-fuzz"
     device.register()
     turns = itertools.count(1)
 
