@@ -13,7 +13,7 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-sync",
 ]
-SETUP_MS = 90_000
+SETUP_MS = 180_000
 FOLLOW = """path => {
   document.getElementById("main").dataset.left = "";
   const link = Object.assign(document.createElement("a"), { href: path });
