@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from browser.device import Device
-from browser.filling import add_finding, draw_signature
+from browser.filling import add_finding, draw_on_pad
 from browser.pictures import png
 
 SCORE = 17
@@ -111,7 +111,7 @@ def _save_new(worker: Device, remarks: str, *, with_pictures: bool) -> None:
     add_mild_finding(worker.page, "Paint is flaking")
     if with_pictures:
         photograph(add_mild_finding(worker.page, "Loose rail at the top"), shade=120)
-        draw_signature(worker.page)
+        draw_on_pad(worker.page)
         worker.page.get_by_label("Status").select_option(label="Closed")
     worker.save()
 

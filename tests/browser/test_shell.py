@@ -272,7 +272,10 @@ def test_a_new_version_waits_for_consent_and_never_interrupts_a_form(worker: Dev
     served = page.evaluate("async () => (await fetch('/assets/manifest.json')).json()")
     served["version"] = "next"
     served["html"] = served["html"].replace("</title>", " two</title>")
-    worker.context.route("**/assets/manifest.json", lambda route: route.fulfill(json=served))
+    ours = {"Fieldpost-Server": "3"}
+    worker.context.route(
+        "**/assets/manifest.json", lambda route: route.fulfill(json=served, headers=ours)
+    )
     before = page.evaluate("caches.keys()")
     worker.sync()
     offer = page.get_by_role("button", name="Update")
