@@ -68,7 +68,7 @@ test: setup ## run all tests: both databases, both Pythons, a real browser
 ifdef TESTS
 	@$(VENV)/bin/pytest $(TESTS)
 else
-	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
+	@$(VENV)/bin/pytest --numprocesses 2 --dist worksteal --ignore tests/browser
 	@$(VENV)/bin/pytest tests/browser
 endif
 

@@ -25,6 +25,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("results", "the folder for what failing tests leave", default="test-results")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("CI") and config.pluginmanager.has_plugin("hypothesispytest"):
+        _leave_failures_long()
+
+
+def _leave_failures_long() -> None:
+    """Let CI name what fails at once: to shorten it takes minutes each, and is done at a desk."""
+    from hypothesis import Phase, settings  # not inside Pyodide
+
+    usual = settings.get_profile("ci")
+    phases = [phase for phase in usual.phases if phase not in (Phase.shrink, Phase.explain)]
+    settings.register_profile("ci-unshortened", usual, phases=phases, print_blob=True)
+    settings.load_profile("ci-unshortened")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     evidence_of.begin(item, _results(item.config))
 

@@ -85,7 +85,9 @@ def _counters(session: Mapping[str, Any], outbox: Outbox, keys: KeyMap) -> Count
     number = max(_count(session.get("next_number"), 1), behind)
     digest = _text(session.get("last_digest"))
     if newest is not None and newest.number == number - 1:
-        digest = newest.envelope.digest
+        # a void that comes too late gives way to what it was to discard: only that is sure to stay
+        voided = newest.envelope.voids
+        digest = newest.envelope.digest if voided is None else voided.digest
     return Counters(number, digest, _temporary(session, outbox, keys))
 
 

@@ -86,6 +86,7 @@ class Push:
         self.unsent: dict[str, Problem] = {}
         self.verification = ReceiptVerification(home, self.contact)
         self._failed = 0
+        self._answered: set[str] = set()
 
     async def gather(self) -> list[Entry]:
         """Return what is to be sent, in order; nothing is folded into it from now on.
@@ -216,9 +217,12 @@ class Push:
             self.report.unverified += 1
             return
         entry = self.home.outbox.by_id(receipt.envelope)
+        if entry is None and receipt.envelope in self._answered:
+            return  # the first answer to this void has brought back what it was to discard
         if entry is None or not _fits(entry, receipt):
             self.report.unknown.append(receipt.envelope)
             return
+        self._answered.add(receipt.envelope)
         if not entry.is_open or (entry.state == ATTENTION and not _is_news(receipt)):
             return
         await self._keep(answered(entry, receipt, canonical(data)), receipt)
