@@ -15,6 +15,8 @@ from fieldpost.wire.receipts import Outcome
 from fieldpost_client.sync.contact import refusal
 from fieldpost_client.sync_status import IDENTITY_CHANGED, OFFLINE, SIGNED_OUT, TROUBLE, UNVERIFIED
 
+pytestmark = pytest.mark.long
+
 LIST = "/pages/inspection"
 EDIT = f"{LIST}/records/1/edit"
 
