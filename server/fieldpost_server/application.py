@@ -29,7 +29,7 @@ from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.failures import Failures
 from fieldpost_server.office.sign_in import SignIn
 from fieldpost_server.office.supervision import supervision_routes
-from fieldpost_server.operations.health import check_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
@@ -71,8 +71,10 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
-    async def health(_: Request) -> Response:
-        found = await run_in_threadpool(check_health, home, settings)
+    health = Health(home, settings)
+
+    async def send_health(_: Request) -> Response:
+        found = await run_in_threadpool(health.check)
         return JSONResponse(found, 200 if found["ok"] else 503)
 
     @asynccontextmanager
@@ -83,7 +85,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     application = Starlette(
         routes=[
             *assets.routes(),
-            Route("/health", health),
+            Route("/health", send_health),
             Route("/robots.txt", _robots),
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),
