@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from fieldpost.app import App
 from fieldpost.loading import load_app
@@ -29,7 +29,7 @@ from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.failures import Failures
 from fieldpost_server.office.sign_in import SignIn
 from fieldpost_server.office.supervision import supervision_routes
-from fieldpost_server.operations.health import check_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
@@ -71,45 +71,56 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
-    async def health(_: Request) -> Response:
-        found = await run_in_threadpool(check_health, home, settings)
-        return JSONResponse(found, 200 if found["ok"] else 503)
-
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with housekeeping(home, settings):
             yield
 
     application = Starlette(
-        routes=[
-            *assets.routes(),
-            Route("/health", health),
-            Route("/robots.txt", _robots),
-            *SignIn(home, settings).routes(),
-            *Designer(home, settings).routes(),
-            *supervision_routes(home),
-            *Sync(home, settings, assets.app_version, Checksums(app)).routes(),
-            *web_routes(home),
-        ],
-        middleware=[
-            Middleware(RequestLog),
-            Middleware(SecurityHeaders),
-            Middleware(CompressedPages),
-            Middleware(BodyLimit, settings=settings),
-            Middleware(OriginGuard, settings=settings),
-            Middleware(EndLeftSessions, database=home.database),
-            Middleware(
-                Authentication,
-                application=app,
-                database=home.database,
-                settings=settings,
-                shell=assets.shell_html,
-            ),
-            Middleware(Locale, settings=settings),
-        ],
+        routes=_routes(home, settings, assets),
+        middleware=_middleware(home, settings, assets),
         exception_handlers=Failures(home).handlers(),
         lifespan=lifespan,
     )
     application.state.home = home
     application.state.settings = settings
     return application
+
+
+def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
+    health = Health(home, settings)
+
+    async def send_health(_: Request) -> Response:
+        found = await run_in_threadpool(health.check)
+        return JSONResponse(found, 200 if found["ok"] else 503)
+
+    return [
+        *assets.routes(),
+        Route("/health", send_health),
+        Route("/robots.txt", _robots),
+        *SignIn(home, settings).routes(),
+        *Designer(home, settings).routes(),
+        *supervision_routes(home),
+        *Sync(home, settings, assets.app_version, Checksums(home.app)).routes(),
+        *web_routes(home),
+    ]
+
+
+def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Middleware]:
+    """Return what stands around every request, the outermost first."""
+    return [
+        Middleware(RequestLog),
+        Middleware(SecurityHeaders),
+        Middleware(CompressedPages),
+        Middleware(BodyLimit, settings=settings),
+        Middleware(OriginGuard, settings=settings),
+        Middleware(EndLeftSessions, database=home.database),
+        Middleware(
+            Authentication,
+            application=home.app,
+            database=home.database,
+            settings=settings,
+            shell=assets.shell_html,
+        ),
+        Middleware(Locale, settings=settings),
+    ]

@@ -21,15 +21,26 @@ _log = logging.getLogger("fieldpost")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Internal: one rule over one model."""
+    """Internal: one rule over one model; `load` tells apart how often its module was loaded."""
 
     model: type[Any]
     check: RuleFunction
+    load: object = None
 
     @property
     def name(self) -> str:
         """The function's name, for messages and logs."""
         return getattr(self.check, "__name__", "rule")
+
+    def replaces(self, other: "Rule") -> bool:
+        """Say whether it is another's successor, or that one itself.
+
+        Two of one name that a module has at once are two rules: a factory makes such, and authors
+        who need no names call each ``_``.
+        """
+        if self.check is other.check:
+            return True
+        return self.load is not other.load and _identity(self.check) == _identity(other.check)
 
 
 _registered: dict[type[Any], list[Rule]] = {}
@@ -44,17 +55,18 @@ def rule(model: type[Any]) -> Callable[[_Function], _Function]:
     """
 
     def register(function: _Function) -> _Function:
+        made = Rule(model, function, getattr(function, "__globals__", {}).get("__spec__"))
         rules = _registered.setdefault(model, [])
         # a module that is loaded again (a test, a reload) replaces its rules, it does not add them
-        rules[:] = [r for r in rules if _identity(r.check) != _identity(function)]
-        rules.append(Rule(model, function))
+        rules[:] = [each for each in rules if not made.replaces(each)]
+        rules.append(made)
         return function
 
     return register
 
 
 def _identity(function: RuleFunction) -> tuple[str, str]:
-    return function.__module__, getattr(function, "__qualname__", "")
+    return getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
 
 
 def rules_of(model: type[Any]) -> tuple[Rule, ...]:

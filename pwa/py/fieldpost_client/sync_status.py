@@ -9,6 +9,15 @@ from fieldpost.home import Story, SyncEntry, SyncOverview
 from fieldpost.odp.lineage.temporary_keys import is_temporary
 from fieldpost.pages import Page
 from fieldpost.web.display.envelope_contents import done_words
+from fieldpost.web.display.outcomes import (
+    IN_DOUBT,
+    OTHER_FILES,
+    OUTCOMES,
+    TOLD_NEXT,
+    UNFIT,
+    WAITS_FOR,
+    settled_words,
+)
 from fieldpost.web.display.values import moment_words, record_url
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt, Settled
 from fieldpost_client.outbox.dependencies import open_entries, replacements
@@ -35,26 +44,6 @@ WORKING = "working"
 IDENTITY_CHANGED = "identity_changed"
 UNVERIFIED = "unverified"
 
-WORDS = {
-    Outcome.ACCEPTED: "Applied at the office.",
-    Outcome.MERGED: "Applied at the office, together with somebody else's changes.",
-    Outcome.DUPLICATE: "Applied at the office; it had arrived before.",
-    Outcome.CONFLICT: "Somebody else changed the same record meanwhile. Nothing was overwritten.",
-    Outcome.INVALID: "The office could not accept it. Nothing of it was applied.",
-    Outcome.FORBIDDEN: "You may not do this any more. Nothing of it was applied.",
-    Outcome.WAITING: "It has arrived and waits for what it depends on.",
-    Outcome.MISMATCH: "The office has something else in its place. Export it and ask your office.",
-    Outcome.RETRY: "The office had trouble of its own. It is sent again with the next sync.",
-}
-_WAITING = {
-    Code.PREDECESSOR_OPEN: "It has arrived and waits for an entry that needs attention.",
-    Code.PREDECESSOR_MISSING: "It has arrived and waits for an earlier entry.",
-    Code.ATTACHMENT_MISSING: "It has arrived and waits for its pictures or files.",
-}
-_OTHER_FILES = "The office has it, but will never get one of its files. Nothing was applied."
-_IN_DOUBT = "It may be about another record by now. Nothing was overwritten."
-_SAVED = "Saved on this device; it is sent with the next sync."
-_UNFIT = "Saved on this device. It does not fit the present data; the office will tell."
 _STATES = {PENDING: "waiting", ATTENTION: "attention", SETTLED: "settled"}
 
 
@@ -184,23 +173,22 @@ class SyncStatus:
 
     def _words(self, stored: Entry, entry: Entry) -> str:
         if stored.is_void:
-            told = stored.state == CONFIRMED
-            return "It was discarded on this device." + (
-                "" if told else " The office is told next."
-            )
+            own = OUTCOMES["void"].own
+            return own if stored.state == CONFIRMED else f"{own} {TOLD_NEXT}"
         outcome = entry.receipt.outcome if entry.receipt else None
         codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
         if entry.is_open and entry.needs_other_files:
-            return _OTHER_FILES
+            return OTHER_FILES
         if Code.PREDECESSOR_OPEN in codes and not self._waits_for_attention(entry):
             codes = [Code.PREDECESSOR_MISSING]
-        if outcome is Outcome.WAITING and entry.state == PENDING:
-            return next((_WAITING[code] for code in codes if code in _WAITING), WORDS[outcome])
         if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:
-            return _IN_DOUBT
-        if outcome is not None:
-            return WORDS[outcome]
-        return _UNFIT if entry.envelope.id in self.failures else _SAVED
+            return IN_DOUBT
+        if outcome is None and entry.envelope.id in self.failures:
+            return UNFIT
+        own = OUTCOMES[str(outcome or "")].own
+        if outcome is Outcome.WAITING and entry.state == PENDING:
+            return next((WAITS_FOR[code] for code in codes if code in WAITS_FOR), own)
+        return own
 
 
 def _state(activity: str, waiting: int, attention: int, last_sync: str) -> tuple[str, str]:
@@ -247,13 +235,12 @@ def _told(entry: Entry) -> Entry:
 
 
 def _settled(entry: Entry, by: Entry | None) -> str:
-    if by is not None:
-        return f"Repaired by {by.envelope.user}, {moment_words(by.envelope.saved_at)}"
     settled = entry.receipt.settled if entry.receipt else None
+    if by is not None:
+        settled = Settled(SUPERSEDED, by.envelope.id, by.envelope.user, by.envelope.saved_at)
     if settled is None:
         return ""
-    done = "Repaired" if settled.how == SUPERSEDED else "Discarded"
-    return f"{done} by {settled.user}, {moment_words(settled.at)}"
+    return f"{settled_words(settled)}, {moment_words(settled.at)}"
 
 
 def _range_words(numbers: Sequence[int]) -> str:

@@ -56,8 +56,9 @@ export async function startDevice() {
 async function startPython(manifest) {
   for (let isMended = false; ; isMended = true) {
     const device = new Device(manifest, onEvent);
+    const slow = lookWhenSlow(manifest);
     try {
-      const { how } = await Promise.race([device.boot(), damage(manifest)]);
+      const { how } = await Promise.race([device.boot(), slow.damage]).finally(slow.end);
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
@@ -68,17 +69,21 @@ async function startPython(manifest) {
 }
 
 /**
- * Fails when a start takes long and files are damaged; settles in no other way.
+ * Look at the files where a start takes long.
  * @param {Manifest} manifest
- * @returns {Promise<never>}
+ * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
+ *   settles in no other way; end: a start that is over has no files to look at
  */
-function damage(manifest) {
-  return new Promise((_, reject) => {
-    setTimeout(async () => {
+function lookWhenSlow(manifest) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
+    timer = setTimeout(async () => {
       const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
       if (!sound) reject(new Error("Files of the app are damaged on this device."));
     }, LOOK_AFTER_MS);
   });
+  return { damage, end: () => clearTimeout(timer) };
 }
 
 /**

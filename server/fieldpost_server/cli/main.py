@@ -19,7 +19,7 @@ from fieldpost_server.cli.envelopes import declare_envelopes
 from fieldpost_server.cli.keys import declare_keys
 from fieldpost_server.cli.people import declare_people
 from fieldpost_server.cli.serve import declare_serve
-from fieldpost_server.operations.health import check_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.settings import Settings
 
 
@@ -75,7 +75,7 @@ def _check(command: Command) -> int:
     app = command.app
     load_as_a_device(settings.app)
     home = make_home(settings, app, make_assets(settings, app))
-    found = check_health(home, settings)
+    found = Health(home, settings).check()
     home.database.close()
     command.show(found)
     return 0 if found["ok"] else 1

@@ -3,12 +3,15 @@
 import gc
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
+from fieldpost.app import App
 from fieldpost_server.application import make_application
-from fieldpost_server.authoring.device_load import load_as_a_device
+from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.authoring.model_fit import unready
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.http.locale import office_zone
@@ -22,29 +25,36 @@ def declare_serve(commands: Any) -> None:
 
 
 def _serve(command: Command) -> None:
-    settings = command.settings
-    serve(command, f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
+    settings, app = command.settings, command.app
+    with loading_as_a_device(settings.app, settings.data) as loaded:
+        application = ready(command, app, loaded)
+    command.say(f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
+    serve(settings, application)
 
 
-def serve(command: Command, welcome: str) -> None:
-    """Serve the app until the process is told to end.
+def ready(command: Command, app: App, loaded: Callable[[], None]) -> Starlette:
+    """Return the application, where nothing stands in the way of serving it.
 
     Args:
         command: whose settings count.
-        welcome: what is said when nothing stands in the way.
+        app: what they name.
+        loaded: waits until the app was loaded as a device would.
 
     Raises:
         DefinitionError: the app starts on no device, or the database is not as it needs it.
     """
-    settings, app = command.settings, command.app
-    load_as_a_device(settings.app)
     with command.database() as database:
         for words in unready(database, app):
             command.say(f"Mind: {words}")
-    command.say(welcome)
+    _set_clock(command.settings)
+    application = make_application(command.settings)
+    loaded()
+    return application
+
+
+def serve(settings: Settings, application: Starlette) -> None:
+    """Serve the app until the process is told to end."""
     start_logging()
-    _set_clock(settings)
-    application = make_application(settings)
     _settle_memory()
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
     uvicorn.run(

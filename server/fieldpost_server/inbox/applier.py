@@ -84,9 +84,10 @@ class Applier:
             return refusal.receipt
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         rebased = rebase(session, self.app, envelope, present_timeline(session))
-        result = rebased.with_doubts(_replayed(rebased.envelope, session, self.app, user, keys))
-        result = self._with_names(session, rebased.envelope, result, keys)
-        return self._explained(session, envelope, result)
+        author = _author(session, superseded, user)
+        return self._explained(
+            session, envelope, self._result(session, rebased, user, keys, author)
+        )
 
     def apply(
         self,
@@ -112,22 +113,13 @@ class Applier:
         superseded = self._superseded(session, envelope, user)
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         author = _author(session, superseded, user)
-        result = rebased.with_doubts(
-            _replayed(rebased.envelope, session, self.app, user, keys, author)
-        )
-        result = self._with_names(session, rebased.envelope, result, keys)
+        result = self._result(session, rebased, user, keys, author)
         receipt = self._explained(session, envelope, result)
         if not receipt.is_applied:
-            if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
-                # it was made on top of work that has not arrived: tried when that is there
-                waits = problem(Code.PREDECESSOR_MISSING)
-                receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
-            raise Refused(receipt)
-        if envelope.supersedes:
-            digests = {i: row.digest for i, row in superseded.items()}
-            settle(
-                session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
-            )
+            # what was made on top of work that has not arrived is tried when that is there
+            waits = gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID)
+            raise Refused(_waiting(receipt) if waits else receipt)
+        _supersede(session, envelope, superseded)
         # fault point: replayed-unkept — the rows are changed and the ledger does not tell of it, in
         # one transaction: both or neither, so nothing is applied twice.
         signed = self.signer.signed(receipt)
@@ -164,6 +156,13 @@ class Applier:
             raise Refused(receipt_of(envelope, refused))
         return rows
 
+    def _result(
+        self, session: Session, rebased: Rebased, user: User, keys: ServerKeys, author: User | None
+    ) -> Result:
+        """Replay as the envelope is to be read now; say whose changes were met."""
+        replayed = _replayed(rebased.envelope, session, self.app, user, keys, author)
+        return self._with_names(session, rebased.envelope, rebased.with_doubts(replayed), keys)
+
     def _with_names(
         self, session: Session, envelope: Envelope, result: Result, keys: ServerKeys
     ) -> Result:
@@ -184,6 +183,19 @@ class Applier:
         return receipt_of(envelope, replace(result, outcome=outcome, problems=problems))
 
 
+def _waiting(receipt: Receipt) -> Receipt:
+    waits = problem(Code.PREDECESSOR_MISSING)
+    return replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
+
+
+def _supersede(session: Session, envelope: Envelope, rows: Mapping[str, Any]) -> None:
+    """Settle what a repair takes the place of: `rows` of these, as far as they have arrived."""
+    if not envelope.supersedes:
+        return
+    digests = {i: rows[i].digest if i in rows else "" for i in envelope.supersedes}
+    settle(session, digests, SUPERSEDED, envelope)
+
+
 def _author(session: Session, superseded: Mapping[str, Any], user: User) -> User | None:
     """Return whose work a repair brings, where somebody else does it."""
     names = {row.user for row in superseded.values()} - {user.name}
@@ -196,7 +208,7 @@ def _replayed(
     app: App,
     user: User,
     keys: ServerKeys,
-    author: User | None = None,
+    author: User | None,
 ) -> Result:
     """Replay; what no database can take is the envelope's fault, not the server's trouble."""
     try:

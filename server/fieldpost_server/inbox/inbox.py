@@ -1,6 +1,6 @@
 """The inbox: every envelope that arrives is applied exactly once, or kept with what is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from logging import ERROR
 from typing import Any
@@ -78,17 +78,25 @@ class Inbox:
             return receipt_of(envelope, Result(Outcome.RETRY, (trouble,)))
 
     def retry_waiting(self, user: User, device: str) -> list[Receipt]:
-        """Try envelopes again that waited for others; return the receipts of those decided."""
-        decided: list[Receipt] = []
-        while found := self._retried(user, device):
-            decided += found
-        return decided
+        """Try envelopes again that waited for others; return the receipts of those decided.
 
-    def _retried(self, user: User, device: str) -> list[Receipt]:
+        One that is refused without being read, since the app has another name by now, say, goes on
+        waiting: it is tried once.
+        """
+        decided: dict[str, Receipt] = {}
+        while found := self._retried(user, device, decided):
+            decided |= found
+        return list(decided.values())
+
+    def _retried(self, user: User, device: str, before: Collection[str]) -> dict[str, Receipt]:
         with self.database.read_session() as session:
             texts = waiting_texts(session, device)
         receipts = [self.receive(text, user, device) for text in texts]
-        return [each for each in receipts if each.outcome not in _UNDECIDED]
+        return {
+            each.envelope: each
+            for each in receipts
+            if each.outcome not in _UNDECIDED and each.envelope and each.envelope not in before
+        }
 
     def commit(self, user: User, submission: Submission, new_id: str) -> Receipt:
         """Make an envelope of what somebody saved online, and apply it.

@@ -1,6 +1,5 @@
 """Rows that hold a value which nobody can read, by name: for the log, health and the designer."""
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fieldpost.app import App
 from fieldpost.schema.unreadable import Unreadable, is_readable
 from fieldpost_server.log import log
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.findings import Finding
 
 KEEP_S = 600
 """For how long what was found is believed, in seconds: looking reads every row there is."""
@@ -81,18 +81,20 @@ class UnreadableRows:
     def __init__(self, app: App, database: Database, keep_s: float = KEEP_S) -> None:
         self.app = app
         self.database = database
-        self.keep_s = keep_s
-        self._found: tuple[UnreadableValue, ...] = ()
-        self._looked_at: float | None = None
+        self._finding = Finding(self._first_found, keep_s)
 
-    def find(self) -> tuple[UnreadableValue, ...]:
+    @property
+    def age_s(self) -> float | None:
+        """Return how long ago somebody looked, in seconds; None where nobody has."""
+        return self._finding.age_s
+
+    def find(self) -> Sequence[UnreadableValue]:
         """Return where they are, but hardly more than `MOST`."""
-        now = time.monotonic()
-        if self._looked_at is None or now - self._looked_at > self.keep_s:
-            with self.database.read_session() as session, closing(self._look(session)) as found:
-                self._found = tuple(islice(found, MOST))
-            self._looked_at = now
-        return self._found
+        return self._finding.get()
+
+    def _first_found(self) -> Sequence[UnreadableValue]:
+        with self.database.read_session() as session, closing(self._look(session)) as found:
+            return tuple(islice(found, MOST))
 
     def _look(self, session: Session) -> Generator[UnreadableValue]:
         for known in self.app.tables.values():

@@ -15,6 +15,7 @@ MOST_STUMBLES = 5
 
 _NAME = "incoming"
 _TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
+_KINDS = {"tag": str, "size": int, "cursor": str, "rows": dict, "arrived": int, "parts": int}
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
@@ -52,9 +53,19 @@ async def load_incoming(platform: Platform) -> Incoming:
     """Return what has arrived before; nothing where that cannot be used any more."""
     try:
         found = await platform.store.read("replica", _NAME)
-        return Incoming(**found) if found else Incoming()
-    except (StoreError, TypeError):
+    except StoreError:
         return Incoming()
+    return Incoming(**found) if _is_sound(found) else Incoming()
+
+
+def _is_sound(found: Any) -> bool:
+    """Say whether what is stored of a download can be gone on with."""
+    if not isinstance(found, dict) or found.keys() != _KINDS.keys():
+        return False
+    if any(type(found[name]) is not kind for name, kind in _KINDS.items()):
+        return False
+    counts = all(type(count) is int for count in found["rows"].values())
+    return counts and 0 <= found["parts"] <= found["arrived"] <= found["size"]
 
 
 def forget_incoming() -> list[Operation]:

@@ -19,6 +19,7 @@ from fieldpost.schema.models import Model
 from fieldpost.schema.validation import fills_itself, read_text
 from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
+from fieldpost.text import jsontext
 from fieldpost.text.characters import visible
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
@@ -346,12 +347,20 @@ def with_uploads(asked: PageRequest, form: Form) -> list[tuple[str, str]]:
     for name, files in asked.uploads.items():
         path = name.removesuffix(".file")
         kept = [asked.home.keep_upload(upload, asked.user).to_json() for upload in files]
-        if _is_several(form, path):
-            before = json.loads(values.get(path) or "[]")
-            posted.append((path, json.dumps([*before, *kept])))
-        else:
+        if not _is_several(form, path):
             posted.append((path, json.dumps(kept[-1])))
+        elif (before := _listed(values.get(path, ""))) is not None:
+            posted.append((path, json.dumps([*before, *kept])))
     return posted
+
+
+def _listed(text: str) -> list[Any] | None:
+    """Return what a field of several files holds; None where it is no list: the field says so."""
+    try:
+        found = jsontext.parse(text or "[]")
+    except ValueError:
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _is_several(form: Form, path: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy.orm import object_session
 from starlette.responses import Response
 
 from fieldpost.errors import Code, Forbidden, problem
@@ -156,12 +157,9 @@ def lookup_words(asked: PageRequest, field: Field, row: Any) -> str:
     value = getattr(row, field.attribute)
     if target is None or value is None:
         return words_for(field, value)
-    pointed: Any = None
     if field.name != field.attribute:
-        pointed = getattr(row, field.name)
+        pointed: Any = getattr(row, field.name)
     else:
-        from sqlalchemy.orm import object_session
-
         session = object_session(row)
         pointed = session.get(target.cls, value) if session is not None else None
     return words_for(field, value) if pointed is None else target.title_of(pointed)
