@@ -32,6 +32,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         "triggers",
         "horizon",
         "scopes",
+        "tables",
         "rules",
         "rows",
         "signing",
@@ -47,6 +48,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
             if not missing and is_installed(session.connection()):
                 checks["scopes"] = _scopes(session, home.app)
                 checks["rows"] = _rows(home)
+                checks["tables"] = _tables(home)
     except SQLAlchemyError as error:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         missing, holder = [], None
@@ -86,6 +88,12 @@ def _scopes(session: Session, app: App) -> str:
             if words := scope_failure(page.scope, user):
                 failing[page.name] = f"that of '{page.name}' fails for {user.name} ({words})"
     return f"{'; '.join(failing.values())}: correct the app" if failing else "ok"
+
+
+def _tables(home: ServerHome) -> str:
+    """Name the tables of which nothing can be sent."""
+    said = [*home.unreadable.tables(), *home.failures.words()]
+    return f"{'; '.join(said[:MOST_NAMED])}. Correct the app or the database" if said else "ok"
 
 
 def _rows(home: ServerHome) -> str:

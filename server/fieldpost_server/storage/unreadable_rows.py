@@ -83,25 +83,35 @@ class UnreadableRows:
         self.database = database
         self.keep_s = keep_s
         self._found: tuple[UnreadableValue, ...] = ()
+        self._failed: dict[str, str] = {}
         self._looked_at: float | None = None
 
     def find(self) -> tuple[UnreadableValue, ...]:
         """Return where they are, but hardly more than `MOST`."""
+        self._look_again()
+        return self._found
+
+    def tables(self) -> list[str]:
+        """Say of which tables nothing can be read, and why."""
+        self._look_again()
+        return [f"'{name}' cannot be read ({cause})" for name, cause in self._failed.items()]
+
+    def _look_again(self) -> None:
         now = time.monotonic()
         if self._looked_at is None or now - self._looked_at > self.keep_s:
             with self.database.read_session() as session, closing(self._look(session)) as found:
+                self._failed = {}
                 self._found = tuple(islice(found, MOST))
             self._looked_at = now
-        return self._found
 
     def _look(self, session: Session) -> Generator[UnreadableValue]:
         for known in self.app.tables.values():
             try:
-                # a table that is not as it should be is another check's business
                 with session.begin_nested():
                     yield from _look_into(session, known.table)
-            except SQLAlchemyError:
-                continue
+            except SQLAlchemyError as error:
+                said = str(getattr(error, "orig", error)).splitlines() or [""]
+                self._failed[known.table.name] = said[0][:200]
 
 
 def _look_into(session: Session, table: sa.Table) -> Iterator[UnreadableValue]:
