@@ -103,6 +103,8 @@ class Code(StrEnum):
     UPLOAD_OFFSET = "upload_offset"
     UPLOAD_HASH = "upload_hash"
     IMAGE_GONE = "image_gone"
+    TABLE_UNDECIDED = "table_undecided"
+    TABLE_UNREAD = "table_unread"
     NOT_A_PICTURE = "not_a_picture"
     SERVER_TROUBLE = "server_trouble"
     # the device
@@ -320,6 +322,14 @@ _DOOR: Mapping[Code, str] = {
     Code.UPLOAD_OFFSET: "The upload continues at byte {offset}. Send from there.",
     Code.UPLOAD_HASH: "The file arrived damaged and was thrown away. Send it again.",
     Code.IMAGE_GONE: "This download is not kept any more. Begin it again.",
+    Code.TABLE_UNDECIDED: (
+        "The office cannot say at the moment which rows of '{label}' are yours, so it sends none; "
+        "everything else is up to date. The next sync tries again. Tell your office."
+    ),
+    Code.TABLE_UNREAD: (
+        "The office cannot read '{label}' at the moment, so what is new in it is not here; "
+        "everything else is up to date. The next sync tries again. Tell your office."
+    ),
     Code.NOT_A_PICTURE: "The file is not a picture of type {type}. Choose another.",
     Code.SERVER_TROUBLE: "The office has trouble of its own. Nothing is lost; try again later.",
 }

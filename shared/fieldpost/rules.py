@@ -8,6 +8,8 @@ from pathlib import PurePath
 from typing import Any, TypeGuard, TypeVar
 
 from fieldpost.errors import Code, Problem, problem
+from fieldpost.schema.fields import words
+from fieldpost.schema.unreadable import judging, unreadable_attributes
 
 Verdict = tuple[str, str] | str
 """What a rule yields: a path and words, or words for the whole record."""
@@ -77,13 +79,22 @@ def rules_of(model: type[Any]) -> tuple[Rule, ...]:
 def broken_rules(row: Any, *, patient: bool = False) -> Iterator[Problem]:
     """Run all rules of a mapped object and yield what is wrong, with paths inside that object.
 
+    A row with a value that cannot be read is handed to no rule: that is what is wrong with it.
+    A rule that meets such a value in another row is one that failed.
+
     Args:
         row: the mapped object.
         patient: leave out a rule that raises; for records that are not complete yet.
     """
-    for each in rules_of(type(row)):
+    rules = rules_of(type(row))
+    if rules and (names := unreadable_attributes(row)):
+        if not patient:
+            yield from (problem(Code.UNREADABLE, name, label=words(name)) for name in names)
+        return
+    for each in rules:
         try:
-            verdicts = list(_verdicts(each.check(row)))
+            with judging():
+                verdicts = list(_verdicts(each.check(row)))
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises becomes a problem
             if not patient:
                 _log.exception("the rule '%s' failed", each.name)

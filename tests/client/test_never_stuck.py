@@ -146,6 +146,10 @@ OF_A_SYNC = {
 }
 """Said when a sync stops: the button says so and syncs, and the work can be saved as a file."""
 
+BESIDE_A_SYNC = frozenset({Code.TABLE_UNDECIDED, Code.TABLE_UNREAD})
+"""Said of a sync that went through, and on the page of entries: the next sync tries again
+(`tests/client/sync/test_failed_tables.py`)."""
+
 AT_THE_DOOR = frozenset({Code.SIGN_IN_FAILED, Code.SIGN_IN_THROTTLED, Code.SIGN_IN_BUSY})
 """Said beside the fields for name and password (`tests/server/office/test_sign_in.py`)."""
 
@@ -197,7 +201,7 @@ NOT_FOR_WORKERS = frozenset(
 def test_every_message_has_its_place() -> None:
     """A new code is met somewhere: here is said where, and that there is a next step."""
     places = (IN_A_FORM, OF_AN_ENTRY, OF_WAITING, ON_A_PAGE, frozenset(OF_A_SYNC), AT_THE_DOOR)
-    met = frozenset[Code]().union(*places, TOLD_AFTERWARDS)
+    met = frozenset[Code]().union(*places, BESIDE_A_SYNC, TOLD_AFTERWARDS)
 
     assert set(Code) == met | NOT_FOR_WORKERS
     assert set() == met & NOT_FOR_WORKERS

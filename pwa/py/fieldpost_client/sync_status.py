@@ -78,7 +78,7 @@ class SyncStatus:
         attention = sum(e.state == ATTENTION for e in open_now) + len(self.outbox.broken)
         doubt = IDENTITY_CHANGED if self.state.server_keys.changed else ""
         hindrance = activity or doubt
-        state, words = _state(hindrance, waiting, attention, self.state.last_sync or "")
+        state, words = _state(hindrance, waiting, attention, _clean_words(self.state))
         return {
             "state": state,
             "waiting": waiting,
@@ -191,7 +191,7 @@ class SyncStatus:
         return own
 
 
-def _state(activity: str, waiting: int, attention: int, last_sync: str) -> tuple[str, str]:
+def _state(activity: str, waiting: int, attention: int, clean: tuple[str, str]) -> tuple[str, str]:
     waits = f"{waiting} waiting" if waiting else ""
     if activity == WORKING:
         return "working", "Synchronising…"
@@ -208,14 +208,16 @@ def _state(activity: str, waiting: int, attention: int, last_sync: str) -> tuple
         return "attention", _joined(f"{attention} {needs} attention", waits)
     if activity == OFFLINE:
         return "offline", _joined("No connection", waits)
-    return ("waiting", waits) if waiting else ("clean", _clean_words(last_sync))
+    return ("waiting", waits) if waiting else clean
 
 
-def _clean_words(last_sync: str) -> str:
-    """Say since when: nobody knows what the office has got since."""
-    if not last_sync:
-        return "Nothing waits"
-    return f"Everything synchronised on {moment_words(last_sync)}"
+def _clean_words(state: DeviceState) -> tuple[str, str]:
+    """Say since when, where nothing waits: nobody knows what the office has got since."""
+    if not state.last_sync:
+        return "clean", "Nothing waits"
+    if state.report.get("failed"):
+        return "attention", "Not everything could be had from the office"
+    return "clean", f"Everything synchronised on {moment_words(state.last_sync)}"
 
 
 def _joined(*words: str) -> str:
@@ -261,6 +263,7 @@ def _facts(state: DeviceState, outbox: Outbox) -> list[tuple[str, str]]:
             facts.append(("Put right", ", ".join(repaired)))
         if unproven := report.get("unproven"):
             facts.append(("Differs from the office", ", ".join(unproven)))
+        facts += [("Not up to date", words) for words in report.get("failed", {}).values()]
         if lacking := report.get("lacking"):
             facts.append(("Never arrived at the office", ", ".join(map(_range_words, lacking))))
     if state.server_keys.believed:

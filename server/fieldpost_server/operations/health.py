@@ -36,6 +36,7 @@ CHECKS = (
     "triggers",
     "horizon",
     "scopes",
+    "tables",
     "rules",
     "rows",
     "signing",
@@ -90,6 +91,7 @@ class Health:
         elif is_there:
             checks["scopes"] = _scopes(session, home.app)
             checks["rows"] = _rows(home)
+            checks["tables"] = _tables(home)
 
     def _compare(self) -> list[str]:
         """Return in words what of the database is not as the models say."""
@@ -130,6 +132,12 @@ def _scopes(session: Session, app: App) -> str:
             if words := scope_failure(page.scope, user):
                 failing[page.name] = f"that of '{page.name}' fails for {user.name} ({words})"
     return f"{'; '.join(failing.values())}: correct the app" if failing else "ok"
+
+
+def _tables(home: ServerHome) -> str:
+    """Name the tables of which nothing can be sent."""
+    said = [*home.unreadable.tables(), *home.failures.words()]
+    return f"{'; '.join(said[:MOST_NAMED])}. Correct the app or the database" if said else "ok"
 
 
 def _rows(home: ServerHome) -> str:

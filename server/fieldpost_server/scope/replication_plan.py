@@ -36,12 +36,15 @@ class TablePlan:
         parents: models whose child rows it holds, with the pairs (child, parent attribute); of
             links, the models on both ends.
         watches: other tables that decide which rows are there.
+        undecided: a scope that decides on it fails: nobody knows which rows are there, and none of
+            them may be sent.
     """
 
     model: Model | LinkTable
     conditions: list[Condition] = field(default_factory=list)
     parents: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     watches: set[str] = field(default_factory=set)
+    undecided: bool = False
 
     @cached_property
     def columns(self) -> tuple[sa.Column[Any], ...]:
@@ -77,6 +80,11 @@ class TablePlan:
     def to_wire(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return a row of `read` as it travels."""
         return row_to_wire(self.model.table, dict(zip(self._names, row, strict=True)))
+
+    @property
+    def label(self) -> str:
+        """What people call the table."""
+        return getattr(self.model, "label", self.model.name)
 
     @property
     def key_columns(self) -> list[sa.Column[Any]]:
@@ -118,10 +126,7 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     plan: Plan = {}
     offline = list(offline)
     for page in offline:
-        scope = _scope(page, user)
-        entry = plan.setdefault(page.spec.name, TablePlan(page.spec))
-        entry.conditions.append(sa.true() if scope is None else scope)
-        entry.watches |= _tables_in(scope) - {page.spec.name}
+        _add_scope(plan.setdefault(page.spec.name, TablePlan(page.spec)), page, user)
         _add_children(app, plan, page.spec, (page.spec.name,))
     links = [link for page in offline for link in _links_of(page)]
     for name in list(plan):
@@ -135,12 +140,14 @@ def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     return plan
 
 
-def _scope(page: Page, user: User) -> Condition | None:
-    """Return a page's scope; where it fails, no row: the other pages are downloaded."""
+def _add_scope(entry: TablePlan, page: Page | None, user: User) -> None:
+    """Add the rows of a page's scope; where it fails, none, and the table is undecided."""
     try:
-        return page.condition(user)
+        scope = None if page is None else page.condition(user)
     except ScopeFailed:
-        return sa.false()
+        scope, entry.undecided = sa.false(), True
+    entry.conditions.append(sa.true() if scope is None else scope)
+    entry.watches |= _tables_in(scope) - {entry.model.name}
 
 
 def _links_of(page: Page) -> Iterator[LinkTable]:
@@ -156,7 +163,10 @@ def _link_plan(app: App, plan: Plan, link: LinkTable) -> TablePlan:
     ends = [(app.models[name], pairs) for name, pairs in link.ends]
     there = [_exists(link, model, pairs, plan[model.name].condition) for model, pairs in ends]
     watches = {other for model, _ in ends for other in plan[model.name].watches}
-    return TablePlan(link, [sa.and_(*there)], list(link.ends), watches - {link.name})
+    undecided = any(plan[model.name].undecided for model, _ in ends)
+    return TablePlan(
+        link, [sa.and_(*there)], list(link.ends), watches - {link.name}, undecided=undecided
+    )
 
 
 def _add_children(app: App, plan: Plan, parent: Model, above: tuple[str, ...]) -> None:
@@ -169,6 +179,7 @@ def _add_children(app: App, plan: Plan, parent: Model, above: tuple[str, ...]) -
         entry.conditions.append(_exists(child, parent, children.link.pairs, inside.condition))
         entry.parents.append((parent.name, children.link.pairs))
         entry.watches |= inside.watches
+        entry.undecided |= inside.undecided
         _add_children(app, plan, child, (*above, child.name))
 
 
@@ -193,11 +204,8 @@ def _add_lookups(app: App, plan: Plan, model: Model, user: User, seen: set[str])
 
 
 def _add_target(app: App, plan: Plan, target: Model, user: User) -> None:
-    page = app.page_of(target.name)
-    scope = _scope(page, user) if page is not None else None
     entry = plan.setdefault(target.name, TablePlan(target))
-    entry.conditions.append(sa.true() if scope is None else scope)
-    entry.watches |= _tables_in(scope) - {target.name}
+    _add_scope(entry, app.page_of(target.name), user)
 
 
 def _parents(plan: Plan, model: Model) -> Iterator[tuple[str, Any]]:

@@ -81,6 +81,7 @@ class UnreadableRows:
     def __init__(self, app: App, database: Database, keep_s: float = KEEP_S) -> None:
         self.app = app
         self.database = database
+        self._failed: dict[str, str] = {}
         self._finding = Finding(self._first_found, keep_s)
 
     @property
@@ -92,18 +93,24 @@ class UnreadableRows:
         """Return where they are, but hardly more than `MOST`."""
         return self._finding.get()
 
+    def tables(self) -> list[str]:
+        """Say of which tables nothing can be read, and why."""
+        self._finding.get()
+        return [f"'{name}' cannot be read ({cause})" for name, cause in self._failed.items()]
+
     def _first_found(self) -> Sequence[UnreadableValue]:
+        self._failed = {}
         with self.database.read_session() as session, closing(self._look(session)) as found:
             return tuple(islice(found, MOST))
 
     def _look(self, session: Session) -> Generator[UnreadableValue]:
         for known in self.app.tables.values():
             try:
-                # a table that is not as it should be is another check's business
                 with session.begin_nested():
                     yield from _look_into(session, known.table)
-            except SQLAlchemyError:
-                continue
+            except SQLAlchemyError as error:
+                said = str(getattr(error, "orig", error)).splitlines() or [""]
+                self._failed[known.table.name] = said[0][:200]
 
 
 def _look_into(session: Session, table: sa.Table) -> Iterator[UnreadableValue]:

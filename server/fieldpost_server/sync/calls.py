@@ -22,6 +22,7 @@ from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.feed.scope_delta import cursor_now, read_delta
 from fieldpost_server.home import ServerHome
@@ -257,12 +258,13 @@ class Sync:
             device = self._check_device(request, session)
             offline = offline_pages_for(session, self.home.app, user)
             cursor = cursor_now(session, plan_id(user, offline, self.app_version))
-            if kept := images.wanted(request, device, Cursor.parse(cursor)):
+            if kept := images.wanted(request, device, cursor):
                 return kept
-            plan = plan_for(self.home.app, user, offline)
-            content, counts = make_image(session, self.home.app, plan)
+            failed = FailedTables(plan_for(self.home.app, user, offline))
+            content, counts = make_image(session, self.home.app, failed)
+        self.home.failures.note(user.name, failed)
         headers = {
-            "Fieldpost-Cursor": cursor,
+            "Fieldpost-Cursor": str(cursor.lacking(failed.plan, failed.causes)),
             "Fieldpost-Size": str(len(content)),
             "Fieldpost-Rows": json.dumps(counts),
         }
@@ -285,22 +287,26 @@ class Sync:
         with self.home.session() as session:
             device = self._check_device(request, session)
             offline = offline_pages_for(session, app, user)
-            plan = plan_for(app, user, offline)
+            failed = FailedTables(plan_for(app, user, offline))
             identity = plan_id(user, offline, self.app_version)
             most = self.settings.max_pull_keys
-            delta = read_delta(session, app, plan, identity, cursor, whole=whole, max_keys=most)
-            sums = {} if delta.reset else self.checksums.digests(session, plan)
+            delta = read_delta(session, app, failed, identity, cursor, whole=whole, max_keys=most)
+            sums = {} if delta.reset else self.checksums.digests(session, failed)
+            sent = delta.without(failed, is_safe=cursor.plan == identity)
             about = self._about(session, user, offline)
             arrived = self._arrived(session, device)
+        self.home.failures.note(user.name, failed)
+        left_out = failed.problems()
         return JSONResponse(
             {
                 **about,
                 "arrived": arrived,
-                "cursor": delta.cursor,
-                "reset": delta.reset,
-                "put": delta.put,
-                "remove": delta.remove,
-                "replace": delta.replace,
+                "cursor": str(sent.cursor),
+                "reset": sent.reset,
+                "put": sent.put,
+                "remove": sent.remove,
+                "replace": sent.replace,
+                "failed": {name: why.to_json() for name, why in left_out.items()},
                 "digests": sums,
             }
         )

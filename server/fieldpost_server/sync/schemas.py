@@ -78,7 +78,7 @@ _BASICS: dict[str, Schema] = {
     "Base64": _text("[A-Za-z0-9+/]+={0,2}"),
     "KeyId": _text("[0-9a-f]{16}"),
     "DeviceId": _text("d-[ -~]{0,98}"),
-    "Cursor": _text(r"f1\.[0-9a-f]{32}\.[0-9]{1,19}\.([0-9a-f]{16})?"),
+    "Cursor": _text(r"f1\.[0-9a-f]{32}\.[0-9]{1,19}\.([0-9a-f]{16})?(\.[0-9a-f]{1,26})?"),
     "Key": _list(
         {
             "anyOf": [
@@ -284,10 +284,11 @@ _DEVICES: dict[str, Schema] = {
             "put": _map(_list({"type": "object"})),
             "remove": _map(_list(_WIRE_KEY)),
             "replace": _list({"type": "string"}, uniqueItems=True),
+            "failed": _map(ref("Problem")),
             "digests": _map(ref("TableDigest")),
         }
     ),
-    "RowCounts": _map(_COUNT),
+    "RowCounts": _map(_or_null(_COUNT)),
     "UploadNumber": _text("[0-9]{1,15}"),
     "AttachmentReference": _object(
         {

@@ -19,6 +19,7 @@ from fieldpost.schema.column_types import adapt, can_hold
 from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
 from fieldpost.schema.row_order import By, order_by_of, sort_by, sort_by_key
 from fieldpost.schema.table_checks import limited
+from fieldpost.schema.unreadable import judging
 from fieldpost.schema.value_words import words_for
 from fieldpost.text.collation import order_of
 from fieldpost.text.plurals import singular
@@ -180,7 +181,8 @@ class Model:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
         if self.has_own_words:
             try:
-                return str(row)
+                with judging():
+                    return str(row)
             except Exception as error:  # noqa: BLE001 - an author's code, and a row may hold anything
                 _warn(self.cls, f"{type(error).__name__}: {error}")
         return self.title_from(getattr(row, self.title_attribute))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import MANYTOONE, Session, selectinload
 from fieldpost.app import App
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key, Model
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import ValueProblem
 from fieldpost.text.casefolding import folded
@@ -106,6 +107,8 @@ class Titles:
     def in_order(self, target: Model, things: Iterable[T], named: Any) -> list[T]:
         """Sort things by the title, then by the key, of the row that each stands for.
 
+        A row whose key cannot be read is left out: nobody can name it.
+
         Args:
             target: whose rows they are.
             things: what is sorted.
@@ -113,11 +116,13 @@ class Titles:
         """
         order, place = self.app.order, of_key(target)
 
-        def by(thing: T) -> tuple[str, Any]:
-            key, title = named(thing)
-            return order.key(title), place(key)
-
-        return sorted(things, key=by)
+        placed = [
+            (order.key(title), place(key), thing)
+            for thing in things
+            for key, title in [named(thing)]
+            if is_readable(key)
+        ]
+        return [thing for *_, thing in sorted(placed, key=lambda each: each[:2])]
 
     def rows_in_order(self, target: Model, rows: Iterable[Any]) -> list[Any]:
         """Sort mapped objects of a model by title, then by key."""

@@ -27,7 +27,7 @@ class Incoming:
         tag: SHA-256 of the whole, as it travels; empty before the first piece.
         size: bytes of the whole.
         cursor: the server's state that it shows.
-        rows: number of rows by table.
+        rows: number of rows by table; None of one that the office could not read.
         arrived: bytes that are stored.
         parts: in so many parts.
     """
@@ -35,7 +35,7 @@ class Incoming:
     tag: str = ""
     size: int = 0
     cursor: str = ""
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int | None] = field(default_factory=dict)
     arrived: int = 0
     parts: int = 0
 
@@ -160,7 +160,7 @@ def _span(answer: Answer) -> tuple[int, int]:
     return first, size
 
 
-def _about(headers: Mapping[str, str]) -> tuple[str, dict[str, int]]:
+def _about(headers: Mapping[str, str]) -> tuple[str, dict[str, int | None]]:
     try:
         rows: Any = json.loads(headers.get("fieldpost-rows") or "{}")
         return headers["fieldpost-cursor"], dict(rows)
