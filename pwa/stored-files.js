@@ -1,6 +1,7 @@
 // Pictures, files and images of the store: their bytes, and whether they are what their name says.
 
 import { within } from "./limits.js";
+import { digestOf } from "./sha256.js";
 import { answer, read } from "./store.js";
 
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -68,10 +69,4 @@ export async function readImage(db, hashes) {
 async function isPiece(piece, sha256) {
   if (!(piece instanceof Uint8Array)) return false;
   return !DIGEST.test(sha256) || (await digestOf(/** @type {Uint8Array<ArrayBuffer>} */ (piece))) === sha256;
-}
-
-/** @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<string>} SHA-256 in hexadecimal digits */
-export async function digestOf(bytes) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

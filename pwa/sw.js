@@ -5,6 +5,7 @@
 
 /* eslint-disable no-restricted-globals -- what is fetched here is passed on, and nobody here reads it */
 
+import { HALF_FILES } from "./half-files.js";
 import { keepFiles } from "./kept-files.js";
 import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
@@ -115,6 +116,7 @@ async function use(marker) {
   await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
   // fault point: marker-set-caches-left — the new version is shown, and the former ones only take space: the
   // next change of the marker deletes them.
-  const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && n !== PREFIX + marker.version);
+  const wanted = [PREFIX + marker.version, ...(marker.complete ? [] : [HALF_FILES])];
+  const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && !wanted.includes(n));
   await Promise.all(others.map((name) => caches.delete(name)));
 }

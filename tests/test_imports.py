@@ -77,7 +77,8 @@ FLOORS = {
         sw  worker
         kept-files  stored-files
         store  office
-        limits  manifest  vendor
+        half-files
+        limits  sha256  manifest  vendor
     """,
 }
 """By package: its rooms from the roof to the ground, folders or modules.

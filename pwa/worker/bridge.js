@@ -4,8 +4,9 @@
 import { verify } from "./ed25519.js";
 import { askOffice } from "../office.js";
 import { settlingAll } from "./settling.js";
+import { digestOf } from "../sha256.js";
 import * as store from "../store.js";
-import { digestOf, readFile, readImage } from "../stored-files.js";
+import { readFile, readImage } from "../stored-files.js";
 
 /** What is asked of the server just now. @type {Set<AbortController>} */
 const running = new Set();

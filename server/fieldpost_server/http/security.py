@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fieldpost.wire.protocol import PROTOCOL, SERVER_HEADER
@@ -32,6 +32,17 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_TRUSTED_ONLY = frozenset({"Cross-Origin-Opener-Policy"})
+"""What browsers heed at trustworthy addresses only; elsewhere they complain of it."""
+
+
+def is_trustworthy(scope: Scope) -> bool:
+    """Say whether the browser that asks trusts this address: https, or the machine itself.
+
+    A proxy may take the encryption off; browsers send Fetch Metadata to such addresses only.
+    """
+    return scope["scheme"] == "https" or "sec-fetch-site" in Headers(scope=scope)
+
 
 class SecurityHeaders:
     """ASGI middleware: adds `HEADERS` to every answer that does not set them itself."""
@@ -45,11 +56,14 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
+        is_trusted = is_trustworthy(scope)
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                    if is_trusted or name not in _TRUSTED_ONLY:
+                        headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -24,6 +24,7 @@ from fieldpost_server.accounts.throttle import forget_failures, record_failure, 
 from fieldpost_server.accounts.users import password_of, renew_hash
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import TOKEN
+from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import server_page
 from fieldpost_server.settings import Settings
@@ -87,7 +88,8 @@ class SignIn:
         # not every browser ends a request whose redirect the shell does not follow
         by_shell = bool(request.headers.get(SHELL_HEADER))
         answer = Response(status_code=204) if by_shell else RedirectResponse("/sign-in", 303)
-        answer.headers["Clear-Site-Data"] = '"cache"'
+        if is_trustworthy(request.scope):
+            answer.headers["Clear-Site-Data"] = '"cache"'
         delete_cookies(answer, secure=self._is_secure(request))
         return answer
 
