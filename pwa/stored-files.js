@@ -70,6 +70,11 @@ async function isPiece(piece, sha256) {
   return !DIGEST.test(sha256) || (await digestOf(/** @type {Uint8Array<ArrayBuffer>} */ (piece))) === sha256;
 }
 
+/** Whether it was for want of space that something was not kept. @param {unknown} error */
+export function isFull(error) {
+  return /** @type {{name?: unknown} | null | undefined} */ (error)?.name === "QuotaExceededError";
+}
+
 /** @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<string>} SHA-256 in hexadecimal digits */
 export async function digestOf(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

@@ -22,7 +22,8 @@ def screen() -> Iterator[str]:
     """Run a screen that nobody sees, and return its name: WebKitGTK needs one."""
     ours, its = os.pipe()
     command = ["Xvfb", "-displayfd", str(its), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=[its], stderr=subprocess.DEVNULL) as process:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, pass_fds=[its], stdout=nowhere, stderr=nowhere) as process:
         os.close(its)
         with os.fdopen(ours) as said:
             number = said.readline().strip()
@@ -62,7 +63,7 @@ def new_person(
         return Person(engine, proxy.origin)
 
     yield begin
-    faults = [fault for engine in made for fault in engine.faults(proxy.origin)]
+    faults = [fault for engine in made for fault in engine.faults()]
     if faults:
         evidence.write()  # the last moment to see them
     for engine in made:

@@ -48,8 +48,8 @@ class Engine(ABC):
         """Reach the driver of the process that was started."""
 
     @abstractmethod
-    def faults(self, origin: str) -> list[str]:
-        """Return what went wrong in the pages of an origin, as the console had it."""
+    def faults(self) -> list[str]:
+        """Return what went wrong in pages and in workers, as the console had it."""
 
     def _run(self, command: list[str], **environment: str) -> "subprocess.Popen[bytes]":
         """Start a process as the first of a group: they are killed together."""

@@ -17,7 +17,8 @@ FOLLOW = """document.getElementById("main").dataset.left = "";
 ARRIVED = "return !!document.querySelector('main:not([data-left]) h1')"
 SET = """const [field, value] = given;
   field.value = value;
-  for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));"""
+  for (const type of ["input", "change"])
+    field.dispatchEvent(new Event(type, { bubbles: true }));"""
 BOX = """given[0].scrollIntoView({ block: "center" });
   const { left, top, width, height } = given[0].getBoundingClientRect();
   return [left, top, width, height].map(Math.round);"""
@@ -64,6 +65,12 @@ class Person:
         """Return all that can be read now."""
         text: str = self.window.run("return document.body.innerText")
         return text
+
+    def sign_out(self) -> None:
+        """Sign out, and wait for what the app says of it."""
+        self.click("button", "Account")
+        self.click("button", "Sign out")
+        until(lambda: self.count("heading", "Signed out"), "it is signed out", 60)
 
     def reads(self, words: str, seconds: float = 30.0) -> None:
         """Wait until these words can be read."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from browser.engines.filling import change_the_first, inspect, photo, repair
 from browser.engines.person import Person
 from browser.office import Office
-from browser.pictures import png
 from browser.proxy import FaultProxy
 
 pytestmark = pytest.mark.browser
@@ -34,6 +34,7 @@ def test_the_main_job_is_done_in_every_engine(
     worker = new_person()
     worker.sign_in("worker1")
     worker.until_started()
+    assert "private window" not in worker.words()
 
     office.stop()
     proxy.target = None
@@ -59,53 +60,9 @@ def test_the_main_job_is_done_in_every_engine(
     assert [(33,)] == ask(office, "select score from inspection where id = ?", refused)
     assert number == is_whole_at(office)
 
-    worker.click("button", "Account")
-    worker.click("button", "Sign out")
+    worker.sign_out()
     worker.reads("Nothing is left on this device")
     assert {"databases": 0, "caches": 0, "workers": 0, "local": 0, "session": 0} == worker.left()
-
-
-def photo(folder: Path) -> Path:
-    """Return the file of a picture."""
-    file = folder / "rail.png"
-    file.write_bytes(png())
-    return file
-
-
-def inspect(worker: Person, remarks: str, picture: Path) -> None:
-    """Fill in the form of an inspection, with a photo and a signature, and save it."""
-    worker.go("/pages/inspection/new")
-    worker.pick_first("Site")
-    worker.pick("Inspected on", "2026-11-23")
-    worker.fill("Remarks", remarks)
-    worker.click("button", "Add finding")
-    worker.fill("Note", "Loose rail at the top")
-    worker.fill("Severity", "4")
-    worker.attach("Photos", picture)
-    worker.until_count(1, "picture", within=".child-row")
-    worker.sign()
-    worker.pick("Status", "closed")
-    worker.save()
-
-
-def change_the_first(worker: Person, score: str) -> int:
-    """Change the score of the first inspection that the office has, and return its key."""
-    worker.go("/pages/inspection")
-    worker.click("link", "", "tbody tr:not(.waiting)")
-    worker.click("link", "Edit")
-    worker.fill("Score", score)
-    worker.save()
-    address: str = worker.window.run("return location.pathname")
-    return int(address.rpartition("/")[2])
-
-
-def repair(worker: Person, score: str) -> None:
-    """Put the refused entry right, as the office's answer asks for."""
-    worker.go("/sync")
-    worker.click("link", "Repair", "main")
-    worker.reads("Repair inspection")
-    worker.fill("Score", score)
-    worker.save("Repaired")
 
 
 def is_whole_at(office: Office) -> int:

@@ -103,7 +103,7 @@ def _move(x: int, y: int, milliseconds: int) -> dict[str, Any]:
 
 
 def until(work: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """Do something until it gives what is true; a page that changes meanwhile is looked at again."""
+    """Do something until it gives what is true; a page that changes is looked at again."""
     deadline = time.monotonic() + seconds
     last: object = None
     while True:
