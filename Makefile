@@ -47,6 +47,8 @@ node_modules/.dev: package.json package-lock.json
 
 setup: $(VENV)/.dev node_modules/.dev ## install all that development needs
 	@scripts/ensure-chromium >/dev/null
+	@scripts/ensure-firefox >/dev/null
+	@scripts/ensure-webkit >/dev/null
 	@scripts/ensure-postgres >/dev/null
 
 demo: $(VENV)/.demo node_modules/.demo ## run the demo app (PORT, FIELDPOST_DATA)

@@ -70,3 +70,8 @@ async function isPiece(piece, sha256) {
   if (!(piece instanceof Uint8Array)) return false;
   return !DIGEST.test(sha256) || (await digestOf(/** @type {Uint8Array<ArrayBuffer>} */ (piece))) === sha256;
 }
+
+/** Whether it was for want of space that something was not kept. @param {unknown} error */
+export function isFull(error) {
+  return /** @type {{name?: unknown} | null | undefined} */ (error)?.name === "QuotaExceededError";
+}

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +98,12 @@ def _find(part: str) -> Path:
     if found.returncode != 0:
         pytest.fail(f"{part} is missing here: run scripts/ensure-{part}", pytrace=False)
     return Path(found.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def find_part() -> Callable[[str], Path]:
+    """Return what finds a part of this machine that not every test needs."""
+    return _find
 
 
 @pytest.fixture(scope="session")

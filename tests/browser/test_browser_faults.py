@@ -91,6 +91,27 @@ def test_whatever_the_store_throws_the_form_stays(worker: Device, what: str) -> 
     assert 1 == worker.count("outbox")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("QuotaExceededError", "no space left"),
+        ("UnknownError", "could not be kept by this browser"),
+    ],
+)
+def test_only_a_full_device_is_said_to_be_full(worker: Device, name: str, words: str) -> None:
+    """A picture that the browser does not keep is refused with the reason that it gave (R22)."""
+    page = worker.page
+    worker.new_inspection("With a signature")
+    page.evaluate(
+        """(name) => {
+          IDBObjectStore.prototype.put = () => { throw new DOMException("not kept", name); };
+        }""",
+        name,
+    )
+    draw_signature(page, is_kept=False)
+    expect(page.locator(".attachment-problem")).to_contain_text(words)
+
+
 CLOSES = """() => {
   const real = IDBDatabase.prototype.transaction;
   IDBDatabase.prototype.transaction = function (...how) {

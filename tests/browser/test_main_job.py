@@ -28,6 +28,7 @@ def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
     """Sign in, lose the network, inspect, save, die, come back, sync: the office has it once."""
     worker = new_device()
     worker.set_up("worker1")
+    expect(worker.page.locator("#private-window")).to_have_count(0)
     office.stop()
     proxy.target = None
     worker.context.set_offline(True)
@@ -214,6 +215,40 @@ def test_a_field_worker_without_a_seat_is_refused_in_words(new_desk: NewDesk) ->
     for name, has in (("office", "false"), ("worker1", "true"), ("worker2", "true")):
         switch = desk.page.get_by_role("switch", name=f"Offline: {name}")
         expect(switch).to_have_attribute("aria-checked", has)
+
+
+NO_SNAPSHOT = """
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message.do !== "snapshot") postMessage.call(this, message, ...rest);
+  };
+"""
+"""Lets whoever makes the snapshot never come to an end."""
+
+
+def test_signing_out_waits_for_no_snapshot(worker: Device) -> None:
+    """What is busy making the next start quick ends with the session, and holds nothing (R49)."""
+    worker.page.evaluate(FORGET_SNAPSHOTS)
+    worker.page.add_init_script(NO_SNAPSHOT)
+    worker.restart("/")
+    worker.wait_ready()
+    assert 2 == len(worker.page.workers)
+    worker.page.locator("#account summary").click()
+    worker.page.get_by_role("button", name="Sign out").click()
+    expect(worker.page.locator("body")).to_contain_text("Nothing is left", timeout=20_000)
+    assert [] == worker.page.workers
+
+
+FORGET_SNAPSHOTS = """async () => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const work = db.transaction("snapshots", "readwrite");
+  work.objectStore("snapshots").clear();
+  await new Promise((done) => (work.oncomplete = done));
+  db.close();
+}"""
 
 
 def test_signing_out_leaves_nothing_behind(worker: Device) -> None:

@@ -23,6 +23,8 @@ export class Device {
   #asked = new Map();
   #last = 0;
   #worker;
+  /** @type {Device | null} */
+  #helper = null;
 
   /**
    * @param {Manifest} manifest
@@ -40,9 +42,17 @@ export class Device {
     return this.#ask({ do: "boot", manifest: this.manifest });
   }
 
-  /** Make and keep a memory snapshot; for an idle device of its own. */
-  makeSnapshot() {
-    return this.#ask({ do: "snapshot", manifest: this.manifest });
+  /**
+   * Make and keep a memory snapshot, in a worker of its own. It ends with this device: busy as it is,
+   * it would hold the data that signing out removes.
+   */
+  async makeSnapshot() {
+    const helper = (this.#helper = new Device(this.manifest));
+    try {
+      await helper.#ask({ do: "snapshot", manifest: this.manifest });
+    } finally {
+      helper.end();
+    }
   }
 
   /**
@@ -65,6 +75,7 @@ export class Device {
 
   /** End Python; what is asked now fails. */
   end() {
+    this.#helper?.end();
     this.#worker.terminate();
     this.#fail("Python was ended.");
   }

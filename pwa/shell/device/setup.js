@@ -5,6 +5,7 @@ import { context, locale } from "../page/context.js";
 import { Device } from "./device.js";
 import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
+import { sayIfPrivate } from "../page/private-window.js";
 import { signIn } from "../page/sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
 import {
@@ -36,6 +37,7 @@ const BOOT_WORDS = new Map([
 
 /** Start this device until its pages can be shown. @returns {Promise<void>} */
 export async function startDevice() {
+  void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
   const manifest = await bringFiles();
   if (!isThisPageOf(manifest)) await loadKeptPage();
@@ -45,7 +47,7 @@ export async function startDevice() {
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
-  if (how === "ordinary") void makeSnapshot(manifest);
+  if (how === "ordinary") void makeSnapshot(device);
   if (started.needs === "download") await download(device);
 }
 
@@ -197,16 +199,13 @@ function isShowingPages() {
 }
 
 /**
- * Make the memory snapshot from which the next starts are quick, in a worker of its own.
- * @param {Manifest} manifest
+ * Make the memory snapshot from which the next starts are quick.
+ * @param {Device} device
  */
-async function makeSnapshot(manifest) {
-  const helper = new Device(manifest);
+async function makeSnapshot(device) {
   try {
-    await helper.makeSnapshot();
+    await device.makeSnapshot();
   } catch (error) {
     console.info("There is no memory snapshot; the next start is an ordinary one.", error);
-  } finally {
-    helper.end();
   }
 }

@@ -8,6 +8,7 @@ import { pending } from "../page/pending.js";
 import { askOffice } from "../../office.js";
 import { digestOf } from "../../sha256.js";
 import { write } from "../../store.js";
+import { isFull } from "../../stored-files.js";
 
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
 
@@ -16,7 +17,8 @@ const MOST_LETTERS = 150;
 /** A large file on a slow line takes minutes; longer than this nobody waits for it. */
 const SENDING_MS = 300_000;
 const UNREADABLE = "cannot be read as a picture. Choose another one, or take it as JPEG.";
-const NOT_KEPT = "has no space left here. Free some space, then choose it again.";
+const NO_SPACE = "has no space left here. Free some space, then choose it again.";
+const NOT_KEPT = "could not be kept by this browser. Choose it again.";
 const NOT_SENT = "could not be sent. Try again with a connection.";
 
 /** Take over the file fields of all forms. */
@@ -140,7 +142,7 @@ async function stage(widget, { sha256, size, type, name }, bytes) {
     return "";
   } catch (error) {
     console.info(error);
-    return NOT_KEPT;
+    return isFull(error) ? NO_SPACE : NOT_KEPT;
   }
 }
 

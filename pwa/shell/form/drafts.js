@@ -8,6 +8,7 @@ import { onPage } from "../page/document.js";
 import { beforeSettled, pending } from "../page/pending.js";
 import { addressOf, draftsOf, forgetOld, moveDrafts, putDraft, renewDraft, takeBack, throwAway } from "./draft-store.js";
 import { pairsOf } from "./form-values.js";
+import { isFull } from "../../stored-files.js";
 
 /** While somebody types without a pause the draft is never older than this. */
 const WAIT_MS = 300;
@@ -66,7 +67,8 @@ export async function keepDraft() {
     await putDraft(key, { fields, saved_at: new Date().toISOString(), user: userName(), title });
   } catch (error) {
     console.info(error);
-    announce("What you type cannot be kept: this device has no space left. Save soon.", "problem");
+    const why = isFull(error) ? "this device has no space left" : "this browser does not store it";
+    announce(`What you type cannot be kept: ${why}. Save soon.`, "problem");
   }
 }
 

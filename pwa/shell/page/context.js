@@ -23,10 +23,19 @@ export function userName() {
   return document.body.dataset.user || context.user;
 }
 
+/** The person's language; undefined, the browser's own, where it names one that is none, such as "C". */
+export function language() {
+  try {
+    return Intl.getCanonicalLocales(navigator.language)[0];
+  } catch {
+    return undefined;
+  }
+}
+
 /** How this person sees moments and numbers: her zone and her decimal mark. */
 export function locale() {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
-  const parts = new Intl.NumberFormat(navigator.language).formatToParts(1.5);
+  const parts = new Intl.NumberFormat(language()).formatToParts(1.5);
   const mark = parts.find(({ type }) => type === "decimal")?.value === "," ? "," : ".";
   return { zone: timeZone || "", mark };
 }
