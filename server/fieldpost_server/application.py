@@ -20,7 +20,7 @@ from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
 from fieldpost_server.http.compression import CompressedPages
-from fieldpost_server.http.guards import BodyLimit, OriginGuard
+from fieldpost_server.http.guards import BodyLimit, HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
@@ -93,11 +93,12 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
         ],
         middleware=[
             Middleware(RequestLog),
-            Middleware(SecurityHeaders),
+            Middleware(SecurityHeaders, settings=settings),
             Middleware(CompressedPages),
+            Middleware(HostGuard, settings=settings),
             Middleware(BodyLimit, settings=settings),
             Middleware(OriginGuard, settings=settings),
-            Middleware(EndLeftSessions, database=home.database),
+            Middleware(EndLeftSessions, database=home.database, settings=settings),
             Middleware(
                 Authentication,
                 application=app,
@@ -107,9 +108,11 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
             ),
             Middleware(Locale, settings=settings),
         ],
-        exception_handlers=Failures(home).handlers(),
+        exception_handlers=Failures(home, settings).handlers(),
         lifespan=lifespan,
     )
+    # it would lead to whatever address the Host header names, with the password of a form
+    application.router.redirect_slashes = False
     application.state.home = home
     application.state.settings = settings
     return application

@@ -86,6 +86,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
+    FOREIGN_HOST = "foreign_host"
     NO_SEAT_LEFT = "no_seat_left"
     LAST_ADMIN = "last_admin"
     NO_SUCH_USER = "no_such_user"
@@ -287,6 +288,7 @@ _DOOR: Mapping[Code, str] = {
     Code.NOT_FOUND: "There is nothing here. It may have been deleted; choose another.",
     Code.METHOD_NOT_ALLOWED: "This address cannot be used in that way.",
     Code.FOREIGN_ORIGIN: "The request came from another site and was refused.",
+    Code.FOREIGN_HOST: "This server answers at {origin} only. Open that address.",
     Code.NO_SEAT_LEFT: (
         "All {seats} field-worker seats are taken. Take the role from somebody else, "
         "or raise the number of seats."

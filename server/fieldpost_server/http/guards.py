@@ -1,4 +1,4 @@
-"""ASGI middleware in front of everything: no foreign origins, no endless bodies."""
+"""ASGI middleware in front of everything: no foreign hosts or origins, no endless bodies."""
 
 import re
 from urllib.parse import urlsplit
@@ -13,7 +13,31 @@ from fieldpost_server.settings import Settings
 
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _REGISTRATION_BYTES = 4 << 20
+_PORTS = {"http": "80", "https": "443"}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class HostGuard:
+    """Refuses requests for another host than the public address has, where that is set.
+
+    Whoever watches over the server may ask for ``/health`` by any name.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.origin = settings.origin
+        scheme, host, _ = split(settings.origin)
+        self.hosts = {host, f"{host}:{_PORTS.get(scheme, '')}"} if host else set[str]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, or refuse it."""
+        if scope["type"] == "http" and self.hosts and scope["path"] != "/health":
+            host = Headers(scope=scope).get("host", "").lower()
+            if host not in self.hosts:
+                answer = error_body([problem(Code.FOREIGN_HOST, origin=self.origin)])
+                await JSONResponse(answer, 400)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class OriginGuard:
@@ -44,11 +68,22 @@ class OriginGuard:
         if origin is None:
             return True
         if self.settings.origin:
-            return origin == self.settings.origin
-        try:
-            return urlsplit(origin).netloc == headers.get("host")
-        except ValueError:  # no address, such as one with half a bracket
+            return split(origin) == split(self.settings.origin)
+        scheme, host, _ = split(origin)
+        if not host or host != headers.get("host", "").lower():
             return False
+        # a proxy that nobody has named may have taken the encryption off: http says nothing then
+        is_known = scope["scheme"] == "https" or bool(self.settings.proxies)
+        return scheme == scope["scheme"] if is_known else True
+
+
+def split(address: str) -> tuple[str, str, str]:
+    """Return scheme, host with port, and the rest of an address; nothing where it is none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as one with half a bracket
+        return "", "", ""
+    return parts.scheme, parts.netloc.lower(), parts.path.rstrip("/") + parts.query + parts.fragment
 
 
 class _TooLarge(Exception):

@@ -38,6 +38,22 @@ _BUSY_S = {Code.SIGN_IN_BUSY: 2}
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody wants to come in.
+
+    Attributes:
+        name, password: as typed.
+        address: where from.
+        token: of the session that the browser has until now; may be empty.
+    """
+
+    name: str
+    password: str
+    address: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """The routes ``/sign-in`` and ``/sign-out``."""
 
@@ -64,7 +80,8 @@ class SignIn:
             password = str(form.get("password", ""))
             wanted = str(form.get("next", ""))
         address = request.client.host if request.client else ""
-        token, user, fault = await self._judged(name, password, address)
+        attempt = Attempt(name, password, address, request.scope.get(TOKEN, ""))
+        token, user, fault = await self._judged(attempt)
         if fault is not None:
             refused = self._page(wanted, name, fault, _STATUS.get(fault.code, 422))
             if wait := fault.detail.get("seconds") or _BUSY_S.get(fault.code):
@@ -92,20 +109,18 @@ class SignIn:
         return answer
 
     def _is_secure(self, request: Request) -> bool:
-        # a proxy may take the encryption off: then the public address says it
-        return request.url.scheme == "https" or self.settings.origin.startswith("https:")
+        return self.settings.is_secure(request.url.scheme)
 
-    async def _judged(
-        self, name: str, password: str, address: str
-    ) -> tuple[str, str, Problem | None]:
+    async def _judged(self, attempt: Attempt) -> tuple[str, str, Problem | None]:
         """Let one in, with few hashes at a time: each takes a core and 64 MiB for a while."""
         if self.places.locked():
             return "", "", problem(Code.SIGN_IN_BUSY)
         async with self.places:
-            return await run_in_threadpool(self._checked, name, password, address)
+            return await run_in_threadpool(self._checked, attempt)
 
-    def _checked(self, name: str, password: str, address: str) -> tuple[str, str, Problem | None]:
+    def _checked(self, attempt: Attempt) -> tuple[str, str, Problem | None]:
         database = self.home.database
+        name, password, address = attempt.name, attempt.password, attempt.address
 
         def counted(session: Session) -> int:
             # before it is judged: a burst of guesses is as slow as one after the other
@@ -129,6 +144,8 @@ class SignIn:
             if renewed:
                 renew_hash(session, user, renewed)
             forget_failures(session, name, address)
+            # whoever signs in anew on a browser is done with what was open there
+            end_session(session, attempt.token)
             return start_session(session, user), user.name
 
         # fault point: sign-in-undecided — the attempt is counted as failed and no session was made:

@@ -20,6 +20,7 @@ from starlette.middleware import Middleware
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
+from fieldpost_server.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,7 +65,7 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def client(assets: Assets) -> Iterator[Browser]:
-    app = Starlette(routes=assets.routes(), middleware=[Middleware(SecurityHeaders)])
+    app = Starlette(routes=assets.routes(), middleware=[Middleware(SecurityHeaders, settings=Settings())])
     made = Browser(app)
     yield made
     made.close()
