@@ -19,8 +19,9 @@ from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
+from fieldpost_server.http.bodies import BodyLimit
 from fieldpost_server.http.compression import CompressedPages
-from fieldpost_server.http.guards import BodyLimit, HostGuard, OriginGuard
+from fieldpost_server.http.guards import HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders

@@ -32,7 +32,7 @@ class Settings:
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
         demo: show the demo accounts on the sign-in page.
-        max_body_bytes: largest body of a form, an API call or a piece of an upload.
+        max_body_bytes: largest body of a form; see `fieldpost_server.http.bodies` for calls.
         max_push_bytes: largest body of a push, after unpacking.
         max_attachment_bytes: largest attachment.
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.

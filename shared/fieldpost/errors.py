@@ -96,10 +96,14 @@ class Code(StrEnum):
     NOT_WAITING = "not_waiting"
     USER_EXISTS = "user_exists"
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
+    PASSWORD_COMMON = "password_common"  # noqa: S105 - as above
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
     FORGOTTEN = "forgotten"
+    RESTORE_UNCONFIRMED = "restore_unconfirmed"
     BAD_CURSOR = "bad_cursor"
+    OFFICE_BUSY = "office_busy"
+    TOO_SLOW = "too_slow"
     UNKNOWN_PROTOCOL = "unknown_protocol"
     UPLOAD_OFFSET = "upload_offset"
     UPLOAD_HASH = "upload_hash"
@@ -307,6 +311,10 @@ _DOOR: Mapping[Code, str] = {
     ),
     Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
+    Code.PASSWORD_COMMON: (
+        "This password is one of the first that anybody would try. Choose another one, such as "
+        "three or four words that do not belong together."
+    ),
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (
         "This device keeps another user's work. Sign in as that user to go on; nothing is lost."
@@ -315,7 +323,15 @@ _DOOR: Mapping[Code, str] = {
         "The office was put back to an earlier state: it has got this device's entries up to "
         "number {number} only. They are sent again."
     ),
+    Code.RESTORE_UNCONFIRMED: (
+        "The office has forgotten work of this device, for the second time within a day. "
+        "An administrator has to say that its data was put back. Nothing is lost; ask your office."
+    ),
     Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
+    Code.OFFICE_BUSY: (
+        "The office is busy at this moment. Nothing is lost; try again in {seconds} seconds."
+    ),
+    Code.TOO_SLOW: "The request did not arrive in time. Nothing is lost; try again.",
     Code.UNKNOWN_PROTOCOL: (
         "This device speaks protocol {protocol}; the server knows {known}. Update."
     ),

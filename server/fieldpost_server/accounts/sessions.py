@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from fieldpost.users import User
+from fieldpost_server.accounts.known_browsers import KNOWN, KNOWN_S
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage import tables
 
@@ -138,6 +139,19 @@ def set_cookies(
             httponly=hidden,
             samesite="lax",
         )
+
+
+def set_known(response: Response, known: str, *, secure: bool) -> None:
+    """Have the browser remember, also after signing out, that this user has signed in with it."""
+    response.set_cookie(
+        cookie_name(KNOWN, secure=secure),
+        known,
+        max_age=KNOWN_S,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
 
 
 def delete_cookies(response: Response, *, secure: bool) -> None:

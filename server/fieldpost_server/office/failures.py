@@ -26,7 +26,7 @@ from fieldpost.web.display.values import ADDRESS
 from fieldpost.web.framework.requests import USER
 from fieldpost_server.authoring.model_fit import is_not_installed
 from fieldpost_server.home import ServerHome
-from fieldpost_server.http.answers import error_body, status_of
+from fieldpost_server.http.answers import error_body, retry_after, status_of
 from fieldpost_server.http.security import headers_for
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import server_page
@@ -91,7 +91,7 @@ class Failures:
 
     def _answer(self, request: Request, status: int, problems: Sequence[Problem]) -> Response:
         if request.url.path.startswith(API):
-            return JSONResponse(error_body(problems), status)
+            return JSONResponse(error_body(problems), status, retry_after(problems))
         user = request.scope.get(USER) or User("")
         return server_page(
             self.home,

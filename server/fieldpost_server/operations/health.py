@@ -17,6 +17,7 @@ from fieldpost_server.authoring.rule_names import misnamed_fields
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
+from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 
@@ -25,7 +26,11 @@ MOST_NAMED = 20
 
 
 def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
-    """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
+    """Return whether all is well, with words.
+
+    ``{"ok": bool, "version": …, "checks": {name: 'ok' or what to do}, "notices": [words]}``; a
+    notice is what administrators should know, and no fault.
+    """
     every = (
         "database",
         "models",
@@ -38,6 +43,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
         "attachments",
     )
     checks = dict.fromkeys(every, "ok")
+    notices: list[str] = []
     checks["rules"] = " ".join(misnamed_fields(home.app)) or "ok"
     try:
         with home.session() as session:
@@ -47,6 +53,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
             if not missing and is_installed(session.connection()):
                 checks["scopes"] = _scopes(session, home.app)
                 checks["rows"] = _rows(home)
+                notices = restore_notices(session)
     except SQLAlchemyError as error:
         checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         missing, holder = [], None
@@ -65,7 +72,7 @@ def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
     except OSError as error:
         checks["attachments"] = f"the folder cannot be written: {error}"
     ok = all(words == "ok" for words in checks.values())
-    return {"ok": ok, "version": __version__, "checks": checks}
+    return {"ok": ok, "version": __version__, "checks": checks, "notices": notices}
 
 
 def _models(connection: sa.Connection, app: App) -> str:

@@ -6,6 +6,7 @@ History of the protocol:
        device, and what devices report of that; envelopes of format 2.
     3: `limits` in the settings of a device; `/sync/image` in parts that go on (`Range`, `If-Match`,
        `ETag`); `Fieldpost-Server` on every answer.
+    4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`.
 
 History of the envelope's format:
     1: first edition.
@@ -13,12 +14,13 @@ History of the envelope's format:
        the operation `look`.
 """
 
-PROTOCOL = 3
+PROTOCOL = 4
 OLDEST_PROTOCOL = 1
 
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
     3: "sha256:63041d03f3044341767412ca6accfa9a7b3f62bd634cb08dd68a088e82a03d68",
+    4: "sha256:09dbf9e80578052cee005859b39b1f81792a0ce9084d1e5c570d2489f4ee5c3f",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 

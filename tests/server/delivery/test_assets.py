@@ -65,7 +65,9 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def client(assets: Assets) -> Iterator[Browser]:
-    app = Starlette(routes=assets.routes(), middleware=[Middleware(SecurityHeaders, settings=Settings())])
+    app = Starlette(
+        routes=assets.routes(), middleware=[Middleware(SecurityHeaders, settings=Settings())]
+    )
     made = Browser(app)
     yield made
     made.close()
