@@ -19,8 +19,9 @@ from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
+from fieldpost_server.http.bodies import BodyLimit
 from fieldpost_server.http.compression import CompressedPages
-from fieldpost_server.http.guards import BodyLimit, OriginGuard
+from fieldpost_server.http.guards import HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
@@ -79,9 +80,11 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     application = Starlette(
         routes=_routes(home, settings, assets),
         middleware=_middleware(home, settings, assets),
-        exception_handlers=Failures(home).handlers(),
+        exception_handlers=Failures(home, settings).handlers(),
         lifespan=lifespan,
     )
+    # it would lead to whatever address the Host header names, with the password of a form
+    application.router.redirect_slashes = False
     application.state.home = home
     application.state.settings = settings
     return application
@@ -110,11 +113,12 @@ def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Mi
     """Return what stands around every request, the outermost first."""
     return [
         Middleware(RequestLog),
-        Middleware(SecurityHeaders),
+        Middleware(SecurityHeaders, settings=settings),
         Middleware(CompressedPages),
+        Middleware(HostGuard, settings=settings),
         Middleware(BodyLimit, settings=settings),
         Middleware(OriginGuard, settings=settings),
-        Middleware(EndLeftSessions, database=home.database),
+        Middleware(EndLeftSessions, database=home.database, settings=settings),
         Middleware(
             Authentication,
             application=home.app,

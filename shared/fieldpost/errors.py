@@ -86,6 +86,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
+    FOREIGN_HOST = "foreign_host"
     NO_SEAT_LEFT = "no_seat_left"
     LAST_ADMIN = "last_admin"
     NO_SUCH_USER = "no_such_user"
@@ -95,10 +96,14 @@ class Code(StrEnum):
     NOT_WAITING = "not_waiting"
     USER_EXISTS = "user_exists"
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
+    PASSWORD_COMMON = "password_common"  # noqa: S105 - as above
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
     FORGOTTEN = "forgotten"
+    RESTORE_UNCONFIRMED = "restore_unconfirmed"
     BAD_CURSOR = "bad_cursor"
+    OFFICE_BUSY = "office_busy"
+    TOO_SLOW = "too_slow"
     UNKNOWN_PROTOCOL = "unknown_protocol"
     UPLOAD_OFFSET = "upload_offset"
     UPLOAD_HASH = "upload_hash"
@@ -289,6 +294,7 @@ _DOOR: Mapping[Code, str] = {
     Code.NOT_FOUND: "There is nothing here. It may have been deleted; choose another.",
     Code.METHOD_NOT_ALLOWED: "This address cannot be used in that way.",
     Code.FOREIGN_ORIGIN: "The request came from another site and was refused.",
+    Code.FOREIGN_HOST: "This server answers at {origin} only. Open that address.",
     Code.NO_SEAT_LEFT: (
         "All {seats} field-worker seats are taken. Take the role from somebody else, "
         "or raise the number of seats."
@@ -307,6 +313,10 @@ _DOOR: Mapping[Code, str] = {
     ),
     Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
+    Code.PASSWORD_COMMON: (
+        "This password is one of the first that anybody would try. Choose another one, such as "
+        "three or four words that do not belong together."
+    ),
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (
         "This device keeps another user's work. Sign in as that user to go on; nothing is lost."
@@ -315,7 +325,15 @@ _DOOR: Mapping[Code, str] = {
         "The office was put back to an earlier state: it has got this device's entries up to "
         "number {number} only. They are sent again."
     ),
+    Code.RESTORE_UNCONFIRMED: (
+        "The office has forgotten work of this device, for the second time within a day. "
+        "An administrator has to say that its data was put back. Nothing is lost; ask your office."
+    ),
     Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
+    Code.OFFICE_BUSY: (
+        "The office is busy at this moment. Nothing is lost; try again in {seconds} seconds."
+    ),
+    Code.TOO_SLOW: "The request did not arrive in time. Nothing is lost; try again.",
     Code.UNKNOWN_PROTOCOL: (
         "This device speaks protocol {protocol}; the server knows {known}. Update."
     ),

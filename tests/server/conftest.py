@@ -66,9 +66,9 @@ def fieldpost_database(database: Database) -> Database:
 class Client:
     """A browser or a program, without a network between."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, origin: str = "") -> None:
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-        self.asking = httpx.AsyncClient(transport=transport, base_url="http://office")
+        self.asking = httpx.AsyncClient(transport=transport, base_url=origin or "http://office")
         self.runner = asyncio.Runner()
 
     @property
@@ -187,7 +187,7 @@ class Office:
         return self.home.database
 
     def client(self, user: str | None = None, password: str = PASSWORD) -> Client:
-        made = Client(self.application)
+        made = Client(self.application, self.settings.origin)
         self.clients.append(made)
         if user is not None:
             answer = made.post("/sign-in", data={"name": user, "password": password})

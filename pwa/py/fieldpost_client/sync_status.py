@@ -38,6 +38,8 @@ SHOWN_HISTORY = 50
 SYNC_PAGE = "/sync"
 
 OFFLINE = "offline"
+BUSY = "busy"
+"""The office has no place for this just now: no error, and nothing that anybody must do."""
 SIGNED_OUT = "signed_out"
 TROUBLE = "trouble"
 WORKING = "working"
@@ -86,7 +88,7 @@ class SyncStatus:
             "words": words,
             "last_sync": self.state.last_sync,
             "broken": len(self.outbox.broken),
-            "to": SYNC_PAGE if attention and hindrance in ("", OFFLINE) else "",
+            "to": SYNC_PAGE if attention and hindrance in ("", OFFLINE, BUSY) else "",
         }
 
     def overview(self) -> SyncOverview:
@@ -206,6 +208,8 @@ def _state(activity: str, waiting: int, attention: int, clean: tuple[str, str]) 
     if attention:
         needs = "needs" if attention == 1 else "need"
         return "attention", _joined(f"{attention} {needs} attention", waits)
+    if activity == BUSY:
+        return "waiting", _joined("The office is busy", waits)
     if activity == OFFLINE:
         return "offline", _joined("No connection", waits)
     return ("waiting", waits) if waiting else clean

@@ -19,6 +19,7 @@ const STOPS_AFTER_MS = 2_000;
 
 /** What the steps of a sync are called. */
 export const STEP_WORDS = new Map([
+  ["busy", "The office is busy: waiting"],
   ["rows", "Your data"],
   ["push", "Sending entries"],
   ["upload", "Sending pictures"],

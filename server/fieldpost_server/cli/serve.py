@@ -14,6 +14,7 @@ from fieldpost_server.application import make_application
 from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.authoring.model_fit import unready
 from fieldpost_server.cli.command import Command, declare
+from fieldpost_server.http.connections import HEADER_BYTES, MOST_CONNECTIONS, Connection
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
 from fieldpost_server.settings import Settings
@@ -63,6 +64,10 @@ def serve(settings: Settings, application: Starlette) -> None:
         port=settings.port,
         log_config=None,
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=10,
+        http=Connection,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        limit_concurrency=MOST_CONNECTIONS,
         # a header of a stranger is no address: only a proxy that is named is believed
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,

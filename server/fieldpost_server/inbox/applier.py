@@ -29,6 +29,7 @@ from fieldpost_server.inbox.dependencies import (
 )
 from fieldpost_server.inbox.ledger import ServerKeys, TemporaryTaken, keep_envelope
 from fieldpost_server.inbox.others import with_names
+from fieldpost_server.log import log
 from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.signing.signer import Signer
@@ -218,7 +219,9 @@ def _replayed(
     except (StatementError, OverflowError) as error:
         if isinstance(error, DBAPIError) and not isinstance(error, DataError):
             raise
-        cause = str(error).splitlines()[0][:200]
+        # the database's own words are for who runs the server, and for nobody else
+        log("envelope does not fit", envelope=envelope.id, why=str(error).splitlines()[0][:200])
+        cause = "a value does not fit into the office's database"
         return Result(Outcome.INVALID, (problem(Code.REPLAY_FAILED, cause=cause),))
 
 

@@ -16,6 +16,7 @@ from fieldpost_server.authoring.rule_names import misnamed_fields
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
+from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.findings import Finding
@@ -58,16 +59,19 @@ class Health:
         self._misfits = Finding(self._compare, MODELS_KEEP_S, MODELS_DOUBT_S)
 
     def check(self) -> dict[str, Any]:
-        """Return ``{"ok": bool, "version": …, "checks": {name: words}, "ages_s": {name: age}}``.
+        """Return whether all is well, with words.
 
-        The words are 'ok' or what to do. Checks that cost much are not made each time: of these
-        it is said how many seconds old they are.
+        ``{"ok": bool, "version": …, "checks": {name: 'ok' or what to do}, "notices": [words],
+        "ages_s": {name: age}}``; a notice is what administrators should know, and no fault.
+        Checks that cost much are not made each time: of these it is said how many seconds old
+        they are.
         """
         checks = dict.fromkeys(CHECKS, "ok")
+        notices: list[str] = []
         checks["rules"] = " ".join(misnamed_fields(self.home.app)) or "ok"
         try:
             with self.home.session() as session:
-                self._ask_the_database(session, checks)
+                notices = self._ask_the_database(session, checks)
         except SQLAlchemyError as error:
             checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
         checks["signing"] = _signing(self.home)
@@ -76,10 +80,11 @@ class Health:
             "ok": all(words == "ok" for words in checks.values()),
             "version": __version__,
             "checks": checks,
+            "notices": notices,
             "ages_s": self._ages(),
         }
 
-    def _ask_the_database(self, session: Session, checks: dict[str, str]) -> None:
+    def _ask_the_database(self, session: Session, checks: dict[str, str]) -> list[str]:
         home, connection = self.home, session.connection()
         checks["horizon"] = _horizon(session, self.settings)
         is_there = is_installed(connection)
@@ -92,6 +97,8 @@ class Health:
             checks["scopes"] = _scopes(session, home.app)
             checks["rows"] = _rows(home)
             checks["tables"] = _tables(home)
+            return restore_notices(session)
+        return []
 
     def _compare(self) -> list[str]:
         """Return in words what of the database is not as the models say."""

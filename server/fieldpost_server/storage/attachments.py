@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -21,6 +20,7 @@ from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.limits import Limits
 from fieldpost_server.storage import tables
+from fieldpost_server.storage.arriving_files import HEAD_BYTES, ArrivingFile
 from fieldpost_server.storage.database import Database
 
 _PICTURES = {
@@ -114,19 +114,35 @@ class AttachmentStore:
     def keep(self, upload: Upload, user: User, expected: str | None = None) -> Attachment:
         """Keep a whole file; raises `InputError`, also where its digest is not the expected."""
         self.check_size(len(upload.content))
-        sha256 = hashlib.sha256(upload.content).hexdigest()
+        arriving = self.arriving()
+        try:
+            arriving.write(upload.content)
+            return self.keep_arrived(arriving, upload.name, upload.type, user, expected)
+        finally:
+            arriving.drop()
+
+    def arriving(self) -> ArrivingFile:
+        """Return a file to write to; it is dropped by whoever asks, kept or not."""
+        return ArrivingFile(self.folder / "uploads")
+
+    def keep_arrived(
+        self, file: ArrivingFile, name: str, type_: str, user: User, expected: str | None = None
+    ) -> Attachment:
+        """Keep a file that has arrived whole; raises `InputError` as `keep` does."""
+        self.check_size(file.size)
+        sha256, type_, name = file.sha256, _media_type(type_), plain_name(name)
         if expected not in (None, sha256):
             raise InputError([problem(Code.UPLOAD_HASH)])
-        type_, name = _media_type(upload.type), plain_name(upload.name)
+        file.close()
         if not self.path(sha256).exists():
-            part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
-            part.write_bytes(upload.content)
+            if fault := _fault_of(file.head, type_):
+                raise InputError([problem(fault, type=type_)])
             # fault point: whole-part-unplaced — the part has a name of its own that nobody looks
             # for: the file is sent again, and housekeeping deletes the part.
-            self._finish(part, sha256, len(upload.content), type_, name, user)
+            self._place(file.path, sha256, file.size, type_, name, user)
         else:
             self._adopt(sha256, type_, name, user)
-        return Attachment(sha256, len(upload.content), type_, name)
+        return Attachment(sha256, file.size, type_, name)
 
     def check_size(self, size: int) -> None:
         """Refuse what is larger than an attachment may be; raises `InputError`."""
@@ -145,8 +161,13 @@ class AttachmentStore:
     ) -> None:
         fault = _fault(part, sha256, type_)
         if fault is not None:
+            # fault point: refused-part-undeleted — the part is no file that anybody may have: it is
+            # refused again with the next piece, or goes with what is old.
             part.unlink()
             raise InputError([problem(fault, type=type_)])
+        self._place(part, sha256, size, type_, name, user)
+
+    def _place(self, part: Path, sha256: str, size: int, type_: str, name: str, user: User) -> None:
         whole = self.path(sha256)
         whole.parent.mkdir(exist_ok=True)
         with part.open("rb") as file:
@@ -251,12 +272,17 @@ def _media_type(text: str) -> str:
 def _fault(part: Path, sha256: str, type_: str) -> Code | None:
     digest = hashlib.sha256()
     with part.open("rb") as file:
-        head = file.read(16)
+        head = file.read(HEAD_BYTES)
         digest.update(head)
         while piece := file.read(_READ_BYTES):
             digest.update(piece)
     if digest.hexdigest() != sha256:
         return Code.UPLOAD_HASH
+    return _fault_of(head, type_)
+
+
+def _fault_of(head: bytes, type_: str) -> Code | None:
+    """Say what is wrong with a file that begins so and claims to be of a type."""
     known = _PICTURES.get(type_)
     if known is None:
         return Code.NOT_A_PICTURE if type_.startswith("image/") else None

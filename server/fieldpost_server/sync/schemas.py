@@ -20,6 +20,7 @@ from fieldpost.wire.protocol import (
     MAX_SUPERSEDED,
 )
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome
+from fieldpost.wire.signatures import ANSWER, KEPT
 
 Schema = Mapping[str, Any]
 
@@ -196,7 +197,8 @@ _RECEIPTS: dict[str, Schema] = {
             "at": ref("Moment"),
         }
     ),
-    "ReceiptOfEnvelope": _object(_RECEIPT),
+    # what was signed before there were kinds has none
+    "ReceiptOfEnvelope": _object(_RECEIPT, {"kind": {"enum": [KEPT, ANSWER]}}),
     "ReceiptOfLine": _object(
         {
             **_RECEIPT,
@@ -207,6 +209,7 @@ _RECEIPTS: dict[str, Schema] = {
             "problems": _list(ref("Problem"), minItems=1),
             "settled": {"type": "null"},
             "line": ref("Number"),
+            "kind": {"const": ANSWER},
         }
     ),
     "Receipt": {"oneOf": [ref("ReceiptOfEnvelope"), ref("ReceiptOfLine")]},

@@ -9,7 +9,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from fieldpost.errors import Code, InputError, NotFound, problem
-from fieldpost.home import Upload
 from fieldpost.text.filenames import plain_name
 from fieldpost.types import Attachment
 from fieldpost.users import User
@@ -17,6 +16,7 @@ from fieldpost.web.framework.requests import USER
 from fieldpost.wire.limits import SHOWN
 from fieldpost.wire.protocol import OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
 from fieldpost_server.home import ServerHome
+from fieldpost_server.http.bodies import pour
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{1,15})?|-([0-9]{1,15}))")
@@ -68,8 +68,16 @@ class Uploads:
         sha256 = request.path_params["sha256"]
         self.home.store.path(sha256)
         name = request.query_params.get("name", "file")
-        upload = Upload(name, request.headers.get("content-type", ""), await request.body())
-        kept = await run_in_threadpool(self.home.store.keep, upload, _user(request), sha256)
+        type_ = request.headers.get("content-type", "")
+        store = self.home.store
+        arriving = await run_in_threadpool(store.arriving)
+        try:
+            await pour(request.stream(), lambda piece: run_in_threadpool(arriving.write, piece))
+            kept = await run_in_threadpool(
+                store.keep_arrived, arriving, name, type_, _user(request), sha256
+            )
+        finally:
+            await run_in_threadpool(arriving.drop)
         return JSONResponse(kept.to_json(), 201)
 
     async def download(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ History of the protocol:
     3: `limits` in the settings of a device; `/sync/image` in parts that go on (`Range`, `If-Match`,
        `ETag`); `Fieldpost-Server` on every answer; tables that fail in `failed`, in the numbers of
        rows of an image, and in cursors.
+    4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`.
 
 History of the envelope's format:
     1: first edition.
@@ -14,12 +15,13 @@ History of the envelope's format:
        the operation `look`.
 """
 
-PROTOCOL = 3
+PROTOCOL = 4
 OLDEST_PROTOCOL = 1
 
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
     3: "sha256:0cb61a928690b48a2ba17f4089adaa35e8be3a45cff1c3c924deb913ec4cfd98",
+    4: "sha256:ef3e61cdebc4164719fb3523578850cd4eb8200c6592223351ee483df7a4969b",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 

@@ -22,6 +22,7 @@ from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.http.parts import answer_part
 from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
+from fieldpost_server.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,7 +67,9 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def client(assets: Assets) -> Iterator[Browser]:
-    app = Starlette(routes=assets.routes(), middleware=[Middleware(SecurityHeaders)])
+    app = Starlette(
+        routes=assets.routes(), middleware=[Middleware(SecurityHeaders, settings=Settings())]
+    )
     made = Browser(app)
     yield made
     made.close()
