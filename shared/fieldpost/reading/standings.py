@@ -67,7 +67,7 @@ def _models_above(standing: Standing | None) -> Iterator[str]:
         standing = standing.above
 
 
-def _columns(app: App, page: Page, form: Form, is_top: bool) -> frozenset[str]:  # noqa: FBT001
+def _columns(app: App, page: Page, form: Form, is_top: bool) -> frozenset[str]:
     model = form.model
     shown = [*form.fields.values()]
     # rows of the same model further below are the same rows

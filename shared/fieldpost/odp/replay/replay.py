@@ -95,8 +95,8 @@ class _Replay:
         # a row that another transaction is changing is waited for: compare and write see one state
         self.locking = self.session.get_bind().dialect.name != "sqlite"
         self.keys = NewKeys(self.session, self.app, self.book)
-        self.references = References(self.session, self.app)
         self.links = LinkWork(self.session, self.app, self.user, self.keys.real)
+        self.references = References(self.session, self.app, self.links.links)
         self.words = Titles(self.session, self.app, self.user).words
 
     def run(self) -> Result:
@@ -214,7 +214,7 @@ class _Replay:
             return
         if None not in key:
             inserted.add(key)
-        self.invalid += self.references.missing_above(operation, model, row, values)
+        self.invalid += self.references.missing_above(operation, place, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
         if model.links:
@@ -226,8 +226,7 @@ class _Replay:
             if (above := self.keys.above(place, attribute, value)) is not None:
                 return above
             value = self.keys.resolve(place.form.model, attribute, value)
-        model = place.form.model
-        self.invalid += self.references.missing(operation, model, attribute, value)
+        self.invalid += self.references.missing(operation, place, attribute, value)
         return value
 
     def _update(self, operation: Operation, place: Place, row: Any, values: dict[str, Any]) -> None:
@@ -238,9 +237,9 @@ class _Replay:
         takes = [*merge.takes, *self._judged(operation, place.form, row, merge)]
         for attribute in takes:
             real = self.keys.resolve(model, attribute, values[attribute])
-            self.invalid += self.references.missing(operation, model, attribute, real)
+            self.invalid += self.references.missing(operation, place, attribute, real)
             setattr(row, attribute, real)
-        self.invalid += self.references.missing_above(operation, model, row, takes)
+        self.invalid += self.references.missing_above(operation, place, row, takes)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
 
