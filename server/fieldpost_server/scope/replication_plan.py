@@ -191,10 +191,13 @@ class _Planner:
 
     def finished(self) -> Plan:
         """Return the plan, when all is in it."""
-        conditions = (grant.condition for entry in self.plan.values() for grant in entry.grants)
-        for name, attributes in columns_in(self.app, conditions).items():
-            if name in self.plan:
-                self.plan[name].always |= attributes & self.app.models[name].readable
+        for grant in [grant for entry in self.plan.values() for grant in entry.grants]:
+            if grant.standing is not None and grant.standing.above is not None:
+                continue
+            # what a scope asks of other tables is asked on the device, too
+            for name, attributes in columns_in(self.app, [grant.condition]).items():
+                if name in self.plan and name != grant.model.name:
+                    self.plan[name].always |= attributes & self.app.models[name].readable
         return self.plan
 
     def _entry(self, model: Model) -> TablePlan:

@@ -30,7 +30,8 @@ class Grant:
     Attributes:
         model: whose rows.
         condition: which.
-        columns: the attributes that she may read of them.
+        columns: the attributes that she may read of them, those that her scope asks for among
+            them: a device asks the same.
         standing: where a page of hers has them; None where she only gets their titles.
     """
 
@@ -96,16 +97,18 @@ class Readable:
             return
         closed = [self._grant(each).condition for each in found]
         title = frozenset({*model.key, *model.public, *title_parts(self.app, model).own})
-        columns = title & model.readable
+        asked = columns_in(self.app, closed).get(model.name, set())
+        columns = (title | asked) & model.readable
         # a model that is on no page at all is there to be chosen from
         yield Grant(model, sa.or_(*closed) if found else sa.true(), columns)
 
     def _grant(self, standing: Standing) -> Grant:
         if standing not in self._standing:
             condition = self._condition(standing)
-            self._standing[standing] = Grant(
-                standing.form.model, condition, standing.columns, standing
-            )
+            model = standing.form.model
+            asked = columns_in(self.app, [condition]).get(model.name, set())
+            columns = standing.columns | (asked & model.readable)
+            self._standing[standing] = Grant(model, condition, columns, standing)
         return self._standing[standing]
 
     def _condition(self, standing: Standing) -> Condition:
@@ -139,10 +142,7 @@ def tables_in(conditions: Iterable[Condition]) -> set[str]:
 
 
 def columns_in(app: App, conditions: Iterable[Condition]) -> dict[str, set[str]]:
-    """Return the attributes, by model, that conditions look at.
-
-    A device asks the same of its own rows: whoever has the rows has these columns, too.
-    """
+    """Return the attributes, by model, that conditions look at."""
     found: dict[str, set[str]] = {}
     for each in (e for condition in conditions for e in visitors.iterate(condition)):
         if not isinstance(each, sa.Column) or each.table is None:
