@@ -22,13 +22,14 @@ class References:
     Args:
         session: of the replay.
         app: whose models point to each other.
-        links: tells which rows she may see.
+        eyes: tells which rows she may see, and, where she repairs the work of another, which rows
+            that one may see: what a worker chose stays chosen.
     """
 
-    def __init__(self, session: Session, app: App, links: Links) -> None:
+    def __init__(self, session: Session, app: App, *eyes: Links) -> None:
         self.session = session
         self.models = app.models
-        self.links = links
+        self.eyes = eyes
         self._there: dict[tuple[str, Any], Any] = {}
 
     def missing(
@@ -57,9 +58,12 @@ class References:
         yield problem(Code.NO_SUCH_ROW, join_path(operation.at, each.name), label=each.label)
 
     def _is_seen(self, target: Model, row: Any, key: Key) -> bool:
-        if not self.links.seen(target) or not sa.inspect(row).persistent:
-            return True
-        return key in self.links.existing_keys(target, [key])
+        if not sa.inspect(row).persistent:
+            return True  # a row of this very form
+        return any(
+            not links.seen(target) or key in links.existing_keys(target, [key])
+            for links in self.eyes
+        )
 
     def missing_above(
         self, operation: Operation, place: Place, row: Any, changed: Collection[str]

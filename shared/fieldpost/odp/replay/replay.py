@@ -22,7 +22,7 @@ from fieldpost.odp.replay.integrity import (
     repeated_key,
     rows_that_refer,
 )
-from fieldpost.odp.replay.links import LinkWork
+from fieldpost.odp.replay.links import Links, LinkWork
 from fieldpost.odp.replay.merge import Merge
 from fieldpost.odp.replay.new_keys import NewKeys
 from fieldpost.odp.replay.references import References
@@ -62,7 +62,7 @@ def replay(
     if refused := tuple(denials(app, envelope, user)):
         return Result(Outcome.FORBIDDEN, refused)
     with acting_as(author or user):
-        work = _Replay(envelope, session, app, user, keys)
+        work = _Replay(envelope, session, app, user, keys, author)
         try:
             return work.run()
         except UnknownKey:
@@ -79,6 +79,7 @@ class _Replay:
     app: App
     user: User
     book: KeyBook
+    author: User | None = None
     rows: dict[int, tuple[Any, Operation, Place]] = field(default_factory=dict)
     tops: dict[int, Any] = field(default_factory=dict)
     inserted: dict[str, set[Key]] = field(default_factory=dict)
@@ -96,7 +97,8 @@ class _Replay:
         self.locking = self.session.get_bind().dialect.name != "sqlite"
         self.keys = NewKeys(self.session, self.app, self.book)
         self.links = LinkWork(self.session, self.app, self.user, self.keys.real)
-        self.references = References(self.session, self.app, self.links.links)
+        others = [Links(self.session, self.app, self.author)] if self.author else []
+        self.references = References(self.session, self.app, self.links.links, *others)
         self.words = Titles(self.session, self.app, self.user).words
 
     def run(self) -> Result:
