@@ -30,6 +30,7 @@ FLOORS = {
         home
         replication
         wording
+        reading
         loading
         app
         pages  rules

@@ -129,6 +129,6 @@ def count(session: Session, entry: TablePlan) -> dict[str, Any]:
 
 
 def _text(session: Session, entry: TablePlan) -> str:
-    """Return what tells one query from another: its table, and its condition with all values."""
-    compiled = entry.condition.compile(dialect=session.connection().dialect)
+    """Return what tells one query from another: all that it reads, and where, with all values."""
+    compiled = entry.select().compile(dialect=session.connection().dialect)
     return f"{entry.model.name} {compiled} {sorted(compiled.params.items())!r}"

@@ -30,7 +30,7 @@ from fieldpost.web.forms.inputs import input_type, keypad, needs_lines, parted
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.wire.limits import Limits
-from fieldpost.wording.titles import condition_of
+from fieldpost.wording.titles import NOT_HERE
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
@@ -260,7 +260,9 @@ class FormView:
         if target is None:
             return 0
         if target.name not in self._counts:
-            query = sa.select(sa.func.count()).select_from(target.cls).where(*self._scope(target))
+            query = (
+                sa.select(sa.func.count()).select_from(target.cls).where(*self.links.seen(target))
+            )
             self._counts[target.name] = self.session.scalar(query) or 0
         return self._counts[target.name]
 
@@ -308,11 +310,8 @@ class FormView:
             key = (field.codec.from_text(text),)
         except ValueProblem:
             return []
-        row = self.session.get(target.cls, key) if target.can_hold(key) else None
-        return [] if row is None else [Choice(text, target.title_of(row))]
-
-    def _scope(self, target: Model) -> list[Any]:
-        return condition_of(self.asked.home.app, self.asked.user, target)
+        title = self.links.titles.of(target, key).get(key[0], NOT_HERE)
+        return [Choice(text, title)]
 
 
 def add_row(form: Form, row: Row, place: str) -> str:
