@@ -19,7 +19,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
-from fieldpost_server.storage.findings import Finding
+from fieldpost_server.storage.seldom_looks import SeldomLook
 
 MOST_NAMED = 20
 """Rows that cannot be read which are named."""
@@ -56,7 +56,7 @@ class Health:
     def __init__(self, home: ServerHome, settings: Settings) -> None:
         self.home = home
         self.settings = settings
-        self._misfits = Finding(self._compare, MODELS_KEEP_S, MODELS_DOUBT_S)
+        self._misfits = SeldomLook(self._compare, MODELS_KEEP_S, MODELS_DOUBT_S)
 
     def check(self) -> dict[str, Any]:
         """Return whether all is well, with words.

@@ -15,7 +15,7 @@ from fieldpost.app import App
 from fieldpost.schema.unreadable import Unreadable, is_readable
 from fieldpost_server.log import log
 from fieldpost_server.storage.database import Database
-from fieldpost_server.storage.findings import Finding
+from fieldpost_server.storage.seldom_looks import SeldomLook
 
 KEEP_S = 600
 """For how long what was found is believed, in seconds: looking reads every row there is."""
@@ -82,20 +82,20 @@ class UnreadableRows:
         self.app = app
         self.database = database
         self._failed: dict[str, str] = {}
-        self._finding = Finding(self._first_found, keep_s)
+        self._looks = SeldomLook(self._first_found, keep_s)
 
     @property
     def age_s(self) -> float | None:
         """Return how long ago somebody looked, in seconds; None where nobody has."""
-        return self._finding.age_s
+        return self._looks.age_s
 
     def find(self) -> Sequence[UnreadableValue]:
         """Return where they are, but hardly more than `MOST`."""
-        return self._finding.get()
+        return self._looks.get()
 
     def tables(self) -> list[str]:
         """Say of which tables nothing can be read, and why."""
-        self._finding.get()
+        self._looks.get()
         return [f"'{name}' cannot be read ({cause})" for name, cause in self._failed.items()]
 
     def _first_found(self) -> Sequence[UnreadableValue]:

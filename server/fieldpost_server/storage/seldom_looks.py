@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Finding(Generic[T]):
+class SeldomLook(Generic[T]):
     """Looks seldom, and knows how old what it found is.
 
     Args:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fieldpost_server.storage.findings import Finding
+from fieldpost_server.storage.seldom_looks import SeldomLook
 
 
 class Clock:
@@ -31,25 +31,25 @@ class Looks:
 def test_what_was_found_is_believed_for_a_while(wrong: list[str], believed_s: int) -> None:
     """What is wrong may be put right at any time: it is looked at again sooner."""
     clock, look = Clock(), Looks()
-    finding = Finding(look, keep_s=600, doubt_s=60, clock=clock)
+    seldom = SeldomLook(look, keep_s=600, doubt_s=60, clock=clock)
     look.wrong = wrong
 
-    assert finding.age_s is None
-    assert wrong == finding.get()
+    assert seldom.age_s is None
+    assert wrong == seldom.get()
     clock.now += believed_s
-    assert [wrong, 1, believed_s] == [finding.get(), look.count, finding.age_s]
+    assert [wrong, 1, believed_s] == [seldom.get(), look.count, seldom.age_s]
 
     clock.now += 1
     look.wrong = ["another"]
-    assert [["another"], 2, 0] == [finding.get(), look.count, finding.age_s]
+    assert [["another"], 2, 0] == [seldom.get(), look.count, seldom.age_s]
 
 
 def test_who_could_not_look_has_found_nothing() -> None:
     """A look that fails is no sign that all is well: the next who asks looks again."""
     clock = Clock()
-    finding = Finding(lambda: [str(1 // 0)], keep_s=600, clock=clock)
+    seldom = SeldomLook(lambda: [str(1 // 0)], keep_s=600, clock=clock)
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            finding.get()
-    assert finding.age_s is None
+            seldom.get()
+    assert seldom.age_s is None
