@@ -35,6 +35,9 @@ _FORGOTTEN = frozenset({Code.WRONG_DEVICE, Code.FORGOTTEN})
 RESENDS = 3
 """How often one sync takes back what the server has forgotten; it names so much at once only."""
 
+LOOKED_AT_BYTES = 64 << 20
+"""So much of the stored pictures and files one sync looks through for damage."""
+
 _log = logging.getLogger("fieldpost")
 
 
@@ -49,6 +52,7 @@ class Synchroniser:
         self._running: asyncio.Future[dict[str, Any]] | None = None
         self._stumbled: list[Stopped] = []
         self._unloaded: dict[str, Problem] = {}
+        self._sound: set[str] = set()
 
     async def sync(self, *, signed_in: bool = False) -> dict[str, Any]:
         """Do one sync; a call while one is under way waits for that one and returns its report.
@@ -276,7 +280,8 @@ class Synchroniser:
 
     async def _load_attachments(self, references: Mapping[str, int]) -> int:
         known = set(await self.platform.store.keys("attachments"))
-        wanted = [sha for sha in references if sha not in known]
+        damaged = await self._damaged({s: n for s, n in references.items() if s in known})
+        wanted = [sha for sha in references if sha not in known or sha in damaged]
         loaded = 0
         for number, sha256 in enumerate(wanted):
             self.platform.notify(
@@ -296,6 +301,28 @@ class Synchroniser:
             # next sync asks only for those that are not there.
             loaded += 1
         return loaded
+
+    async def _damaged(self, stored: Mapping[str, int]) -> set[str]:
+        """Return which stored files are not what their names say; each is looked at once.
+
+        The office has them: they are loaded again. One sync looks at so many bytes only.
+        """
+        found, left = set[str](), LOOKED_AT_BYTES
+        for sha256, size in stored.items():
+            if sha256 in self._sound:
+                continue
+            if left <= 0:
+                break
+            left -= size
+            try:
+                is_whole = await self.platform.is_whole(sha256)
+            except StoreError:
+                is_whole = False
+            if is_whole:
+                self._sound.add(sha256)
+            else:
+                found.add(sha256)
+        return found
 
     def _set(self, activity: str) -> None:
         self.home.activity = activity
