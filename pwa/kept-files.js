@@ -1,6 +1,6 @@
 // The app's files as a device keeps them: each is what the manifest says, or it is not kept.
 
-import { forgetHalfFiles, forgetHalfFilesBut, HalfFile } from "./half-files.js";
+import { forgetHalfFiles, forgetHalfFilesBut, HALF_FILES, HalfFile } from "./half-files.js";
 import { within } from "./limits.js";
 import { askAsset, askFor, isAsset } from "./office.js";
 
@@ -50,6 +50,19 @@ export async function keepFiles(manifest, report) {
   }
   await forgetHalfFilesBut(filesOf(manifest));
   for (const asset of filesOf(manifest)) await keep(cache, asset, count);
+}
+
+/**
+ * Forget the files of all versions but these; of one that nobody uses they only take space.
+ * @param {string[]} versions
+ */
+export async function forgetVersionsBut(versions) {
+  const kept = [...versions.map(cacheName), HALF_FILES];
+  const all = await within(PATIENCE_MS, caches.keys(), "The caches");
+  const others = all.filter((name) => name.startsWith(PREFIX) && !kept.includes(name));
+  // fault point: other-versions-left — the version that is shown is not among them: the next look for an
+  // update forgets them.
+  await within(PATIENCE_MS, Promise.all(others.map((name) => caches.delete(name))), "The caches");
 }
 
 /**

@@ -29,6 +29,7 @@ const RETRY_MS = 8_000;
 /** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
 const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
+const NO_SPACE = "There is no space left on this device. Free some space; then it goes on by itself, where it stopped.";
 const BOOT_WORDS = new Map([
   ["runtime", "Starting Python"],
   ["packages", "Unpacking the app"],
@@ -165,10 +166,19 @@ async function untilItWorks(work) {
       return await work();
     } catch (error) {
       console.info(error);
-      const { message } = /** @type {Error} */ (error);
-      await offerRetry((await whyNoConnection()) ?? `That did not work: ${message}`, RETRY_MS);
+      await offerRetry(isFull(error) ? NO_SPACE : ((await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`), RETRY_MS);
     }
   }
+}
+
+/** @param {unknown} error */
+function isFull(error) {
+  return /** @type {{name?: string}} */ (error)?.name === "QuotaExceededError";
+}
+
+/** @param {unknown} error */
+function wordsOf(error) {
+  return /** @type {{message?: string}} */ (error)?.message || String(error);
 }
 
 /** Why the server does not answer, null where it does; what the browser believes does not count. */

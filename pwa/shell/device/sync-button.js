@@ -144,12 +144,17 @@ function drawButton() {
   const words = (working || status?.words) ?? place?.textContent ?? "";
   if (working) button.dataset.state = "working";
   else if (status) button.dataset.state = status.state;
-  button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}`);
+  button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}${alsoHeard()}`);
   button.setAttribute("aria-busy", String(Boolean(working)));
   setText(place, words);
   if (!status) return;
   setText(button.querySelector(".sync-count"), countOf(status));
   button.dataset.to = status.to ?? "";
+}
+
+/** The number that is seen while something else is said. */
+function alsoHeard() {
+  return working && status && countOf(status) ? ` (${status.words})` : "";
 }
 
 /** @param {Status} status */
