@@ -51,6 +51,10 @@ class Engine(ABC):
     def faults(self) -> list[str]:
         """Return what went wrong in pages and in workers, as the console had it."""
 
+    def forget(self) -> None:
+        """Begin the log anew."""
+        self.log.write_bytes(b"")
+
     def _run(self, command: list[str], **environment: str) -> "subprocess.Popen[bytes]":
         """Start a process as the first of a group: they are killed together."""
         with self.log.open("ab") as log:

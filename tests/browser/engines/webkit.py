@@ -23,7 +23,13 @@ COMMANDS = {
     "picture": ("GET", "/screenshot"),
 }
 BROWSER = Path(__file__).with_name("webkit_window.py")
-FAULT = re.compile(r"CONSOLE \w+ ERROR (?!Cannot load|FetchEvent\.respondWith received an error)")
+# three lines for each picture that is not on the device, where there is no network
+NOT_HAD = (
+    "Cannot load",
+    "FetchEvent.respondWith received an error: TypeError: Load failed",
+    "Unhandled Promise Rejection: NetworkError",
+)
+FAULT = re.compile(rf"CONSOLE (\w+ )?ERROR (?!{'|'.join(map(re.escape, NOT_HAD))})")
 
 
 class HttpWire:
