@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fieldpost.app import App
@@ -30,8 +29,8 @@ from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.failures import Failures
 from fieldpost_server.office.sign_in import SignIn
 from fieldpost_server.office.supervision import supervision_routes
-from fieldpost_server.operations.health import check_health
 from fieldpost_server.operations.housekeeping import housekeeping
+from fieldpost_server.operations.public_health import PublicHealth
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
@@ -72,10 +71,6 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
-    async def health(_: Request) -> Response:
-        found = await run_in_threadpool(check_health, home, settings)
-        return JSONResponse(found, 200 if found["ok"] else 503)
-
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with housekeeping(home, settings):
@@ -84,7 +79,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     application = Starlette(
         routes=[
             *assets.routes(),
-            Route("/health", health),
+            Route("/health", PublicHealth(home, settings).answer),
             Route("/robots.txt", _robots),
             *SignIn(home, settings).routes(),
             *Designer(home, settings).routes(),

@@ -13,6 +13,7 @@ from fieldpost_server.accounts.users import add_user, find_user
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.cli.database import install_app
 from fieldpost_server.cli.serve import serve
+from fieldpost_server.operations.deployment import mark_demo
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
@@ -47,6 +48,7 @@ def _demo(command: Command) -> None:
         # fault point: demo-without-users — each step of the demo's start is done where it is
         # missing and left where it is there: the next start goes on.
         database.write(lambda session: _add_users(session, app, settings.seats))
+        database.write(mark_demo)
         _seed(command, database)
     names = ", ".join(name for name, _, _ in DEMO_USERS)
     serve(
