@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fieldpost.app import App
@@ -32,6 +31,7 @@ from fieldpost_server.office.sign_in import SignIn
 from fieldpost_server.office.supervision import supervision_routes
 from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
+from fieldpost_server.operations.public_health import PublicHealth
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
@@ -91,15 +91,9 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
 
 
 def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
-    health = Health(home, settings)
-
-    async def send_health(_: Request) -> Response:
-        found = await run_in_threadpool(health.check)
-        return JSONResponse(found, 200 if found["ok"] else 503)
-
     return [
         *assets.routes(),
-        Route("/health", send_health),
+        Route("/health", PublicHealth(Health(home, settings)).answer),
         Route("/robots.txt", _robots),
         *SignIn(home, settings).routes(),
         *Designer(home, settings).routes(),

@@ -32,6 +32,8 @@ class Settings:
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
         demo: show the demo accounts on the sign-in page.
+        insecure: serve also what is not safe: a demo's database, or without https an address that
+            others reach.
         max_body_bytes: largest body of a form; see `fieldpost_server.http.bodies` for calls.
         max_push_bytes: largest body of a push, after unpacking.
         max_attachment_bytes: largest attachment.
@@ -58,6 +60,7 @@ class Settings:
     session_idle_hours: int = 14 * 24
     session_hours: int = 90 * 24
     demo: bool = False
+    insecure: bool = False
     max_body_bytes: int = 16 * MIB
     max_push_bytes: int = 64 * MIB
     max_attachment_bytes: int = 100 * MIB

@@ -31,6 +31,8 @@ from fieldpost_server.application import make_application
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed import triggers
 from fieldpost_server.home import ServerHome
+from fieldpost_server.operations import public_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
@@ -46,6 +48,8 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", weak)
     monkeypatch.setattr(passwords, "_NOBODY", weak.hash("nobody"))
+    # what a test has changed is to be seen at once
+    monkeypatch.setattr(public_health, "FRESH_S", 0)
 
 
 @pytest.fixture
@@ -201,6 +205,9 @@ class Office:
         if download:
             made.download()
         return made
+
+    def health(self) -> dict[str, Any]:
+        return Health(self.home, self.settings).check()
 
     def write(self, work: Callable[[Session], Any]) -> Any:
         with acting_as(User("other program")):

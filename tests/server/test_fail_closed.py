@@ -73,7 +73,7 @@ def test_health_names_the_scope_and_for_whom_it_fails(office: Any, broken: Break
     answer = office.client().get("/health")
 
     assert 503 == answer.status_code
-    words = answer.json()["checks"]["scopes"]
+    words = office.health()["checks"]["scopes"]
     assert "that of 'visit' fails for anna (KeyError: 'anna'): correct the app" == words
 
 

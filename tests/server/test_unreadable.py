@@ -165,7 +165,7 @@ def test_they_are_named_with_table_key_and_column(office: Any, kinds: Kinds) -> 
     designer = office.client("admin").get("/designer")
 
     assert 503 == health.status_code
-    assert health.json()["checks"]["rows"].startswith("cannot be read, and are on no device: ")
+    assert office.health()["checks"]["rows"].startswith("cannot be read, and are on no device: ")
     assert {(column, str(key)) for key, (_, column) in kinds.items()} == {
         (each.column, each.key) for each in office.home.unreadable.find()
     }
@@ -197,7 +197,7 @@ def test_however_many_there_are_some_are_named(office: Any) -> None:
     office.run(sa.text(f"UPDATE thing SET day = '{wrong}'"))
 
     assert MOST == len(office.home.unreadable.find())
-    assert " and 80 more. " in office.client().get("/health").json()["checks"]["rows"]
+    assert " and 80 more. " in office.health()["checks"]["rows"]
 
 
 def test_a_corrected_row_comes_back(office: Any, kinds: Kinds) -> None:
@@ -370,4 +370,4 @@ def test_a_key_that_cannot_be_read_stops_nothing(office: Any) -> None:
         assert [("good",)] == device.read(sa.select(Daily.note))
     assert "good" in listed.text
     assert "good" in sought.text
-    assert f"'{wrong}'" in office.client().get("/health").json()["checks"]["rows"]
+    assert f"'{wrong}'" in office.health()["checks"]["rows"]

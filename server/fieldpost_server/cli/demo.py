@@ -14,6 +14,7 @@ from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.cli.database import install_app
 from fieldpost_server.cli.serve import ready, serve
+from fieldpost_server.operations.deployment import mark_demo
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
@@ -61,6 +62,7 @@ def _install(command: Command, app: App) -> None:
         # fault point: demo-without-users — each step of the demo's start is done where it is
         # missing and left where it is there: the next start goes on.
         database.write(lambda session: _add_users(session, app, settings.seats))
+        database.write(mark_demo)
         _seed(command, database)
 
 

@@ -4,12 +4,14 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from fieldpost.app import App
+from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost_server.application import make_application
 from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.authoring.model_fit import unready
@@ -17,16 +19,26 @@ from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.http.connections import HEADER_BYTES, MOST_CONNECTIONS, Connection
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
+from fieldpost_server.operations.deployment import DEFAULT_ACCOUNTS, unsafe
 from fieldpost_server.settings import Settings
+from fieldpost_server.storage.database import Database
 
 
 def declare_serve(commands: Any) -> None:
     """Declare the command."""
-    declare(commands, "serve", _serve, "serve the app")
+    serves = declare(commands, "serve", _serve, "serve the app")
+    serves.add_argument(
+        "--insecure",
+        action="store_true",
+        help="serve also a demo's database, or without https an address that others reach",
+    )
 
 
 def _serve(command: Command) -> None:
     settings, app = command.settings, command.app
+    if command.options.insecure:
+        settings = replace(settings, insecure=True)
+        command = replace(command, settings=settings)
     with loading_as_a_device(settings.app, settings.data) as loaded:
         application = ready(command, app, loaded)
     command.say(f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
@@ -47,6 +59,7 @@ def ready(command: Command, app: App, loaded: Callable[[], None]) -> Starlette:
     with command.database() as database:
         for words in unready(database, app):
             command.say(f"Mind: {words}")
+        _need_safety(command.settings, database)
     _set_clock(command.settings)
     application = make_application(command.settings)
     loaded()
@@ -72,6 +85,19 @@ def serve(settings: Settings, application: Starlette) -> None:
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
     )
+
+
+def _need_safety(settings: Settings, database: Database) -> None:
+    """Raise `DefinitionError` where nothing should be served like that."""
+    with database.read_session() as session:
+        found = [each for each in unsafe(settings, session) if each.stops]
+    if settings.demo:
+        # the demo says its passwords to everybody, and is for trying on this machine
+        found = [each for each in found if each.asvs != DEFAULT_ACCOUNTS]
+    if found and not settings.insecure:
+        more = "To serve it all the same, give 'serve --insecure' or set FIELDPOST_INSECURE=yes."
+        text = " ".join([*(each.words for each in found), more])
+        raise DefinitionError([problem(Code.DEFINITION, "deployment", text=text)])
 
 
 def _set_clock(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from logging import WARNING
 from typing import Any
 
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
@@ -180,6 +181,16 @@ class Applier:
         """Return the receipt, in which words say so where it is not the envelope's fault alone."""
         if result.outcome is Outcome.WAITING and is_hopeless(session, envelope):
             result = Result(Outcome.INVALID, (problem(Code.DEPENDS_ON_DISCARDED),))
+        if result.outcome is Outcome.FORBIDDEN:
+            # whatever a claimed older app turns this into for its user, here it stays what it is
+            log(
+                "envelope forbidden",
+                level=WARNING,
+                envelope=envelope.id,
+                user=envelope.user,
+                app_version=envelope.app_version,
+                problems=[p.to_json() for p in result.problems][:20],
+            )
         outcome, problems = explained(result.outcome, result.problems, envelope, self.app_version)
         return receipt_of(envelope, replace(result, outcome=outcome, problems=problems))
 

@@ -13,7 +13,6 @@ from apps.fakes import ADA
 from apps.sender import Chain, NewVisit, edit
 from fieldpost.wire.envelope import Operation
 from fieldpost.wire.signatures import ANSWER, KEPT
-from fieldpost_server.operations.health import Health
 from fieldpost_server.storage import tables
 from garbage import Spoiled, spoiled
 
@@ -126,7 +125,7 @@ def test_a_second_timeline_within_a_day_needs_a_second_person(
     for device in (anna, anna, hers, bert):
         seen.append(report(device, lost_receipt(office, device, visit)).status_code)
         seen.append(timelines(office) - before)
-    notices = Health(office.home, office.settings).check()["notices"]
+    notices = office.health()["notices"]
 
     assert [200, 1, 409, 1, 409, 1, 200, 2] == seen
     assert any("A device of bert" in each for each in notices)
