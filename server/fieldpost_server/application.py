@@ -51,7 +51,7 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     database = Database(settings.database_url)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     signer = Signer(database, settings.signing_secret_file)
-    inbox = Inbox(app, database, store.has, assets.app_version, signer)
+    inbox = Inbox(app, database, store, assets.app_version, signer)
     return ServerHome(app, database, inbox, store, assets.url, demo=settings.demo)
 
 

@@ -24,6 +24,7 @@ class Code(StrEnum):
     NOT_TEXT = "not_text"
     NOT_AN_ID = "not_an_id"
     NOT_AN_ATTACHMENT = "not_an_attachment"
+    NOT_THE_FILE = "not_the_file"
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
     TOO_SHORT = "too_short"
@@ -166,6 +167,7 @@ _FORM: Mapping[Code, str] = {
     Code.NOT_A_CHOICE: "{label} is not one of the choices. Choose one of the list.",
     Code.NOT_TEXT: "{label} must be text without control characters{where}. Correct it.",
     Code.NOT_AN_ID: "{label} must be an identifier (UUID). Correct it.",
+    Code.NOT_THE_FILE: "{label} names a file that did not arrive with it. Choose it again.",
     Code.NOT_AN_ATTACHMENT: "{label} could not be read as a picture or file. Choose it again.",
     Code.TOO_SMALL: "{label} must be {limit}. Correct it.",
     Code.TOO_LARGE: "{label} must be {limit}. Correct it.",

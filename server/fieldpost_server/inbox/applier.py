@@ -1,6 +1,6 @@
 """The applier: what an envelope comes to within a transaction, and what is written of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from logging import WARNING
 from typing import Any
@@ -19,6 +19,7 @@ from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
+from fieldpost_server.inbox.attachment_access import AttachmentAccess
 from fieldpost_server.inbox.dependencies import (
     in_the_way,
     is_hopeless,
@@ -49,7 +50,7 @@ class Applier:
 
     Args:
         app: the app that they belong to.
-        has_attachment: says whether an attachment has arrived whole.
+        access: says which attachments are there for whom.
         app_version: of the app's code as it is shipped.
         signer: signs what is kept.
     """
@@ -57,12 +58,12 @@ class Applier:
     def __init__(
         self,
         app: App,
-        has_attachment: Callable[[Session, str], bool],
+        access: AttachmentAccess,
         app_version: str,
         signer: Signer,
     ) -> None:
         self.app = app
-        self.has_attachment = has_attachment
+        self.access = access
         self.app_version = app_version
         self.signer = signer
 
@@ -78,7 +79,7 @@ class Applier:
         if envelope.voids is not None:
             refused = refused_void(session, envelope, user)
             return receipt_of(envelope, refused or Result(Outcome.ACCEPTED))
-        if waits := in_the_way(session, envelope) or self.missing(session, envelope):
+        if waits := in_the_way(session, envelope) or self.missing(session, envelope, user):
             return receipt_of(envelope, waits)
         try:
             superseded = self._superseded(session, envelope, user)
@@ -142,13 +143,24 @@ class Applier:
         receipt = self.signer.signed(receipt_of(envelope, Result(Outcome.ACCEPTED)))
         return keep_envelope(session, envelope, receipt, is_new=True)
 
-    def missing(self, session: Session, envelope: Envelope) -> Result | None:
-        """Return that it waits, where attachments have not arrived."""
-        missing = [a for a in envelope.attachments if not self.has_attachment(session, a)]
+    def missing(self, session: Session, envelope: Envelope, user: User) -> Result | None:
+        """Return that it waits, where attachments have not arrived for its user.
+
+        What it names beside them is there already, or it is none of hers: that is said at once.
+        """
+        authors = self._authors(session, envelope, user)
+        missing = self.access.lacking(session, user, envelope.attachments, authors)
         if not missing:
-            return None
+            faults = tuple(self.access.faults(session, user, envelope, authors))
+            return Result(Outcome.INVALID, faults) if faults else None
         waits = problem(Code.ATTACHMENT_MISSING, count=len(missing), detail={"missing": missing})
         return Result(Outcome.WAITING, (waits,))
+
+    def _authors(self, session: Session, envelope: Envelope, user: User) -> set[str]:
+        """Return whose envelopes a supervisor's repair takes the place of."""
+        if not envelope.supersedes or not user.is_supervisor:
+            return set()
+        return {row.user for row in rows_of(session, envelope.supersedes).values()}
 
     def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
         if not envelope.supersedes:
