@@ -4,6 +4,7 @@ A view that raises, a table that is gone, a scope that fails for somebody: the o
 all the same. Nothing is sent of a table that fails, and the cursor says that the device lacks it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import WARNING
@@ -18,6 +19,8 @@ from fieldpost_server.scope.replication_plan import Plan
 from fieldpost_server.storage.database import is_transient
 
 T = TypeVar("T")
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 UNDECIDED = "its scope fails"
 
@@ -114,4 +117,6 @@ def _told(table: str, failures: list[Failure]) -> str:
 
 def _words(error: Exception) -> str:
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return f"{type(error).__name__}: {(said.splitlines() or [''])[0]}"[:200]
+    # the same cause reads the same each time: where an object lay is nobody's business
+    first = _ADDRESS.sub("", (said.splitlines() or [""])[0])
+    return f"{type(error).__name__}: {first}"[:200]
