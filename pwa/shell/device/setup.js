@@ -57,8 +57,10 @@ export async function startDevice() {
 async function startPython(manifest) {
   for (let isMended = false; ; isMended = true) {
     const device = new Device(manifest, onEvent);
+    const begun = new AbortController();
     try {
-      const { how } = await Promise.race([device.boot(), damage(manifest)]);
+      const booting = device.boot().finally(() => begun.abort());
+      const { how } = await Promise.race([booting, damage(manifest, begun.signal)]);
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
@@ -71,14 +73,16 @@ async function startPython(manifest) {
 /**
  * Fails when a start takes long and files are damaged; settles in no other way.
  * @param {Manifest} manifest
+ * @param {AbortSignal} begun it has ended: 25 MB are not looked at for nothing
  * @returns {Promise<never>}
  */
-function damage(manifest) {
+function damage(manifest, begun) {
   return new Promise((_, reject) => {
-    setTimeout(async () => {
+    const timer = setTimeout(async () => {
       const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
       if (!sound) reject(new Error("Files of the app are damaged on this device."));
     }, LOOK_AFTER_MS);
+    begun.addEventListener("abort", () => clearTimeout(timer));
   });
 }
 
