@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+WELCOME = b"<!doctype html><title>Wi-Fi</title><h1>Welcome to our Wi-Fi</h1>"
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 
@@ -19,6 +20,7 @@ class FaultProxy:
         on_line: called with each line of a streamed answer to a push, before it is passed on.
         change_line: changes such a line on its way.
         is_portal: says of a path whether something between answers it, with 200 and a page.
+        in_place: says of a path what something between answers it with: status, type and body.
         is_cut: says of a request whether its connection breaks in the middle of the answer.
         bytes_a_second: how quickly bodies of requests are taken; None is at once.
         hold: requests whose path begins so wait for an event, as on a very slow line.
@@ -54,6 +56,7 @@ class FaultProxy:
         self.on_line: Callable[[int], None] | None = None
         self.change_line: Callable[[bytes], bytes] | None = None
         self.is_portal: Callable[[str], bool] = lambda _: False
+        self.in_place: Callable[[str], tuple[int, str, bytes] | None] = lambda _: None
         self.is_cut: Callable[[str], bool] = lambda _: False
         self.bytes_a_second: int | None = None
         self.hold: tuple[str, threading.Event] | None = None
@@ -84,7 +87,10 @@ class FaultProxy:
         if self.target is None:
             return
         if self.is_portal(request.path):
-            self._welcome(request)
+            self._answer(request, 200, "text/html", WELCOME)
+            return
+        if foreign := self.in_place(request.path):
+            self._answer(request, *foreign)
             return
         connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)
         try:
@@ -117,15 +123,16 @@ class FaultProxy:
             rate = self.bytes_a_second
         return body + request.rfile.read(size - len(body))
 
-    def _welcome(self, request: BaseHTTPRequestHandler) -> None:
-        """Answer as a network's sign-in page does."""
-        page = b"<!doctype html><title>Wi-Fi</title><h1>Welcome to our Wi-Fi</h1>"
-        request.send_response_only(200, "OK")
-        request.send_header("Content-Type", "text/html")
-        request.send_header("Content-Length", str(len(page)))
+    def _answer(
+        self, request: BaseHTTPRequestHandler, status: int, type_: str, body: bytes
+    ) -> None:
+        """Answer as a network's sign-in page or a filter does."""
+        request.send_response_only(status, "OK")
+        request.send_header("Content-Type", type_)
+        request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command != "HEAD":
-            request.wfile.write(page)
+            request.wfile.write(body)
 
     def _note(self, request: BaseHTTPRequestHandler, size: int) -> None:
         span = request.headers.get("range", "bytes=0-")

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, Worker, expect
+from playwright.sync_api import Page, expect
 
 from browser.device import Device
 from browser.filling import draw_signature
+from browser.store_faults import python_of
 
 pytestmark = pytest.mark.browser
 
@@ -25,11 +26,6 @@ def full(page: Page, origin: str) -> Iterator[None]:
         yield
     finally:
         session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
-
-
-def python_of(page: Page) -> Worker:
-    """Return the worker that Python lives in."""
-    return next(w for w in page.workers if "worker/worker.js" in w.url)
 
 
 def tap_save(page: Page) -> None:

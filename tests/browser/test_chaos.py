@@ -1,4 +1,4 @@
-"""Chaos in a real browser: seeded runs of saving and syncing while things are killed and cut.
+"""Chaos in a real browser: seeded runs while things are killed and cut, and the store fails.
 
 Safety: what the worker was told is saved is at the office once and whole. Liveness: after the last
 fault all of it is there within three syncs. ``FIELDPOST_CHAOS=500`` tells 500 other runs.
@@ -9,6 +9,7 @@ R21, R26, R32.
 import os
 import random
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -18,12 +19,17 @@ from browser.device import Device
 from browser.filling import add_finding
 from browser.office import Office
 from browser.proxy import FaultProxy
+from browser.store_faults import CACHES, FAULTS, FOR_EVER, StoreFault, mend
+from browser.window import SETUP_MS
 
 pytestmark = pytest.mark.browser
 
 RUNS = int(os.environ.get("FIELDPOST_CHAOS", "1"))
 FIRST = 1_000 if "FIELDPOST_CHAOS" in os.environ else 3
 STEPS = 5
+CACHE_CALLS = 40
+TAP_AGAIN = """() => void setTimeout(() => [...document.querySelectorAll("button")]
+  .find((each) => each.textContent === "Try again")?.click())"""
 _ARRIVED = """
     select remarks, (select group_concat(note) from finding where inspection_id = inspection.id)
     from inspection where remarks like 'Chaos %' order by remarks
@@ -38,19 +44,49 @@ class Run:
         self.rng = random.Random(seed)
         self.told: list[str] = []
         self.tried: list[str] = []
+        self.faults: list[tuple[StoreFault, int]] = []
 
     def step(self, number: int) -> None:
+        if self.rng.random() < 0.5:
+            self.step_with_a_store_fault(
+                f"Chaos {number}", StoreFault.chosen(self.rng), in_save=self.rng.random() < 0.5
+            )
+            return
         fault = self.rng.choice([self.lose_answer, self.cut, self.kill_office, self.kill_browser])
         self.save(f"Chaos {number}", dies=fault == self.kill_browser and self.rng.random() < 0.5)
         fault()
         self.tap_sync(dies=fault == self.kill_browser)
         self.heal()
 
-    def save(self, remarks: str, *, dies: bool) -> None:
+    def step_with_a_store_fault(self, remarks: str, fault: StoreFault, *, in_save: bool) -> None:
+        """The store fails somewhere in saving or syncing; it is mended, and she tries again."""
+        page = self.worker.page
+        self.fill_in(remarks)
+        if in_save:
+            fault.begin(page)
+            page.get_by_role("button", name="Save").last.click()
+            said = page.locator(".problem-summary, #status:not(:empty)").first
+            expect(said).to_be_visible(timeout=30_000)
+        thrown = 0
+        if not page.get_by_role("status").filter(has_text="Saved").is_visible():
+            thrown = mend(page)
+            self.worker.save()
+        self.told.append(remarks)
+        if not in_save:
+            fault.begin(page)
+        self.worker.sync()
+        thrown += mend(page)
+        self.faults.append((fault, thrown))
+        self.worker.faults.clear()  # the console says, too, what was thrown
+
+    def fill_in(self, remarks: str) -> None:
         self.worker.new_inspection(remarks)
         add_finding(self.worker.page, 0, remarks)
         self.worker.page.locator(".child-row").first.get_by_label("Severity").fill("2")
         self.tried.append(remarks)
+
+    def save(self, remarks: str, *, dies: bool) -> None:
+        self.fill_in(remarks)
         if dies:
             self.worker.page.get_by_role("button", name="Save").last.click()
             self.worker.page.wait_for_timeout(self.rng.randint(0, 300))
@@ -100,8 +136,52 @@ def test_what_a_worker_was_told_is_true_whatever_dies(
 ) -> None:
     """Browser and server are killed, lines are cut: each told entry is there once, and whole."""
     run = Run(worker, office, proxy, seed)
-    for number in range(STEPS):
-        run.step(number)
+    try:
+        for number in range(STEPS):
+            run.step(number)
+    finally:
+        print(*run.faults, sep="\n")
+    expect_all_arrived(run)
+
+
+@pytest.mark.parametrize("in_save", [True, False], ids=["save", "sync"])
+def test_every_fault_of_the_store_is_survived(
+    worker: Device, office: Office, proxy: FaultProxy, *, in_save: bool
+) -> None:
+    """Each comes with the first call and stays; mended, all is as the worker was told (R22)."""
+    run = Run(worker, office, proxy, seed=0)
+    for kind in FAULTS:
+        fault = StoreFault(kind, first=1, times=FOR_EVER, in_worker=True)
+        run.step_with_a_store_fault(f"Chaos {kind}", fault, in_save=in_save)
+
+    assert [] == [fault for fault, thrown in run.faults if not thrown]
+    expect_all_arrived(run)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + RUNS))
+def test_a_first_start_arrives_whatever_the_caches_throw(
+    new_device: Callable[..., Device], seed: int
+) -> None:
+    """A full disk and a cache that fails now and then cost time, and words: then it is there."""
+    worker = new_device()
+    worker.context.add_init_script(f"{CACHES}([{seed + 1}, {CACHE_CALLS}])")
+    worker.sign_in("worker1")
+    menu = worker.page.get_by_role("navigation", name="Pages")
+    again = worker.page.get_by_role("button", name="Try again")
+    for _ in range(CACHE_CALLS):
+        expect(menu.or_(again).first).to_be_visible(timeout=SETUP_MS)
+        if menu.is_visible():
+            break
+        worker.page.evaluate(TAP_AGAIN)
+        worker.page.wait_for_timeout(500)
+    worker.faults.clear()  # the console says, too, what was thrown
+    worker.restart("/")
+    worker.wait_ready()
+
+
+def expect_all_arrived(run: Run) -> None:
+    """Sync up to three times; then what was told is at the office, once and whole."""
+    worker, office = run.worker, run.office
     for _ in range(3):
         worker.sync()
         if worker.sync_state() == "clean":
