@@ -20,6 +20,7 @@ from fieldpost.users import OFFLINE, User, acting_as
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.host import HostPlatform
 from fieldpost_client.replica.replica import PIECE_BYTES
+from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.scope.replication_plan import plan_for
 from inspections.app import app
@@ -55,7 +56,7 @@ def replica_image() -> bytes:
         seed(session)
         session.commit()
         pages = [page for page in app.pages.values() if page.offline]
-        image, _ = make_image(session, app, plan_for(app, USER, pages))
+        image, _ = make_image(session, app, FailedTables(plan_for(app, USER, pages)))
     engine.dispose()
     return image
 

@@ -44,7 +44,7 @@ def on_postgresql() -> dict[str, float]:
     found = subprocess.run([script, "--find"], capture_output=True, text=True, check=False)
     if found.returncode:
         sys.exit("PostgreSQL is missing: run scripts/ensure-postgres")
-    with postgresql.running(Path(found.stdout.strip())) as cluster:
+    with postgresql.running(Path(found.stdout.strip()), durable=True) as cluster:
         return replay.measure(cluster.create("bench"), cluster.create("plain"))
 
 

@@ -1,5 +1,6 @@
 // The app's files as a device keeps them: each is what the manifest says, or it is not kept.
 
+import { forgetHalfFiles, forgetHalfFilesBut, HALF_FILES, HalfFile } from "./half-files.js";
 import { within } from "./limits.js";
 import { askAsset, askFor, isAsset } from "./office.js";
 
@@ -47,7 +48,21 @@ export async function keepFiles(manifest, report) {
     const web = await askFor("/manifest.webmanifest", { cache: "no-store" }, { type: "application/manifest+json" });
     await cache.put("/manifest.webmanifest", new Response(await web.blob(), { headers: plain(web.headers) }));
   }
+  await forgetHalfFilesBut(filesOf(manifest));
   for (const asset of filesOf(manifest)) await keep(cache, asset, count);
+}
+
+/**
+ * Forget the files of all versions but these; of one that nobody uses they only take space.
+ * @param {string[]} versions
+ */
+export async function forgetVersionsBut(versions) {
+  const kept = [...versions.map(cacheName), HALF_FILES];
+  const all = await within(PATIENCE_MS, caches.keys(), "The caches");
+  const others = all.filter((name) => name.startsWith(PREFIX) && !kept.includes(name));
+  // fault point: other-versions-left — the version that is shown is not among them: the next look for an
+  // update forgets them.
+  await within(PATIENCE_MS, Promise.all(others.map((name) => caches.delete(name))), "The caches");
 }
 
 /**
@@ -72,9 +87,11 @@ async function keep(cache, asset, count) {
     return;
   }
   const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count));
-  // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt fetches this one
-  // again.
-  await cache.put(asset.url, new Response(bytes, { headers: plain(headers) }));
+  const put = () => cache.put(asset.url, new Response(bytes, { headers: plain(headers) }));
+  // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt goes on with this
+  // file from the pieces that are kept of it.
+  await put().catch(() => forgetHalfFiles().then(put)); // there may be no space for both
+  await forgetHalfFiles();
 }
 
 /**
@@ -84,7 +101,7 @@ async function keep(cache, asset, count) {
  */
 async function found(cache, asset) {
   const kept = await cache.match(asset.url).catch(() => undefined); // one that cannot be read is none
-  const sound = kept && (await whole(asset, kept));
+  const sound = kept && (await soundOf(asset, kept));
   // fault point: damaged-file-dropped — it was of no use; nothing else of the version is touched, and the
   // next look fetches it.
   if (kept && !sound) await cache.delete(asset.url);
@@ -92,7 +109,7 @@ async function found(cache, asset) {
 }
 
 /** @param {Asset} asset @param {Response} kept */
-async function whole(asset, kept) {
+async function soundOf(asset, kept) {
   const bytes = await kept.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
   return bytes && (await isAsset(asset, bytes)) ? { bytes, headers: kept.headers } : null;
 }
@@ -114,17 +131,25 @@ async function elsewhere(asset, count) {
 }
 
 /**
+ * Fetch a file, going on where it was cut off; attempts that bring nothing end it.
  * @param {Asset} asset
  * @param {(more: number) => void} count
  */
 async function fetched(asset, count) {
-  for (let attempt = 1; ; attempt++) {
-    let bytes = 0;
+  const half = asset.sha256 ? await HalfFile.of(asset) : undefined;
+  let counted = 0;
+  const counts = (/** @type {number} */ more) => (count(more), (counted += more));
+  counts(half?.size ?? 0);
+  for (let failed = 0; ; ) {
+    const before = half?.size ?? 0;
     try {
-      return await askAsset(asset, { cache: "no-store", count: (more) => (count(more), (bytes += more)) });
+      const whole = await askAsset(asset, { cache: "no-store", count: counts, half });
+      counts(asset.size - counted);
+      return whole;
     } catch (error) {
-      count(-bytes);
-      if (attempt >= ATTEMPTS) throw error;
+      const now = half?.size ?? 0;
+      counts(now - counted);
+      if (now <= before && ++failed >= ATTEMPTS) throw error;
     }
   }
 }
@@ -132,7 +157,7 @@ async function fetched(asset, count) {
 /** Headers of an answer that is unpacked. @param {Headers} headers */
 function plain(headers) {
   const kept = new Headers(headers);
-  for (const name of ["Content-Encoding", "Content-Length"]) kept.delete(name);
+  for (const name of ["Content-Encoding", "Content-Length", "Content-Range"]) kept.delete(name);
   return kept;
 }
 

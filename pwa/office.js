@@ -1,12 +1,22 @@
 // Asks our server, and says whose answer it was. All of the shell, the worker and the service worker
 // go through here: a status, a type or a page says nothing unless our server's mark is on it.
 
+import { digestOf } from "./sha256.js";
+
+/**
+ * @typedef {import("./half-files.js").HalfFile} HalfFile
+ * @typedef {import("./manifest.js").Asset} Asset
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ */
+
 /** On every answer of our server: what lacks it came from a network's own sign-in page, a filter … */
 const SERVER = "fieldpost-server";
 /** So long may nothing move: then a request counts as unanswered, an answer as broken off. */
 const SILENCE_MS = 45_000;
 /** A line that carries less is silent. Nobody hears how far a body is on its way to the server. */
 const SLOWEST_BYTES_A_SECOND = 1_000;
+/** With these an answer says something of the file, and not of the server. */
+const OF_THE_FILE = new Set([200, 206, 416]);
 /** With these an answer has no body. */
 const EMPTY = new Set([204, 205, 304]);
 
@@ -95,44 +105,111 @@ export async function askFor(path, init, { status = 200, type = "" }) {
 /**
  * Return the bytes of a file of the app, as the manifest says that they are. Its digest shows whose
  * it is, from wherever it comes: what a former edition has kept carries no mark.
- * @param {import("./manifest.js").Asset} asset
- * @param {{cache?: RequestCache, count?: (more: number) => void}} [how] count hears how many bytes
- *   have come
- * @returns {Promise<{bytes: Uint8Array<ArrayBuffer>, headers: Headers}>} rejects with `NoAnswer` or
- *   `Refusal`
+ * @param {Asset} asset
+ * @param {{cache?: RequestCache, count?: (more: number) => void, half?: HalfFile}} [how] count hears
+ *   how many bytes have come; half: what has come before is not asked for again, what comes is added
+ * @returns {Promise<{bytes: Bytes, headers: Headers}>} rejects with `NoAnswer` or `Refusal`
  */
-export async function askAsset(asset, { cache = "default", count } = {}) {
-  const answer = await ask(asset.url, { cache });
-  if (answer.status !== 200 && isMarked(answer)) throw new Refusal(answer);
-  const bytes = await read(answer, count);
-  if (!(await isAsset(asset, bytes))) throw foreign();
-  return { bytes, headers: answer.headers };
+export async function askAsset(asset, { cache = "default", count = () => {}, half } = {}) {
+  const answer = await ask(asset.url, { cache, headers: half ? missing(asset, half) : {} });
+  // what is not ours may be right all the same, but must not be mixed with what is
+  const bytes = half && isMarked(answer) ? await added(answer, count, half) : await read(answer, count, asset.size);
+  if (await isAsset(asset, bytes)) return { bytes, headers: answer.headers };
+  if (isMarked(answer)) await half?.drop();
+  throw foreign();
+}
+
+/**
+ * Ask for what is missing of a file, and for all of it where the server has another by now.
+ * @param {Asset} asset
+ * @param {HalfFile} half
+ * @returns {Record<string, string>}
+ */
+function missing(asset, half) {
+  return half.size ? { Range: `bytes=${half.size}-`, "If-Range": tagOf(asset) } : {};
+}
+
+/** The strong validator of a file, unpacked; the server knows its files by the same. @param {Asset} asset */
+function tagOf({ sha256 }) {
+  return `"${sha256}"`;
+}
+
+/**
+ * Whether an answer goes on with a file just where it stopped.
+ * @param {Response} answer
+ * @param {HalfFile} half
+ */
+function goesOn({ status, headers }, { size, asset }) {
+  const said = [headers.get("content-range"), headers.get("etag")];
+  const expected = [`bytes ${size}-${asset.size - 1}/${asset.size}`, tagOf(asset)];
+  return status === 206 && said.join() === expected.join();
+}
+
+/**
+ * Read an answer of our server, and keep what comes of it.
+ * @param {Response} answer
+ * @param {(more: number) => void} count
+ * @param {HalfFile} half
+ */
+async function added(answer, count, half) {
+  if (!goesOn(answer, half)) {
+    // trouble of the server takes nothing away of what has come
+    if (half.size && OF_THE_FILE.has(answer.status)) await half.drop();
+    if (answer.status !== 200) throw new Refusal(answer);
+  }
+  try {
+    await each(answer, async (part) => {
+      if (half.size + part.byteLength > half.asset.size) throw foreign();
+      await half.add(part);
+      count(part.byteLength);
+    });
+  } finally {
+    if (half.size < half.asset.size) await half.keep();
+  }
+  return half.bytes();
 }
 
 /**
  * Whether bytes are those of a file of the app; a manifest of a former edition knows the size only.
- * @param {import("./manifest.js").Asset} asset
- * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {Asset} asset
+ * @param {Bytes} bytes
  */
 export async function isAsset({ size, sha256 }, bytes) {
   if (bytes.byteLength !== size) return false;
-  if (!sha256 || !globalThis.crypto?.subtle) return true;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return sha256 === Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return !sha256 || sha256 === (await digestOf(bytes));
+}
+
+/**
+ * Read an answer whole; one that is longer than the file is not what was asked for.
+ * @param {Response} answer
+ * @param {(more: number) => void} count
+ * @param {number} most
+ */
+async function read(answer, count, most) {
+  if (answer.status !== 200 && isMarked(answer)) throw new Refusal(answer);
+  /** @type {Bytes[]} */
+  const parts = [];
+  let size = 0;
+  await each(answer, (part) => {
+    size += part.byteLength;
+    if (size > most) throw foreign();
+    parts.push(part);
+    count(part.byteLength);
+  });
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 /**
  * @param {Response} answer
- * @param {(more: number) => void} [count]
+ * @param {(part: Bytes) => Promise<void> | void} take
  */
-async function read(answer, count) {
-  const parts = [];
+async function each(answer, take) {
   const reader = answer.body?.getReader();
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    parts.push(part.value);
-    count?.(part.value.byteLength);
+  try {
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) await take(part.value);
+  } finally {
+    reader?.cancel().catch(() => {}); // one that broke off has nothing left to cancel
   }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 /** @typedef {{calm: () => void, stop: () => void}} Watch */

@@ -1,6 +1,7 @@
 // Pictures, files and images of the store: their bytes, and whether they are what their name says.
 
 import { within } from "./limits.js";
+import { digestOf } from "./sha256.js";
 import { answer, read } from "./store.js";
 
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -73,10 +74,4 @@ async function isPiece(piece, sha256) {
 /** Whether it was for want of space that something was not kept. @param {unknown} error */
 export function isFull(error) {
   return /** @type {{name?: unknown} | null | undefined} */ (error)?.name === "QuotaExceededError";
-}
-
-/** @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<string>} SHA-256 in hexadecimal digits */
-export async function digestOf(bytes) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

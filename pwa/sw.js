@@ -5,6 +5,7 @@
 
 /* eslint-disable no-restricted-globals -- what is fetched here is passed on, and nobody here reads it */
 
+import { HALF_FILES } from "./half-files.js";
 import { keepFiles } from "./kept-files.js";
 import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
@@ -17,6 +18,10 @@ const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico
 const KEPT_SMALL = /\.(js|css|svg|png)$/;
 /** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
 const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
+/** Those and pictures that only some browsers show. */
+const PICTURES = new Set([...SHOWN, "image/heic", "image/heif"]);
+/** What an attachment may be wanted for: to keep, to show, to open. Never to run. */
+const DESTINATIONS = new Set(["", "image", "document"]);
 
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 
@@ -93,6 +98,7 @@ async function learn() {
 }
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
+  if (!DESTINATIONS.has(request.destination)) return new Response(null, { status: 403 });
   const sha256 = pathname.split("/").pop() ?? "";
   const found = await withStore((db) => (db ? readFile(db, sha256) : Promise.resolve(null))).catch(() => null);
   if (!found) return fetch(request);
@@ -103,7 +109,8 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
   const headers = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Content-Type": found.type,
+    // never what it says of itself: a script among them would run as one of ours
+    "Content-Type": PICTURES.has(found.type) ? found.type : "application/octet-stream",
     "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
   };
   return new Response(found.bytes, { headers });
@@ -115,6 +122,7 @@ async function use(marker) {
   await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
   // fault point: marker-set-caches-left — the new version is shown, and the former ones only take space: the
   // next change of the marker deletes them.
-  const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && n !== PREFIX + marker.version);
+  const wanted = [PREFIX + marker.version, ...(marker.complete ? [] : [HALF_FILES])];
+  const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && !wanted.includes(n));
   await Promise.all(others.map((name) => caches.delete(name)));
 }

@@ -51,8 +51,13 @@ class Cluster:
 
 
 @contextmanager
-def running(programs: Path) -> Iterator[Cluster]:
+def running(programs: Path, *, durable: bool = False) -> Iterator[Cluster]:
     """Start a cluster with the programs of this folder, and stop and remove it at the end.
+
+    Args:
+        programs: the folder of PostgreSQL's programs.
+        durable: written so that it outlives a power cut, which is what a speed is measured with.
+            In tests processes die and the machine does not, and this is most of a database's cost.
 
     Raises PostgresFailedError with what PostgreSQL said when it does not start.
     """
@@ -63,7 +68,7 @@ def running(programs: Path) -> Iterator[Cluster]:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
         _make(programs, folder, user)
-        with _serving(programs, folder, user) as cluster:
+        with _serving(programs, folder, user, durable=durable) as cluster:
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -106,12 +111,13 @@ def _make(programs: Path, folder: Path, user: pwd.struct_passwd | None) -> None:
 
 
 @contextmanager
-def _serving(programs: Path, folder: Path, user: pwd.struct_passwd | None) -> Iterator[Cluster]:
+def _serving(
+    programs: Path, folder: Path, user: pwd.struct_passwd | None, *, durable: bool
+) -> Iterator[Cluster]:
     settings = {
         "listen_addresses": "",
-        # the machine does not die in these tests, processes do; this halves what a database costs
-        "fsync": "off",
-        "full_page_writes": "off",
+        "fsync": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
         "max_connections": "200",
         "max_prepared_transactions": "20",
         "wal_level": "logical",

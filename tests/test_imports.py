@@ -30,6 +30,7 @@ FLOORS = {
         home
         replication
         wording
+        reading
         loading
         app
         pages  rules
@@ -77,7 +78,8 @@ FLOORS = {
         sw  worker
         kept-files  stored-files
         store  office
-        limits  manifest  vendor
+        half-files
+        limits  sha256  manifest  vendor
     """,
 }
 """By package: its rooms from the roof to the ground, folders or modules.

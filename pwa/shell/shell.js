@@ -18,6 +18,7 @@ import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
 import { startSignatures } from "./form/signature-pad.js";
 import { startSyncButton } from "./device/sync-button.js";
+import { showInsecure, startInsecure } from "./page/insecure.js";
 import { beTheOne } from "./device/single-tab.js";
 import { finishLeaving } from "./device/wipe.js";
 import { within } from "../limits.js";
@@ -37,6 +38,7 @@ async function start() {
   startExporting();
   startDrafts();
   startDraftList();
+  startInsecure();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
     await finishLeaving().catch((error) => console.info(error)); // there is a next page
@@ -48,9 +50,12 @@ async function start() {
     showResult(left);
     return;
   }
-  if (await showAnother()) return;
-  await beTheOne(letGo);
-  await startDevice();
+  if (showInsecure(signOut)) return;
+  if (isSecureContext) {
+    if (await showAnother()) return;
+    await beTheOne(letGo);
+    await startDevice();
+  }
   const here = location.pathname + location.search;
   if (await visit(here, { history: "replace" })) return;
   const again = make("a", { class: "button primary", href: here }, "Try again");

@@ -4,8 +4,9 @@
 import { verify } from "./ed25519.js";
 import { askOffice } from "../office.js";
 import { settlingAll } from "./settling.js";
+import { digestOf } from "../sha256.js";
 import * as store from "../store.js";
-import { digestOf, readFile, readImage } from "../stored-files.js";
+import { bytesOf, readFile, readImage } from "../stored-files.js";
 
 /** What is asked of the server just now. @type {Set<AbortController>} */
 const running = new Set();
@@ -118,6 +119,10 @@ function attachmentFunctions(use, generation) {
       const { bytes } = sending;
       if (end >= bytes.byteLength) sending = null;
       return whole(await ask("PATCH", path, JSON.parse(headers), new Uint8Array(bytes, start, end - start)));
+    },
+    isWhole: async (/** @type {string} */ sha256) => {
+      const bytes = await bytesOf(await use((db) => store.read(db, "attachments", sha256)));
+      return bytes !== null && (await digestOf(new Uint8Array(bytes))) === sha256;
     },
     downloadAttachment: async (/** @type {string} */ path, /** @type {string} */ sha256) => {
       const answer = await expectSuccess(await ask("GET", path, {}, undefined));

@@ -5,11 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from fieldpost.app import App
 from fieldpost.loading import load_app
@@ -19,8 +18,9 @@ from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
+from fieldpost_server.http.bodies import BodyLimit
 from fieldpost_server.http.compression import CompressedPages
-from fieldpost_server.http.guards import BodyLimit, OriginGuard
+from fieldpost_server.http.guards import HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
@@ -29,8 +29,9 @@ from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.failures import Failures
 from fieldpost_server.office.sign_in import SignIn
 from fieldpost_server.office.supervision import supervision_routes
-from fieldpost_server.operations.health import check_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
+from fieldpost_server.operations.public_health import PublicHealth
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
@@ -50,7 +51,7 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     database = Database(settings.database_url)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     signer = Signer(database, settings.signing_secret_file)
-    inbox = Inbox(app, database, store.has, assets.app_version, signer)
+    inbox = Inbox(app, database, store, assets.app_version, signer)
     return ServerHome(app, database, inbox, store, assets.url, demo=settings.demo)
 
 
@@ -71,45 +72,53 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
-    async def health(_: Request) -> Response:
-        found = await run_in_threadpool(check_health, home, settings)
-        return JSONResponse(found, 200 if found["ok"] else 503)
-
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with housekeeping(home, settings):
             yield
 
     application = Starlette(
-        routes=[
-            *assets.routes(),
-            Route("/health", health),
-            Route("/robots.txt", _robots),
-            *SignIn(home, settings).routes(),
-            *Designer(home, settings).routes(),
-            *supervision_routes(home),
-            *Sync(home, settings, assets.app_version, Checksums(app)).routes(),
-            *web_routes(home),
-        ],
-        middleware=[
-            Middleware(RequestLog),
-            Middleware(SecurityHeaders),
-            Middleware(CompressedPages),
-            Middleware(BodyLimit, settings=settings),
-            Middleware(OriginGuard, settings=settings),
-            Middleware(EndLeftSessions, database=home.database),
-            Middleware(
-                Authentication,
-                application=app,
-                database=home.database,
-                settings=settings,
-                shell=assets.shell_html,
-            ),
-            Middleware(Locale, settings=settings),
-        ],
-        exception_handlers=Failures(home).handlers(),
+        routes=_routes(home, settings, assets),
+        middleware=_middleware(home, settings, assets),
+        exception_handlers=Failures(home, settings).handlers(),
         lifespan=lifespan,
     )
+    # it would lead to whatever address the Host header names, with the password of a form
+    application.router.redirect_slashes = False
     application.state.home = home
     application.state.settings = settings
     return application
+
+
+def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
+    return [
+        *assets.routes(),
+        Route("/health", PublicHealth(Health(home, settings)).answer),
+        Route("/robots.txt", _robots),
+        *SignIn(home, settings).routes(),
+        *Designer(home, settings).routes(),
+        *supervision_routes(home),
+        *Sync(home, settings, assets.app_version, Checksums(home.app)).routes(),
+        *web_routes(home),
+    ]
+
+
+def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Middleware]:
+    """Return what stands around every request, the outermost first."""
+    return [
+        Middleware(RequestLog),
+        Middleware(SecurityHeaders, settings=settings),
+        Middleware(CompressedPages),
+        Middleware(HostGuard, settings=settings),
+        Middleware(BodyLimit, settings=settings),
+        Middleware(OriginGuard, settings=settings),
+        Middleware(EndLeftSessions, database=home.database, settings=settings),
+        Middleware(
+            Authentication,
+            application=home.app,
+            database=home.database,
+            settings=settings,
+            shell=assets.shell_html,
+        ),
+        Middleware(Locale, settings=settings),
+    ]

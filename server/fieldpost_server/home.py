@@ -17,6 +17,7 @@ from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import Receipt
+from fieldpost_server.feed.failed_tables import FailureNotes
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.inbox.audit_trail import story_of
 from fieldpost_server.inbox.dependencies import first_receipt
@@ -61,6 +62,7 @@ class ServerHome:
         self.asset = asset_url
         self.demo = demo
         self.unreadable = UnreadableRows(app, database)
+        self.failures = FailureNotes()
 
     @property
     def limits(self) -> Limits:

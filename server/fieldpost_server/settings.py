@@ -23,15 +23,18 @@ class Settings:
         database: SQLAlchemy URL; empty means a SQLite file in `data`.
         host: address to listen on.
         port: TCP port to listen on; the variable is ``PORT``.
-        origin: public address such as ``https://field.example.com`` when a proxy changes the
-            Host header; empty means that the Host header is right.
+        origin: public address such as ``https://field.example.com``: requests for another host are
+            refused, and with https the cookies and the browser insist on it; empty means that any
+            Host header is right.
         proxies: addresses of the proxies in front, separated by commas: what these say of a
             request's address and scheme is believed; empty means that nobody is.
         seats: how many users may have the role ``Offline``.
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
         demo: show the demo accounts on the sign-in page.
-        max_body_bytes: largest body of a form, an API call or a piece of an upload.
+        insecure: serve also what is not safe: a demo's database, or without https an address that
+            others reach.
+        max_body_bytes: largest body of a form; see `fieldpost_server.http.bodies` for calls.
         max_push_bytes: largest body of a push, after unpacking.
         max_attachment_bytes: largest attachment.
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
@@ -57,6 +60,7 @@ class Settings:
     session_idle_hours: int = 14 * 24
     session_hours: int = 90 * 24
     demo: bool = False
+    insecure: bool = False
     max_body_bytes: int = 16 * MIB
     max_push_bytes: int = 64 * MIB
     max_attachment_bytes: int = 100 * MIB
@@ -76,6 +80,13 @@ class Settings:
             if self.database.startswith(prefix):
                 return "postgresql+psycopg://" + self.database.removeprefix(prefix)
         return self.database
+
+    def is_secure(self, scheme: str) -> bool:
+        """Say whether browsers reach this server by https; `scheme` is a request's own.
+
+        A proxy may take the encryption off: then the public address says it.
+        """
+        return scheme == "https" or self.origin.startswith("https:")
 
     @property
     def attachments(self) -> Path:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     NOT_TEXT = "not_text"
     NOT_AN_ID = "not_an_id"
     NOT_AN_ATTACHMENT = "not_an_attachment"
+    NOT_THE_FILE = "not_the_file"
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
     TOO_SHORT = "too_short"
@@ -86,6 +87,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
+    FOREIGN_HOST = "foreign_host"
     NO_SEAT_LEFT = "no_seat_left"
     LAST_ADMIN = "last_admin"
     NO_SUCH_USER = "no_such_user"
@@ -95,14 +97,20 @@ class Code(StrEnum):
     NOT_WAITING = "not_waiting"
     USER_EXISTS = "user_exists"
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
+    PASSWORD_COMMON = "password_common"  # noqa: S105 - as above
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
     FORGOTTEN = "forgotten"
+    RESTORE_UNCONFIRMED = "restore_unconfirmed"
     BAD_CURSOR = "bad_cursor"
+    OFFICE_BUSY = "office_busy"
+    TOO_SLOW = "too_slow"
     UNKNOWN_PROTOCOL = "unknown_protocol"
     UPLOAD_OFFSET = "upload_offset"
     UPLOAD_HASH = "upload_hash"
     IMAGE_GONE = "image_gone"
+    TABLE_UNDECIDED = "table_undecided"
+    TABLE_UNREAD = "table_unread"
     NOT_A_PICTURE = "not_a_picture"
     SERVER_TROUBLE = "server_trouble"
     # the device
@@ -159,9 +167,10 @@ _FORM: Mapping[Code, str] = {
     Code.NOT_A_CHOICE: "{label} is not one of the choices. Choose one of the list.",
     Code.NOT_TEXT: "{label} must be text without control characters{where}. Correct it.",
     Code.NOT_AN_ID: "{label} must be an identifier (UUID). Correct it.",
+    Code.NOT_THE_FILE: "{label} names a file that did not arrive with it. Choose it again.",
     Code.NOT_AN_ATTACHMENT: "{label} could not be read as a picture or file. Choose it again.",
-    Code.TOO_SMALL: "{label} must be {limit} or more. Correct it.",
-    Code.TOO_LARGE: "{label} must be {limit} or less. Correct it.",
+    Code.TOO_SMALL: "{label} must be {limit}. Correct it.",
+    Code.TOO_LARGE: "{label} must be {limit}. Correct it.",
     Code.TOO_SHORT: "{label} needs at least {limit}. Add to it.",
     Code.TOO_LONG: "{label} may have at most {limit}. Shorten it.",
     Code.NOT_A_MULTIPLE: "{label} must be a multiple of {limit}. Correct it.",
@@ -287,6 +296,7 @@ _DOOR: Mapping[Code, str] = {
     Code.NOT_FOUND: "There is nothing here. It may have been deleted; choose another.",
     Code.METHOD_NOT_ALLOWED: "This address cannot be used in that way.",
     Code.FOREIGN_ORIGIN: "The request came from another site and was refused.",
+    Code.FOREIGN_HOST: "This server answers at {origin} only. Open that address.",
     Code.NO_SEAT_LEFT: (
         "All {seats} field-worker seats are taken. Take the role from somebody else, "
         "or raise the number of seats."
@@ -305,6 +315,10 @@ _DOOR: Mapping[Code, str] = {
     ),
     Code.USER_EXISTS: "There is already a user '{user}'. Choose another name.",
     Code.PASSWORD_TOO_SHORT: "The password needs at least {limit} characters.",
+    Code.PASSWORD_COMMON: (
+        "This password is one of the first that anybody would try. Choose another one, such as "
+        "three or four words that do not belong together."
+    ),
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (
         "This device keeps another user's work. Sign in as that user to go on; nothing is lost."
@@ -313,13 +327,29 @@ _DOOR: Mapping[Code, str] = {
         "The office was put back to an earlier state: it has got this device's entries up to "
         "number {number} only. They are sent again."
     ),
+    Code.RESTORE_UNCONFIRMED: (
+        "The office has forgotten work of this device, for the second time within a day. "
+        "An administrator has to say that its data was put back. Nothing is lost; ask your office."
+    ),
     Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
+    Code.OFFICE_BUSY: (
+        "The office is busy at this moment. Nothing is lost; try again in {seconds} seconds."
+    ),
+    Code.TOO_SLOW: "The request did not arrive in time. Nothing is lost; try again.",
     Code.UNKNOWN_PROTOCOL: (
         "This device speaks protocol {protocol}; the server knows {known}. Update."
     ),
     Code.UPLOAD_OFFSET: "The upload continues at byte {offset}. Send from there.",
     Code.UPLOAD_HASH: "The file arrived damaged and was thrown away. Send it again.",
     Code.IMAGE_GONE: "This download is not kept any more. Begin it again.",
+    Code.TABLE_UNDECIDED: (
+        "The office cannot say at the moment which rows of '{label}' are yours, so it sends none; "
+        "everything else is up to date. The next sync tries again. Tell your office."
+    ),
+    Code.TABLE_UNREAD: (
+        "The office cannot read '{label}' at the moment, so what is new in it is not here; "
+        "everything else is up to date. The next sync tries again. Tell your office."
+    ),
     Code.NOT_A_PICTURE: "The file is not a picture of type {type}. Choose another.",
     Code.SERVER_TROUBLE: "The office has trouble of its own. Nothing is lost; try again later.",
 }

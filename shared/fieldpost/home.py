@@ -143,12 +143,14 @@ class Story:
         entry: what the sync page says of it.
         receipt: the newest; None before the first.
         keys: as in `Trouble`.
+        is_shown: who asks may read what it holds; else that is left out of all of these.
     """
 
     envelope: Envelope
     entry: SyncEntry
     receipt: Receipt | None
     keys: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    is_shown: bool = True
 
 
 class Home(Protocol):

@@ -8,6 +8,8 @@ from pathlib import PurePath
 from typing import Any, TypeGuard, TypeVar
 
 from fieldpost.errors import Code, Problem, problem
+from fieldpost.schema.fields import words
+from fieldpost.schema.unreadable import judging, unreadable_attributes
 
 Verdict = tuple[str, str] | str
 """What a rule yields: a path and words, or words for the whole record."""
@@ -21,15 +23,26 @@ _log = logging.getLogger("fieldpost")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Internal: one rule over one model."""
+    """Internal: one rule over one model; `load` tells apart how often its module was loaded."""
 
     model: type[Any]
     check: RuleFunction
+    load: object = None
 
     @property
     def name(self) -> str:
         """The function's name, for messages and logs."""
         return getattr(self.check, "__name__", "rule")
+
+    def replaces(self, other: "Rule") -> bool:
+        """Say whether it is another's successor, or that one itself.
+
+        Two of one name that a module has at once are two rules: a factory makes such, and authors
+        who need no names call each ``_``.
+        """
+        if self.check is other.check:
+            return True
+        return self.load is not other.load and _identity(self.check) == _identity(other.check)
 
 
 _registered: dict[type[Any], list[Rule]] = {}
@@ -44,17 +57,18 @@ def rule(model: type[Any]) -> Callable[[_Function], _Function]:
     """
 
     def register(function: _Function) -> _Function:
+        made = Rule(model, function, getattr(function, "__globals__", {}).get("__spec__"))
         rules = _registered.setdefault(model, [])
         # a module that is loaded again (a test, a reload) replaces its rules, it does not add them
-        rules[:] = [r for r in rules if _identity(r.check) != _identity(function)]
-        rules.append(Rule(model, function))
+        rules[:] = [each for each in rules if not made.replaces(each)]
+        rules.append(made)
         return function
 
     return register
 
 
 def _identity(function: RuleFunction) -> tuple[str, str]:
-    return function.__module__, getattr(function, "__qualname__", "")
+    return getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
 
 
 def rules_of(model: type[Any]) -> tuple[Rule, ...]:
@@ -65,13 +79,22 @@ def rules_of(model: type[Any]) -> tuple[Rule, ...]:
 def broken_rules(row: Any, *, patient: bool = False) -> Iterator[Problem]:
     """Run all rules of a mapped object and yield what is wrong, with paths inside that object.
 
+    A row with a value that cannot be read is handed to no rule: that is what is wrong with it.
+    A rule that meets such a value in another row is one that failed.
+
     Args:
         row: the mapped object.
         patient: leave out a rule that raises; for records that are not complete yet.
     """
-    for each in rules_of(type(row)):
+    rules = rules_of(type(row))
+    if rules and (names := unreadable_attributes(row)):
+        if not patient:
+            yield from (problem(Code.UNREADABLE, name, label=words(name)) for name in names)
+        return
+    for each in rules:
         try:
-            verdicts = list(_verdicts(each.check(row)))
+            with judging():
+                verdicts = list(_verdicts(each.check(row)))
         except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises becomes a problem
             if not patient:
                 _log.exception("the rule '%s' failed", each.name)

@@ -119,5 +119,12 @@ LONG_TEXT = _Mark("long_text")
 PRIVATE = _Mark("private")
 """A column that never leaves the server: ``Annotated[str, PRIVATE]``."""
 
+PUBLIC = _Mark("public")
+"""A column that devices have wherever they have its row, though no page shows it: for rules.
+
+Without it a device has of a row what its user's pages show, and of a row that she can only choose
+in a lookup its key and its title: ``Annotated[bool, PUBLIC]``.
+"""
+
 READ_ONLY = _Mark("read_only")
 """A field that is shown but not filled in."""

@@ -145,9 +145,9 @@ def new_device(
 ) -> Callable[..., Device]:
     """Return what starts browsers on profiles of their own, with nothing in them."""
 
-    def start(**options: Any) -> Device:
+    def start(*, origin: str = "", **options: Any) -> Device:
         profile = tmp_path / f"profile{len(browsers)}"
-        device = Device(playwright, chromium_path, profile, proxy.origin, **options)
+        device = Device(playwright, chromium_path, profile, origin or proxy.origin, **options)
         browsers.append(device)
         return device
 

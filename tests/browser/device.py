@@ -23,13 +23,14 @@ class Device(Window):
         width: int = 390,
         height: int = 780,
         timezone: str | None = None,
+        arguments: tuple[str, ...] = (),
     ) -> None:
         super().__init__(origin, width=width, height=height)
         self.playwright = playwright
         self.chromium = chromium
         self.profile = profile
         self.timezone = timezone
-        self.arguments = list(ARGUMENTS)
+        self.arguments = [*ARGUMENTS, *arguments]
         self.open()
 
     def open(self) -> Page:

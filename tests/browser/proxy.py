@@ -22,6 +22,9 @@ class FaultProxy:
         is_cut: says of a request whether its connection breaks in the middle of the answer.
         bytes_a_second: how quickly bodies of requests are taken; None is at once.
         hold: requests whose path begins so wait for an event, as on a very slow line.
+        seen: what was asked for, as method and path, in its order.
+        begun: of each answer that was passed back, its path, the first byte that was asked for, and
+            how many bytes of it went.
     """
 
     def __init__(self) -> None:
@@ -55,6 +58,7 @@ class FaultProxy:
         self.bytes_a_second: int | None = None
         self.hold: tuple[str, threading.Event] | None = None
         self.seen: list[str] = []
+        self.begun: list[tuple[str, int, int]] = []
 
     @property
     def origin(self) -> str:
@@ -123,6 +127,11 @@ class FaultProxy:
         if request.command != "HEAD":
             request.wfile.write(page)
 
+    def _note(self, request: BaseHTTPRequestHandler, size: int) -> None:
+        span = request.headers.get("range", "bytes=0-")
+        first = int(span.removeprefix("bytes=").partition("-")[0])
+        self.begun.append((request.path, first, size))
+
     def _pass_back(self, request: BaseHTTPRequestHandler, answer: http.client.HTTPResponse) -> None:
         if self.is_cut(request.path):
             body = answer.read()
@@ -132,6 +141,7 @@ class FaultProxy:
                     request.send_header(name, value)
             request.send_header("Content-Length", str(len(body) + 1))
             request.end_headers()
+            self._note(request, len(body) // 2)
             request.wfile.write(body[: len(body) // 2])
             return
         request.send_response_only(answer.status, answer.reason)
@@ -142,7 +152,9 @@ class FaultProxy:
         request.end_headers()
         watched = self.on_line is not None or self.change_line is not None
         if not watched or request.path != "/sync/push":
-            request.wfile.write(answer.read())
+            body = answer.read()
+            self._note(request, len(body))
+            request.wfile.write(body)
             return
         count = 0
         while line := answer.readline():

@@ -94,3 +94,43 @@ def test_a_photo_whose_bytes_are_gone_holds_up_only_its_entry(worker: Device) ->
     names = zipfile.ZipFile(download.value.path()).namelist()
     assert 1 == len([name for name in names if name.endswith(".missing.txt")])
     assert "envelopes/000001.json" in names
+
+
+DRAFTS: dict[str, tuple[object, str]] = {
+    "null": (None, "none of it can be brought back"),
+    "of another type": (7.5, "none of it can be brought back"),
+    "emptied": ({}, "none of it can be brought back"),
+    "without its fields": (
+        {"saved_at": "2026-11-23T10:00:00Z", "user": "worker1", "fields": None},
+        "none of it can be brought back",
+    ),
+    "half of its fields": (
+        {"saved_at": 7, "fields": [["remarks", "What is left of it"], 7, ["site"]]},
+        "Part of what you typed was damaged",
+    ),
+}
+
+
+def test_a_damaged_draft_is_said_and_hides_no_other(worker: Device) -> None:
+    """The worker reads which form it was of, sound drafts are there, and she can go on (R17)."""
+    page = worker.page
+    worker.new_inspection("A sound draft")
+    worker.until_count("drafts", 1)
+    key = "/pages/inspection/new#3f6c"
+    listed = page.locator("[data-draft-list] .entry")
+    for way, (value, words) in DRAFTS.items():
+        stored.put(page, "drafts", key, value)
+        worker.go("/sync")
+        expect(listed, way).to_have_count(2)
+        expect(listed.filter(has_text=words), way).to_have_count(1)
+        assert 0 < listed.filter(has_text=words).get_by_role("link").count()
+
+    worker.go("/pages/inspection/new")
+    expect(page.get_by_label("Remarks")).to_have_value("A sound draft")
+    expect(page.get_by_text("was damaged on this device").first).to_be_visible()
+
+    stored.put(page, "drafts", key, None)
+    worker.go("/sync")
+    page.get_by_role("button", name="I have read it").click()
+    expect(listed).to_have_count(1)
+    worker.until_count("drafts", 1)

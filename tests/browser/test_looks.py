@@ -1,12 +1,16 @@
 """The main screens: no fault that axe finds, large text, zoom, forced colours (R23)."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
+from browser.device import Device
+from browser.proxy import FaultProxy
+from browser.test_repair import a_conflict, open_repair
 from browser.window import Window
 
 pytestmark = pytest.mark.browser
@@ -28,6 +32,9 @@ OVERFLOWS = """() => {
     .filter((each) => each.getBoundingClientRect().right > width + 1 && !inside(each))
     .map((each) => `${each.tagName}.${each.className} ${each.textContent.slice(0, 40)}`);
 }"""
+SETTLED = """() => Promise.all(document.getAnimations()
+  .filter((each) => each.effect.getTiming().iterations !== Infinity)
+  .map((each) => each.finished.catch(() => {})))"""
 VISIBLE_HEIGHT = """() => {
   const bars = [".toolbar", "form.record > .form-actions"]
     .map((each) => document.querySelector(each))
@@ -69,6 +76,68 @@ def test_axe_finds_no_fault(new_desk: NewDesk, scheme: Any, width: int) -> None:
             faults["menu"] = found
 
     assert {} == faults
+
+
+LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
+    (360, "light"),
+    (360, "dark"),
+    (1280, "light"),
+    (1280, "dark"),
+]
+
+
+def _look_at(page: Page, name: str, found: dict[str, list[str]]) -> None:
+    """Note what is wrong with a screen in every look."""
+    for width, scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(SETTLED)
+        if wrong := [*_faults(page), *page.evaluate(OVERFLOWS)]:
+            found[f"{name}, {width} {scheme}"] = wrong
+
+
+def test_axe_finds_no_fault_on_a_device(
+    worker: Device, proxy: FaultProxy, new_desk: NewDesk
+) -> None:
+    """On the sync page in all its states, at a repair and in the dialogs, in every look (R23)."""
+    page = worker.page
+    found: dict[str, list[str]] = {}
+    _, address = a_conflict(worker, new_desk)
+    worker.go("/pages/inspection/new")
+    page.get_by_label("Remarks").fill("Only typed")
+    worker.until_count("drafts", 1)
+    page.locator("[data-attachment=signature]").get_by_role("button", name="Sign here").click()
+    _look_at(page, "signature", found)
+    page.get_by_role("dialog").get_by_role("button", name="Not now").click()
+    worker.go("/sync")
+    _look_at(page, "sync", found)
+    entry = page.locator(".entry[data-state=attention]").get_attribute("id") or ""
+    envelope = entry.removeprefix("envelope-")
+    for path in (f"/repair/{envelope}/discard", f"/entries/{envelope}", address):
+        worker.go(path)
+        _look_at(page, path.partition(envelope)[0], found)
+    open_repair(worker)
+    _look_at(page, "repair", found)
+
+    worker.go("/sync")
+    held = threading.Event()
+    proxy.hold = ("/sync/", held)
+    page.get_by_role("button", name="Start a sync").click()
+    expect(page.get_by_role("button", name="Stop this sync")).to_be_visible()
+    _look_at(page, "sync that runs", found)
+    held.set()
+    expect(page.get_by_role("region", name="This sync")).to_be_hidden(timeout=60_000)
+    page.locator("#account > summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    _look_at(page, "signing out", found)
+    page.get_by_role("dialog").get_by_role("button", name="Stay signed in").click()
+    worker.context.clear_cookies()
+    page.get_by_role("button", name="Start a sync").click()
+    expect(page.get_by_role("dialog")).to_be_visible(timeout=30_000)
+    _look_at(page, "signing in again", found)
+
+    assert {} == found
 
 
 @pytest.mark.parametrize(("width", "height", "percent"), [(360, 640, 200), (320, 256, 100)])

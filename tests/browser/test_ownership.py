@@ -102,6 +102,38 @@ def test_another_worker_is_told_whose_it_is_and_sees_nothing(worker: Device) -> 
     assert worker.sync_state() == "clean"
 
 
+def test_the_owner_without_a_connection_is_told_and_loses_nothing(
+    worker: Device, proxy: FaultProxy
+) -> None:
+    """A device that another has used stays closed in the field, says why, and keeps all (R49)."""
+    page = worker.page
+    worker.new_inspection("Waits for a connection")
+    worker.save()
+    worker.context.clear_cookies()
+    worker.go("/sign-in")
+    fill_in(page, "worker2")
+    expect(page.get_by_role("heading", name="This device is worker1's")).to_be_visible()
+    worker.context.clear_cookies()
+    office, proxy.target = proxy.target, None
+
+    page.goto(f"{worker.origin}/sync")
+    expect(page.get_by_role("heading", name="This device is worker1's")).to_be_visible()
+    expect(page.locator("body")).to_contain_text("signs in, which needs a connection")
+    assert "Waits for a connection" not in page.content()
+    expect(page.get_by_role("button", name="Remove it")).to_have_count(0)
+    page.get_by_role("button", name="Sign in as worker1").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Password").fill("demo")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_contain_text("cannot be reached", timeout=30_000)
+    assert (1, True) == (worker.count("outbox"), stored.read(page, "session", "locked"))
+
+    proxy.target = office
+    sign_in_in_the_dialog(page)
+    worker.sync()
+    assert worker.sync_state() == "clean"
+
+
 def test_a_device_without_unsent_work_can_change_hands(worker: Device) -> None:
     """Where the office has everything, the next worker makes the device hers."""
     page = worker.page

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from fieldpost_client.platform.memory import HostStore
 from fieldpost_server import application
 from fieldpost_server.accounts.sessions import COOKIE, start_session
 from fieldpost_server.feed.triggers import install
+from fieldpost_server.restore import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
@@ -223,6 +225,9 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 
 
 @pytest.fixture
-def back_up(office: Office, tmp_path: Path) -> Callable[[], Backup]:
-    """Return what makes a backup."""
+def back_up(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Backup]:
+    """Return what makes a backup; between two restores lie days."""
+    monkeypatch.setattr(restore_notices, "ONE_IN", timedelta(0))
     return lambda: Backup(office, tmp_path)

@@ -7,20 +7,20 @@ R21, R22, R26, R32.
 """
 
 import asyncio
+import copy
 import json
 import os
 import random
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from client_forms import posted
-from fault_points import FaultPoint, fault_points
+from fault_points import fault_points
 from fieldpost_client.platform.host import Fault
-from fieldpost_client.platform.memory import Crash, HostStore
+from fieldpost_client.platform.memory import Crash
+from passed_points import passed_points
 
 pytestmark = pytest.mark.long
 
@@ -28,51 +28,8 @@ RUNS = int(os.environ.get("FIELDPOST_CHAOS", "12"))
 FIRST = 0 if "FIELDPOST_CHAOS" not in os.environ else 1_000
 STEPS = 14
 NEW = "/pages/inspection/new"
-CLIENT = "pwa/py/fieldpost_client"
 PATHS = ("/sync/push", "/sync/pull", "/sync/attachments", "/sync/image", "/sync/device")
-
-ELSEWHERE = {
-    "enrolled-anew": "tests/client/sync/test_enrolment.py dies there",
-    "named-anew-unregistered": "tests/client/test_damage.py restarts after it",
-    "recalled-stored": "tests/client/test_restored.py dies there",
-    "server-keys-stored": "no key changes in these runs: tests/client/sync/test_server_keys.py",
-    "cursor-noted": "no run of these has an office in which nothing happens",
-    "damaged-download-forgotten": "nothing is damaged here: tests/client/sync/test_slow_line.py",
-}
-"""Fault points that these runs do not come by, each with where it is tried instead."""
-
-
-def writing_points() -> list[FaultPoint]:
-    """Return the fault points of the device's Python that stand beside a write to the store."""
-    found = []
-    for point in fault_points():
-        source = Path(__file__).parents[2] / point.path
-        near = source.read_text("utf-8").splitlines()[max(point.line - 8, 0) : point.line + 12]
-        if point.package == CLIENT and any("store.write(" in line for line in near):
-            found.append(point)
-    return found
-
-
-class Mortal(HostStore):
-    """A store that notes which fault points its writes are next to, and dies when it is told."""
-
-    def __init__(self, points: list[FaultPoint]) -> None:
-        super().__init__()
-        self.points = points
-        self.hit: set[str] = set()
-
-    async def write(self, operations: Any) -> None:
-        """Write as ever; note where the writer stands."""
-        frame: Any = sys._getframe(1)
-        code = frame.f_code
-        lines = [n for _, _, n in code.co_lines() if n]
-        if code.co_filename.endswith(".py"):
-            self.hit |= {
-                p.name
-                for p in self.points
-                if code.co_filename.endswith(p.path) and min(lines) - 8 <= p.line <= max(lines) + 8
-            }
-        await super().write(operations)
+CLIENT = "pwa/py/fieldpost_client"
 
 
 class Run:
@@ -153,15 +110,10 @@ def run_of(office: Any, make_desk: Callable[..., Any]) -> Callable[[int], Run]:
 
     def make(seed: int) -> Run:
         desk = make_desk()
-        desk.platform.store = Mortal(writing_points())
-        desk.restart()
         assert "done" == desk.download()["outcome"]
         return Run(desk, office, seed)
 
     return make
-
-
-HIT: set[str] = set()
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + RUNS))
@@ -172,7 +124,6 @@ def test_nothing_is_lost_doubled_or_torn_and_all_settles(
     run = run_of(seed)
     run.go()
     said = run.settle()
-    HIT.update(run.desk.store.hit)
 
     assert "clean" == said[-1], said
     arrived = [row.remarks for row in run.office.rows() if row.remarks.startswith("Form ")]
@@ -206,25 +157,107 @@ def every_write(desk: Any, work: Callable[[], Any], moment: str) -> int:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_every_fault_point_beside_a_write_is_come_by(
-    run_of: Callable[[int], Run], moment: str
+def test_a_death_at_each_write_loses_nothing(
+    make_desk: Callable[..., Any], office: Any, moment: str
 ) -> None:
     """A death before and after each write of a first download, of saving and of syncing."""
-    run = run_of(1)
-    desk = run.desk
-    fresh = Mortal(writing_points())
-    desk.platform.store = fresh
-    desk.restart()
+    desk = make_desk()
     deaths = every_write(desk, lambda: desk.restart() and desk.download(), moment)
     assert "done" == desk.download()["outcome"]
-
     deaths += every_write(desk, lambda: desk.add("One"), moment)
     deaths += every_write(desk, desk.sync, moment)
-    run.office.change(1, score=5)
+    office.change(1, score=5)
     deaths += every_write(desk, desk.sync, moment)
     deaths += every_write(desk, desk.sync, moment)
 
     assert "clean" == desk.sync()["status"]["state"]
     assert deaths > 8
-    expected = {p.name for p in writing_points()} - ELSEWHERE.keys()
-    assert set() == expected - fresh.hit
+
+
+def save_with_a_picture(desk: Any, remarks: str) -> None:
+    content = f"\xff\xd8\xff {remarks}".encode("latin-1")
+    sha256 = desk.store.stage(content, "image/jpeg")
+    reference = {"sha256": sha256, "size": len(content), "type": "image/jpeg", "name": "p"}
+    desk.add(remarks, signature=json.dumps(reference))
+
+
+def a_day(desk: Any, office: Any) -> None:
+    """Saving with pictures, syncing, a change by the office, and a sync in which nothing is new."""
+    desk.download()
+    save_with_a_picture(desk, "One")
+    desk.sync()
+    office.change(1, score=5)
+    desk.sync()
+    desk.sync()
+
+
+def a_second_device(desk: Any) -> None:
+    """A download that arrives damaged and begins anew, and the pictures of the first."""
+    pace = desk.client.sync.contact.down
+    pace.smallest = pace.largest = pace.piece = 500
+    desk.platform.faults.append(Fault("/sync/image", "request", skip=1, times=99))
+    desk.download()
+    desk.platform.faults.clear()
+    pieces = desk.store.tables["pieces"]
+    pieces["incoming-0"] = b"\0" + pieces["incoming-0"][1:]
+    desk.download()
+    desk.sync()
+
+
+def a_copy_that_came_back(desk: Any) -> None:
+    """The device's own data was put back, and what it sent since is at the office."""
+    desk.add("Before the copy")
+    before = copy.deepcopy(desk.store.tables)
+    desk.sync()
+    desk.add("Sent since")
+    desk.sync()
+    desk.store.tables = before
+    desk.restart()
+    desk.add("After the copy")
+    desk.sync()
+
+
+def a_lost_name(desk: Any) -> None:
+    """The device has lost its id."""
+    del desk.store.tables["session"]["device"]
+    desk.restart()
+    desk.sync()
+
+
+def an_office_put_back(desk: Any, backup: Any) -> None:
+    """The office has forgotten what it had applied."""
+    desk.add("Forgotten")
+    desk.sync()
+    backup.restore(desk)
+    desk.sync()
+
+
+def test_every_fault_point_of_the_device_is_passed(
+    make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Any]
+) -> None:
+    """Each place where a device's Python may die is come by in a run that loses nothing."""
+    with passed_points() as passed:
+        first, second = make_desk(), make_desk()
+        a_day(first, office)
+        a_second_device(second)
+        a_copy_that_came_back(first)
+        a_lost_name(second)
+        an_office_put_back(first, back_up())
+
+    every = {point.name for point in fault_points() if point.package == CLIENT}
+    assert set() == every - passed
+    said = {row.remarks for row in office.rows()}
+    told = {"One", "Before the copy", "Sent since", "After the copy", "Forgotten"}
+    assert told <= said
+    for desk in (first, second):
+        assert "clean" == desk.sync()["status"]["state"]
+        assert said - {"Of bob"} == set(desk.remarks())
+
+
+def test_a_point_that_is_not_passed_is_not_in_the_list(desk: Any) -> None:
+    """The check can fail: what nobody does is not noted."""
+    with passed_points() as passed:
+        desk.add("One")
+
+    assert "replica-stored" not in passed
+    assert passed

@@ -233,6 +233,81 @@ def test_a_photo_whose_bytes_are_gone_holds_up_only_its_entry(
     assert "pictures or files" in ready.get("/sync")["body"]
 
 
+OF_A_FILE = [*(way for way in WAYS if way not in ("flipped", "halved")), "bytes", "no bytes"]
+
+
+@pytest.mark.parametrize("way", OF_A_FILE)
+def test_a_picture_that_the_office_has_is_loaded_again(
+    ready: Any, make_desk: Callable[..., Any], way: str
+) -> None:
+    """Whatever becomes of a downloaded file, or of one that was sent, the next sync mends it."""
+    ready.sync()
+    other = make_desk("ann")
+    assert "done" == other.download()["outcome"]
+    other.sync()
+    for desk in (ready, other):
+        ((sha256, kept),) = copy.deepcopy(desk.store.tables["attachments"]).items()
+        if way in ("bytes", "no bytes"):
+            content = flipped(kept["blob"]) if way == "bytes" else None
+            desk.store.tables["attachments"][sha256]["blob"] = content
+        else:
+            damage(desk.store, "attachments", sha256, way)
+        desk.restart()
+
+        report = desk.sync()
+
+        assert ("done", 1) == (report["outcome"], report["attachments"])
+        assert kept["blob"] == desk.store.blob(sha256)
+        assert 0 == desk.sync()["attachments"]
+
+
+@pytest.mark.parametrize("way", [way for way in OF_A_FILE if way != "bytes"])
+def test_a_chosen_file_that_is_gone_is_said_before_anything_is_saved(ready: Any, way: str) -> None:
+    """A form with a staged file that is lost is not saved without it; saved again it goes (R21)."""
+    content = b"\xff\xd8\xff chosen"
+    sha256 = ready.store.stage(content, "image/jpeg", "chosen.jpg")
+    if way == "no bytes":
+        ready.store.tables["staged"][sha256]["blob"] = None
+    else:
+        damage(ready.store, "staged", sha256, way)
+    reference = {"sha256": sha256, "size": len(content), "type": "image/jpeg", "name": "chosen.jpg"}
+    new = "/pages/inspection/new"
+    fields = {**ready.form(new), "site": "1", "inspected_on": "2026-11-23", "remarks": "Chosen"}
+    fields["signature"] = json.dumps(reference)
+    before = copy.deepcopy(ready.store.tables["outbox"])
+
+    answer = ready.post(new, fields)
+
+    assert 303 != answer["status"]
+    assert "Chosen" in answer["body"]
+    assert "not saved" in answer["body"].lower() or "could not" in answer["body"].lower()
+    assert before == ready.store.tables["outbox"]
+    assert ready.restart()["ready"]
+    ready.store.stage(content, "image/jpeg", "chosen.jpg")
+    assert 303 == ready.post(new, fields)["status"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_damaged_draft_stops_no_start_and_no_entry(ready: Any, office: Any, way: str) -> None:
+    """Drafts are the shell's: the device's Python starts and sends whatever they have become."""
+    damage(ready.store, "drafts", "/pages/inspection/new#1", way)
+    report = settle(ready)
+
+    assert ("done", "clean") == (report["outcome"], report["status"]["state"])
+    assert ["Of ann", "Of bob", "Settled", "Waits"] == sorted(r.remarks for r in office.rows())
+
+
+def test_an_entry_says_which_file_it_lacks_and_what_to_do(ready: Any) -> None:
+    """The worker reads the file's name and its field, and can go on (R46)."""
+    (sha256,) = ready.store.tables["attachments"]
+    ready.store.tables["attachments"][sha256]["blob"] = None
+    ready.sync()
+
+    (entry,) = [e for e in ready.home.sync_overview(ready.home.user).entries if e.problems]
+    assert "p.jpg" in " ".join(entry.problems)
+    assert entry.can_repair or entry.can_discard
+
+
 def test_who_has_lost_her_role_still_can_send(ready: Any, office: Any) -> None:
     """The role is taken while entries wait: Sync and its page stay on the device."""
     user = ready.store.tables["session"]["user"]

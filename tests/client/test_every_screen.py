@@ -15,6 +15,8 @@ from fieldpost.wire.receipts import Outcome
 from fieldpost_client.outbox.outbox import ATTENTION, PENDING
 from fieldpost_client.sync.push import Push
 
+pytestmark = pytest.mark.long
+
 RECORDS = "/pages/inspection/records"
 BADGES = {PENDING: "waiting", ATTENTION: "attention"}
 _LINK = re.compile(r'<a\b[^>]*?href="([^"#]+)"')

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, problem
+from fieldpost.web.display.outcomes import OUTCOMES
 from fieldpost.wire.receipts import Outcome, Receipt, Settled
-from fieldpost_client import sync_status
 from fieldpost_client.outbox.outbox import Entry
 from fieldpost_client.platform.memory import Crash
 from fieldpost_client.sync.push import Push
@@ -217,10 +217,9 @@ def test_a_crash_while_a_repair_is_saved_loses_nothing(desk: Any, office: Any) -
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_outcome_has_words_of_its_own(outcome: Outcome) -> None:
     """The worker reads for each of the nine outcomes what it means for her (R25)."""
-    words = list(sync_status.WORDS.values())
+    words = [OUTCOMES[str(each)].own for each in Outcome]
 
-    assert sync_status.WORDS[outcome]
-    assert 1 == words.count(sync_status.WORDS[outcome])
+    assert 1 == words.count(OUTCOMES[str(outcome)].own)
 
 
 def test_an_entry_that_waits_for_a_repair_says_so(desk: Any) -> None:

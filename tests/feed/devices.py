@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.users import User
 from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.feed.scope_delta import Delta, cursor_now, read_delta
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id
@@ -54,7 +55,10 @@ class FeedDevice:
             offline = offline_pages_for(session, self.app, self.user)
             plan = plan_for(self.app, self.user, offline)
             identity = plan_id(self.user, offline, "1")
-            rows, cursor = self._pulled(session, plan, identity)
+            failed = FailedTables(plan)
+            rows, cursor = self._pulled(session, failed, identity)
+            if failed.causes:
+                return False  # a table was locked; as an answer that got lost
             wanted = scope(session, plan)
         except sa.exc.OperationalError:
             return False  # as an answer that got lost
@@ -66,13 +70,13 @@ class FeedDevice:
             assert wanted == rows, differences(wanted, rows)
         return True
 
-    def _pulled(self, session: Session, plan: Plan, identity: str) -> tuple[Rows, str]:
+    def _pulled(self, session: Session, failed: FailedTables, identity: str) -> tuple[Rows, str]:
         if not self.cursor:
-            return scope(session, plan), cursor_now(session, identity)
+            return scope(session, failed.plan), str(cursor_now(session, identity))
         cursor = Cursor.parse(self.cursor)
-        delta = read_delta(session, self.app, plan, identity, cursor, max_keys=self.max_keys)
+        delta = read_delta(session, self.app, failed, identity, cursor, max_keys=self.max_keys)
         assert not delta.reset
-        return applied(self.rows, self.app, delta), delta.cursor
+        return applied(self.rows, self.app, delta), str(delta.cursor)
 
 
 def scope(session: Session, plan: Plan) -> Rows:

@@ -31,6 +31,8 @@ from fieldpost_server.application import make_application
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.feed import triggers
 from fieldpost_server.home import ServerHome
+from fieldpost_server.operations import public_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
@@ -46,6 +48,8 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", weak)
     monkeypatch.setattr(passwords, "_NOBODY", weak.hash("nobody"))
+    # what a test has changed is to be seen at once
+    monkeypatch.setattr(public_health, "FRESH_S", 0)
 
 
 @pytest.fixture
@@ -66,9 +70,9 @@ def fieldpost_database(database: Database) -> Database:
 class Client:
     """A browser or a program, without a network between."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, origin: str = "") -> None:
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-        self.asking = httpx.AsyncClient(transport=transport, base_url="http://office")
+        self.asking = httpx.AsyncClient(transport=transport, base_url=origin or "http://office")
         self.runner = asyncio.Runner()
 
     @property
@@ -187,7 +191,7 @@ class Office:
         return self.home.database
 
     def client(self, user: str | None = None, password: str = PASSWORD) -> Client:
-        made = Client(self.application)
+        made = Client(self.application, self.settings.origin)
         self.clients.append(made)
         if user is not None:
             answer = made.post("/sign-in", data={"name": user, "password": password})
@@ -201,6 +205,9 @@ class Office:
         if download:
             made.download()
         return made
+
+    def health(self) -> dict[str, Any]:
+        return Health(self.home, self.settings).check()
 
     def write(self, work: Callable[[Session], Any]) -> Any:
         with acting_as(User("other program")):

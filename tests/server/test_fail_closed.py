@@ -1,12 +1,19 @@
 """A scope that fails for somebody shows her nothing, decides nothing, and is named."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from apps.clinic import Patient, Visit
+from fieldpost.app import App
+from fieldpost.errors import DefinitionError
+from fieldpost.pages import Page
+from fieldpost.users import User
 
 Break = Callable[[str, Callable[[Any], Any]], None]
 
@@ -38,8 +45,8 @@ def test_a_failing_scope_sends_no_row_and_stops_no_other_page(
 
     assert [] == late.read(sa.select(Visit.id))
     assert 2 == len(late.read(sa.select(Patient.id)))
-    assert [] == answer["put"].get("visit", [])
-    assert 0 == answer["digests"]["visit"]["count"]
+    assert "visit" in answer["failed"]
+    assert not any("visit" in answer[part] for part in ("put", "remove", "digests"))
 
 
 def test_what_arrives_meanwhile_is_not_decided(
@@ -66,5 +73,39 @@ def test_health_names_the_scope_and_for_whom_it_fails(office: Any, broken: Break
     answer = office.client().get("/health")
 
     assert 503 == answer.status_code
-    words = answer.json()["checks"]["scopes"]
+    words = office.health()["checks"]["scopes"]
     assert "that of 'visit' fails for anna (KeyError: 'anna'): correct the app" == words
+
+
+def test_a_scope_is_tried_without_disturbing_other_threads() -> None:
+    """While one app is made, comparisons elsewhere stay what they are to SQLAlchemy's users."""
+    tried, looked = Event(), Event()
+    usual = sa.BinaryExpression.__bool__
+
+    class Base(DeclarativeBase):
+        pass
+
+    class House(Base):
+        __tablename__ = "house"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner: Mapped[str]
+
+    def scope(user: User) -> Any:
+        tried.set()
+        assert looked.wait(10)
+        return House.owner == user.name and House.id > 0
+
+    def define() -> str:
+        with pytest.raises(DefinitionError) as caught:
+            App("Houses", Base, pages=[Page(House, scope=scope)])
+        return str(caught.value)
+
+    with ThreadPoolExecutor(1) as other:
+        said = other.submit(define)
+        assert tried.wait(10)
+        same, different = bool(House.owner == House.owner), bool(House.owner == House.id)
+        replaced = sa.BinaryExpression.__bool__ is not usual
+        looked.set()
+
+    assert (True, False, False) == (same, different, replaced)
+    assert "takes the comparison 'house.owner = :owner_1' for a value of Python" in said.result()

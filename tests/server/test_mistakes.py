@@ -20,6 +20,7 @@ from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError
 from fieldpost.loading import load_app
 from fieldpost.pages import Page
+from fieldpost_server.authoring import device_load
 from fieldpost_server.authoring.device_load import load_as_a_device
 from fieldpost_server.authoring.model_fit import misfits
 from fieldpost_server.cli.main import main
@@ -219,8 +220,7 @@ def test_a_database_that_cannot_be_had_is_one_message(
 ) -> None:
     """One line, no trace, no password in it."""
     url, words = DATABASES[kind]
-    for module in ("main", "serve"):
-        monkeypatch.setattr(f"fieldpost_server.cli.{module}.load_as_a_device", lambda _: None)
+    monkeypatch.setattr(device_load, "_asked", lambda *_: {})
     options = ["--app", "apps.oddments:app", "--data", str(tmp_path), "--database", url]
 
     assert 1 == main([*options, *command])
@@ -240,8 +240,7 @@ def test_before_the_installation_the_command_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`serve` on an empty database says what to do; nobody meets a page that fails."""
-    for module in ("main", "serve"):
-        monkeypatch.setattr(f"fieldpost_server.cli.{module}.load_as_a_device", lambda _: None)
+    monkeypatch.setattr(device_load, "_asked", lambda *_: {})
     options = ["--app", "apps.oddments:app", "--data", str(tmp_path), "--database", database_url]
 
     assert 1 == main([*options, *command])
@@ -355,8 +354,7 @@ def test_every_door_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Installation, check and start name what a migration forgot, and nothing is served (R61)."""
-    for module in ("main", "serve"):
-        monkeypatch.setattr(f"fieldpost_server.cli.{module}.load_as_a_device", lambda _: None)
+    monkeypatch.setattr(device_load, "_asked", lambda *_: {})
     options = ["--app", "apps.oddments:app", "--data", str(tmp_path), "--database", database_url]
     assert 0 == main([*options, "db", "install"])
     database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))

@@ -9,7 +9,7 @@ from fieldpost.wire.envelope import Operation
 
 BOTH = "this value of Amount and Least ("
 REFUSED = {
-    "read at the form": ((0, 0), "too_small", "Amount must be more than 0 or more."),
+    "read at the form": ((0, 0), "too_small", "Amount must be more than 0. Correct it."),
     "by its name": ((5, 6), "check_broken", BOTH + "enough)"),
     "by its text, or the name that PostgreSQL made": ((13, 1), "check_broken", "of Amount ("),
     "of several columns": ((50, 50), "check_broken", BOTH),

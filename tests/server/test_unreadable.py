@@ -1,6 +1,7 @@
 """One row that cannot be read stops nothing: it is left out, shown as what it is, and named."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from sqlalchemy.orm import Session
 
 from apps import oddments
 from apps.oddments import Daily, Part, Thing
+from fieldpost import rules
+from fieldpost.schema.fields import Kind
+from fieldpost.schema.row_order import sort_by
+from fieldpost.schema.unreadable import Unreadable
+from fieldpost.users import User
 from fieldpost.wire.envelope import Operation
+from fieldpost.wording.places import UNSORTED
+from fieldpost.wording.titles import Titles
 from fieldpost_server.storage.unreadable_rows import MOST, UnreadableRows
 
 SQLITE = {
@@ -157,7 +165,7 @@ def test_they_are_named_with_table_key_and_column(office: Any, kinds: Kinds) -> 
     designer = office.client("admin").get("/designer")
 
     assert 503 == health.status_code
-    assert health.json()["checks"]["rows"].startswith("cannot be read, and are on no device: ")
+    assert office.health()["checks"]["rows"].startswith("cannot be read, and are on no device: ")
     assert {(column, str(key)) for key, (_, column) in kinds.items()} == {
         (each.column, each.key) for each in office.home.unreadable.find()
     }
@@ -189,7 +197,7 @@ def test_however_many_there_are_some_are_named(office: Any) -> None:
     office.run(sa.text(f"UPDATE thing SET day = '{wrong}'"))
 
     assert MOST == len(office.home.unreadable.find())
-    assert " and 80 more. " in office.client().get("/health").json()["checks"]["rows"]
+    assert " and 80 more. " in office.health()["checks"]["rows"]
 
 
 def test_a_corrected_row_comes_back(office: Any, kinds: Kinds) -> None:
@@ -229,6 +237,108 @@ def test_other_fields_of_them_can_still_be_saved(
     assert "envelope not applied" not in caplog.text
 
 
+@pytest.fixture
+def on_rules(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, Callable[[Any], Any]], None]:
+    """Return what registers a rule for one test."""
+    monkeypatch.setattr(rules, "_registered", dict(rules._registered))
+    return lambda model, check: rules._registered.update({model: [rules.Rule(model, check)]})
+
+
+def test_no_rule_is_handed_one(office: Any, kinds: Kinds, on_rules: Any) -> None:
+    """What is saved of such a row is refused, because nobody can judge it, and names the value."""
+    handed = list[int]()
+    on_rules(Thing, lambda thing: handed.append(thing.id))
+    device = office.device("anna")
+    spoil(office)
+    sent = {
+        key: device.envelope(Operation("update", "thing", (key,), {"number": 7}, {"number": None}))
+        for key, (_, column) in kinds.items()
+        if column != "number"
+    }
+    sound = device.envelope(Operation("update", "thing", (1,), {"number": 7}, {"number": None}))
+
+    receipts = device.push(*sent.values(), sound)
+
+    assert {1} == set(handed)
+    assert "accepted" == receipts[-1]["outcome"]
+    for key, receipt in zip(sent, receipts, strict=False):
+        (found,) = receipt["problems"]
+        column = kinds[key][1]
+        path = column if column in oddments.SHOWN else ""
+        assert ("invalid", "unreadable", path) == (receipt["outcome"], found["code"], found["path"])
+
+
+QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    "is it there": lambda value: not value,
+    "is it this": lambda value: value == 7,
+    "is it another": lambda value: value != 7,
+    "is it one of these": lambda value: value in (1, 2),
+    "is it less": lambda value: value < 7,
+    "is it more": lambda value: value >= 7,
+    "how much is it with another": lambda value: value + 1,
+    "how long is it": len,
+    "what is in it": list,
+    "what year is it of": lambda value: value.year,
+    "how is it written": lambda value: f"{value:%Y}",
+    "what is it called": lambda value: value.upper(),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_rule_learns_anything_of_one_behind_a_relationship(
+    office: Any, kinds: Kinds, on_rules: Any, question: str
+) -> None:
+    """A rule that asks has failed: it never takes it for a value, or for none."""
+    ask = QUESTIONS[question]
+    on_rules(Part, lambda part: ask(getattr(part.thing, kinds[part.thing_id][1])) and None)
+    office.write(lambda session: session.add_all(Part(id=k, thing_id=k) for k in kinds))
+    device = office.device("anna")
+    spoil(office)
+    sent = [
+        device.envelope(
+            Operation("update", "part", (key,), {"day": "2026-11-23"}, {"day": None}, at="parts[0]")
+        )
+        for key in kinds
+    ]
+
+    receipts = device.push(*sent)
+
+    assert [["rule_failed"]] * len(kinds) == [[p["code"] for p in r["problems"]] for r in receipts]
+
+
+def test_what_cannot_be_named_is_in_no_order(office: Any) -> None:
+    """Rows are sorted by title and key; one whose key cannot be read is left out."""
+    wrong = "infinity" if office.database.dialect == "postgresql" else "0000-00-00"
+    days = (wrong, "2026-11-24", "2026-11-23")
+    for day in days:
+        office.run(sa.text(f"INSERT INTO daily (day, note) VALUES ('{day}', 'same')"))
+
+    with office.database.read_session() as session:
+        titles = Titles(session, office.home.app, User("admin"))
+        target = office.home.app.models["daily"]
+        every = [key for key, _ in titles.every(target)]
+        rows = titles.rows_in_order(target, session.scalars(sa.select(Daily)))
+
+    assert [(date(2026, 11, 23),), (date(2026, 11, 24),)] == every
+    assert every == [(row.day,) for row in rows]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_child_rows_are_sorted_with_it_last(office: Any, kinds: Kinds, *, turned: bool) -> None:
+    """Whatever column a relationship sorts by, what cannot be read stands with what is empty."""
+    spoil(office)
+    model = office.home.app.models["thing"]
+    with office.database.read_session() as session:
+        things = list(session.scalars(sa.select(Thing)))
+        for column in {column for _, column in kinds.values() if column in oddments.SHOWN}:
+            field = model.by_attribute[column]
+            if field.kind in UNSORTED or field.kind in (Kind.TEXT, Kind.LONG_TEXT):
+                continue
+            sort_by(things, [(field, turned)], office.home.app.order)
+            found = [getattr(thing, column) for thing in things]
+            assert all(v is None or type(v) is Unreadable for v in found), column
+
+
 def test_a_child_row_that_cannot_be_read_leaves_its_record(office: Any) -> None:
     """The record is there without it on devices, and with it at the office, where it says so."""
     wrong = "infinity" if office.database.dialect == "postgresql" else "0000-00-00"
@@ -260,4 +370,4 @@ def test_a_key_that_cannot_be_read_stops_nothing(office: Any) -> None:
         assert [("good",)] == device.read(sa.select(Daily.note))
     assert "good" in listed.text
     assert "good" in sought.text
-    assert f"'{wrong}'" in office.client().get("/health").json()["checks"]["rows"]
+    assert f"'{wrong}'" in office.health()["checks"]["rows"]

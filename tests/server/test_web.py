@@ -12,6 +12,7 @@ from apps.clinic import Drug, Order, Visit
 from apps.fakes import ADA
 
 HTML = {"Accept": "text/html"}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 SHELL = {"Accept": "text/html", "Fieldpost-Shell": "1"}
 
 
@@ -146,6 +147,23 @@ def test_a_picture_that_is_none_is_a_problem_of_the_form(office: Any) -> None:
 
     assert 422 == answer.status_code
     assert "not a picture" in answer.text
+    assert "typed before" in answer.text
+
+
+@pytest.mark.parametrize("held", ["[" * 5_000, "5", "null", '{"a": 1}', "nonsense"])
+def test_a_file_beside_a_damaged_list_of_files_is_a_problem_of_the_form(
+    office: Any, held: str
+) -> None:
+    """What the browser sends back is as untrusted as everything else (R66)."""
+    answer = office.client("anna").post(
+        "/pages/visit/new",
+        headers=SHELL,
+        data={"patient": str(ADA), "summary": "typed before", "photos": held},
+        files={"photos.file": ("x.png", PNG, "image/png")},
+    )
+
+    assert 422 == answer.status_code
+    assert "Photos could not be read as a picture or file" in answer.text
     assert "typed before" in answer.text
 
 

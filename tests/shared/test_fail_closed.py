@@ -1,6 +1,7 @@
 """What decides who sees what, and what is right, never lets anything through by mistake."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Annotated, Any
@@ -54,6 +55,14 @@ def forgets_half(user: User) -> Any:
     return None
 
 
+def keeps_quiet(user: User) -> Any:
+    try:
+        lost: Any = not (House.owner == user.name)  # noqa: SIM201
+        return sa.and_(lost, House.empty)
+    except TypeError:
+        return sa.true()
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "a forgotten return": (lambda _: None, "returns nothing (None): is a return missing?"),
     "a return forgotten for some": (forgets_half, "for somebody without role, returns nothing"),
@@ -78,6 +87,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "not": (lambda user: not (House.owner == user.name), "use and_(), or_()"),  # noqa: SIM201
     "in": (lambda user: House.owner in [user.name, ""], "for a value of Python"),
     "or": (lambda user: House.empty.is_(True) or House.owner == user.name, "for a value of Python"),
+    "a lost comparison that is hidden": (keeps_quiet, "for a value of Python"),
     "any row of another table": (
         lambda user: Town.mayor == user.name,
         "compares with 'town' without saying which row of it",
@@ -95,6 +105,24 @@ def test_a_scope_that_cannot_decide_is_refused(mistake: str) -> None:
 
     assert words in str(caught.value)
     assert "'house'" in str(caught.value)
+
+
+def test_who_measures_goes_on_measuring() -> None:
+    """A profiler that runs while an app is made is not taken away."""
+    seen: list[str] = []
+
+    def measure(_frame: object, event: str, _: object) -> None:
+        seen.append(event)
+
+    sys.setprofile(measure)
+    try:
+        App("Houses", Base, pages=[Page(House, scope=lambda user: House.owner == user.name)])
+        kept = sys.getprofile()
+    finally:
+        sys.setprofile(None)
+
+    assert measure is kept
+    assert seen
 
 
 TAKEN: dict[str, Callable[[User], Any]] = {

@@ -9,7 +9,9 @@ def test_whatever_becomes_of_an_envelope_has_its_words() -> None:
     ends = {SUPERSEDED, DISCARDED, "void", ""}
 
     assert {str(outcome) for outcome in Outcome} | ends == set(OUTCOMES)
-    assert [] == [n for n, found in OUTCOMES.items() if not (found.name and found.words)]
+    assert [] == [
+        n for n, found in OUTCOMES.items() if not (found.name and found.words and found.own)
+    ]
 
 
 def test_who_settled_an_envelope_is_said_once_and_alike() -> None:

@@ -121,7 +121,8 @@ class DeviceHome:
     def prepared(self, replica: Replica, without: Collection[int] = ()) -> WorkingCopy:
         """Replay the outbox on a replica, except the envelopes with these numbers."""
         entries = effective(self.remapped.entries(self.outbox.entries), without)
-        return make_working_copy(self.app, replica, self.user, entries, self.state.keys)
+        replayed = self.state.held.replayed(self.app, entries)
+        return make_working_copy(self.app, replica, self.user, replayed, self.state.keys)
 
     def swap(self, copy: WorkingCopy) -> None:
         """Put a new working copy in the place of the old one; only within `turn`."""

@@ -9,6 +9,15 @@ from fieldpost.home import Story, SyncEntry, SyncOverview
 from fieldpost.odp.lineage.temporary_keys import is_temporary
 from fieldpost.pages import Page
 from fieldpost.web.display.envelope_contents import done_words
+from fieldpost.web.display.outcomes import (
+    IN_DOUBT,
+    OTHER_FILES,
+    OUTCOMES,
+    TOLD_NEXT,
+    UNFIT,
+    WAITS_FOR,
+    settled_words,
+)
 from fieldpost.web.display.values import moment_words, record_url
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt, Settled
 from fieldpost_client.outbox.dependencies import open_entries, replacements
@@ -29,32 +38,14 @@ SHOWN_HISTORY = 50
 SYNC_PAGE = "/sync"
 
 OFFLINE = "offline"
+BUSY = "busy"
+"""The office has no place for this just now: no error, and nothing that anybody must do."""
 SIGNED_OUT = "signed_out"
 TROUBLE = "trouble"
 WORKING = "working"
 IDENTITY_CHANGED = "identity_changed"
 UNVERIFIED = "unverified"
 
-WORDS = {
-    Outcome.ACCEPTED: "Applied at the office.",
-    Outcome.MERGED: "Applied at the office, together with somebody else's changes.",
-    Outcome.DUPLICATE: "Applied at the office; it had arrived before.",
-    Outcome.CONFLICT: "Somebody else changed the same record meanwhile. Nothing was overwritten.",
-    Outcome.INVALID: "The office could not accept it. Nothing of it was applied.",
-    Outcome.FORBIDDEN: "You may not do this any more. Nothing of it was applied.",
-    Outcome.WAITING: "It has arrived and waits for what it depends on.",
-    Outcome.MISMATCH: "The office has something else in its place. Export it and ask your office.",
-    Outcome.RETRY: "The office had trouble of its own. It is sent again with the next sync.",
-}
-_WAITING = {
-    Code.PREDECESSOR_OPEN: "It has arrived and waits for an entry that needs attention.",
-    Code.PREDECESSOR_MISSING: "It has arrived and waits for an earlier entry.",
-    Code.ATTACHMENT_MISSING: "It has arrived and waits for its pictures or files.",
-}
-_OTHER_FILES = "The office has it, but will never get one of its files. Nothing was applied."
-_IN_DOUBT = "It may be about another record by now. Nothing was overwritten."
-_SAVED = "Saved on this device; it is sent with the next sync."
-_UNFIT = "Saved on this device. It does not fit the present data; the office will tell."
 _STATES = {PENDING: "waiting", ATTENTION: "attention", SETTLED: "settled"}
 
 
@@ -89,7 +80,7 @@ class SyncStatus:
         attention = sum(e.state == ATTENTION for e in open_now) + len(self.outbox.broken)
         doubt = IDENTITY_CHANGED if self.state.server_keys.changed else ""
         hindrance = activity or doubt
-        state, words = _state(hindrance, waiting, attention, self.state.last_sync or "")
+        state, words = _state(hindrance, waiting, attention, _clean_words(self.state))
         return {
             "state": state,
             "waiting": waiting,
@@ -97,7 +88,7 @@ class SyncStatus:
             "words": words,
             "last_sync": self.state.last_sync,
             "broken": len(self.outbox.broken),
-            "to": SYNC_PAGE if attention and hindrance in ("", OFFLINE) else "",
+            "to": SYNC_PAGE if attention and hindrance in ("", OFFLINE, BUSY) else "",
         }
 
     def overview(self) -> SyncOverview:
@@ -184,26 +175,25 @@ class SyncStatus:
 
     def _words(self, stored: Entry, entry: Entry) -> str:
         if stored.is_void:
-            told = stored.state == CONFIRMED
-            return "It was discarded on this device." + (
-                "" if told else " The office is told next."
-            )
+            own = OUTCOMES["void"].own
+            return own if stored.state == CONFIRMED else f"{own} {TOLD_NEXT}"
         outcome = entry.receipt.outcome if entry.receipt else None
         codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
         if entry.is_open and entry.needs_other_files:
-            return _OTHER_FILES
+            return OTHER_FILES
         if Code.PREDECESSOR_OPEN in codes and not self._waits_for_attention(entry):
             codes = [Code.PREDECESSOR_MISSING]
-        if outcome is Outcome.WAITING and entry.state == PENDING:
-            return next((_WAITING[code] for code in codes if code in _WAITING), WORDS[outcome])
         if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:
-            return _IN_DOUBT
-        if outcome is not None:
-            return WORDS[outcome]
-        return _UNFIT if entry.envelope.id in self.failures else _SAVED
+            return IN_DOUBT
+        if outcome is None and entry.envelope.id in self.failures:
+            return UNFIT
+        own = OUTCOMES[str(outcome or "")].own
+        if outcome is Outcome.WAITING and entry.state == PENDING:
+            return next((WAITS_FOR[code] for code in codes if code in WAITS_FOR), own)
+        return own
 
 
-def _state(activity: str, waiting: int, attention: int, last_sync: str) -> tuple[str, str]:
+def _state(activity: str, waiting: int, attention: int, clean: tuple[str, str]) -> tuple[str, str]:
     waits = f"{waiting} waiting" if waiting else ""
     if activity == WORKING:
         return "working", "Synchronising…"
@@ -218,16 +208,20 @@ def _state(activity: str, waiting: int, attention: int, last_sync: str) -> tuple
     if attention:
         needs = "needs" if attention == 1 else "need"
         return "attention", _joined(f"{attention} {needs} attention", waits)
+    if activity == BUSY:
+        return "waiting", _joined("The office is busy", waits)
     if activity == OFFLINE:
         return "offline", _joined("No connection", waits)
-    return ("waiting", waits) if waiting else ("clean", _clean_words(last_sync))
+    return ("waiting", waits) if waiting else clean
 
 
-def _clean_words(last_sync: str) -> str:
-    """Say since when: nobody knows what the office has got since."""
-    if not last_sync:
-        return "Nothing waits"
-    return f"Everything synchronised on {moment_words(last_sync)}"
+def _clean_words(state: DeviceState) -> tuple[str, str]:
+    """Say since when, where nothing waits: nobody knows what the office has got since."""
+    if not state.last_sync:
+        return "clean", "Nothing waits"
+    if state.report.get("failed"):
+        return "attention", "Not everything could be had from the office"
+    return "clean", f"Everything synchronised on {moment_words(state.last_sync)}"
 
 
 def _joined(*words: str) -> str:
@@ -247,13 +241,12 @@ def _told(entry: Entry) -> Entry:
 
 
 def _settled(entry: Entry, by: Entry | None) -> str:
-    if by is not None:
-        return f"Repaired by {by.envelope.user}, {moment_words(by.envelope.saved_at)}"
     settled = entry.receipt.settled if entry.receipt else None
+    if by is not None:
+        settled = Settled(SUPERSEDED, by.envelope.id, by.envelope.user, by.envelope.saved_at)
     if settled is None:
         return ""
-    done = "Repaired" if settled.how == SUPERSEDED else "Discarded"
-    return f"{done} by {settled.user}, {moment_words(settled.at)}"
+    return f"{settled_words(settled)}, {moment_words(settled.at)}"
 
 
 def _range_words(numbers: Sequence[int]) -> str:
@@ -274,6 +267,7 @@ def _facts(state: DeviceState, outbox: Outbox) -> list[tuple[str, str]]:
             facts.append(("Put right", ", ".join(repaired)))
         if unproven := report.get("unproven"):
             facts.append(("Differs from the office", ", ".join(unproven)))
+        facts += [("Not up to date", words) for words in report.get("failed", {}).values()]
         if lacking := report.get("lacking"):
             facts.append(("Never arrived at the office", ", ".join(map(_range_words, lacking))))
     if state.server_keys.believed:

@@ -45,6 +45,7 @@ function showWhose(here, user) {
     `This device is ${owner}'s`,
     make("p", {}, user ? `You are signed in as ${user}. This browser keeps the work of ${owner}.` : `This browser keeps the work of ${owner}.`),
     make("p", {}, kept),
+    make("p", {}, `It opens when ${owner} signs in, which needs a connection: no password is kept here that others could find.`),
     make(
       "div",
       { class: "form-actions" },

@@ -1,9 +1,10 @@
 // The app's files on this device: fetched once, replaced only when the person agrees.
 
 import { context, database } from "../page/context.js";
-import { make, openForm } from "../page/elements.js";
+import { announce, make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
-import { keepFiles } from "../../kept-files.js";
+import { forgetHalfFiles } from "../../half-files.js";
+import { forgetVersionsBut, keepFiles } from "../../kept-files.js";
 import { askFor } from "../../office.js";
 import { read } from "../../store.js";
 
@@ -97,25 +98,71 @@ export async function loadKeptPage() {
   return new Promise(() => {});
 }
 
+/** @type {Promise<void> | null} */
+let offering = null;
+
 /** Look for a new version, bring it onto the device, and offer it. */
-export async function offerUpdate() {
-  if (!context.device || document.getElementById("update")) return;
+export function offerUpdate() {
+  offering ??= offer().finally(() => (offering = null));
+  return offering;
+}
+
+async function offer() {
+  if (!context.device || !context.manifest || document.getElementById("update")) return;
   const served = await servedManifest();
-  if (served.version === context.manifest?.version) return;
-  await precache(served, () => {});
+  if (!(await bring(served, context.manifest.version))) return;
   const button = make("button", { type: "button", class: "button primary" }, "Update");
-  button.addEventListener("click", () => void update(served));
+  button.addEventListener("click", () => void update(served, button));
   const words = make("span", {}, "A new version is ready.");
-  const offer = make("div", { id: "update", class: "notice update", "data-keep": true }, words, " ", button);
-  const hideInForm = () => (offer.hidden = openForm() !== null);
+  const note = make("div", { id: "update", class: "notice update", "data-keep": true }, words, " ", button);
+  const hideInForm = () => (note.hidden = openForm() !== null);
   onPage(hideInForm);
   hideInForm();
-  document.getElementById("main")?.before(offer);
+  document.getElementById("main")?.before(note);
+}
+
+/**
+ * Bring a version onto the device, in the place of others that were offered and not taken.
+ * @param {Manifest} served
+ * @param {string} current the version that is shown
+ * @returns {Promise<boolean>} whether it is another one
+ */
+async function bring(served, current) {
+  const isNew = served.version !== current;
+  try {
+    if (isNew) await precache(served, () => {});
+    else await forgetHalfFiles();
+  } catch (error) {
+    // what a worker saves goes before an update: none of it stays where there is no space for all of it
+    const isFull = /** @type {Error} */ (error).name === "QuotaExceededError";
+    if (isFull) await Promise.all([forgetHalfFiles(), forgetVersionsBut([current])]);
+    throw error;
+  }
+  await forgetVersionsBut([current, served.version]);
+  return isNew;
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {HTMLButtonElement} button shows that it was heard: a sync that runs ends first
+ */
+async function update(manifest, button) {
+  if (openForm()) return;
+  const words = button.textContent;
+  button.disabled = true;
+  button.textContent = "Updating…";
+  try {
+    await start(manifest);
+  } catch (error) {
+    console.info(error);
+    button.disabled = false;
+    button.textContent = words;
+    announce("The update did not work. Nothing is lost: the app goes on as it is. Try again later.", "problem");
+  }
 }
 
 /** @param {Manifest} manifest */
-async function update(manifest) {
-  if (openForm()) return;
+async function start(manifest) {
   await context.device?.idle();
   await useVersion(manifest, true);
   // fault point: version-chosen — all files of the new version are here and the marker names it: this page

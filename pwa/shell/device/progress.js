@@ -1,4 +1,4 @@
-// The progress screen of the first download: one line per step, with counts and bytes.
+// How far it is: the first download, one line per step, and a sync on the sync page.
 
 import { make } from "../page/elements.js";
 
@@ -7,6 +7,8 @@ import { make } from "../page/elements.js";
  *   state?: "waiting" | "working" | "done" | "problem"}} Step
  *   unit: "bytes", or the word for what is counted
  */
+
+/** @typedef {{words: string, done?: number, total?: number, canStop: boolean}} Running */
 
 /** @type {Map<string, HTMLElement>} */
 const lines = new Map();
@@ -85,4 +87,36 @@ export function offerRetry(words, waitMs) {
     window.addEventListener("online", go);
     list()?.after(note);
   });
+}
+
+/**
+ * Show how far a sync is, with a button that stops it, where the sync page is shown.
+ * @param {Running | null} running null: nothing runs
+ */
+export function drawSyncPage(running) {
+  const place = document.querySelector("[data-sync-progress]");
+  const start = document.querySelector("[data-sync]");
+  const stop = document.querySelector("[data-sync-stop]");
+  if (!(place instanceof HTMLElement) || !(start instanceof HTMLElement) || !(stop instanceof HTMLElement)) return;
+  const hadFocus = stop === document.activeElement;
+  place.hidden = !running;
+  stop.hidden = !running?.canStop;
+  if (running) start.setAttribute("aria-disabled", "true");
+  else start.removeAttribute("aria-disabled");
+  if (hadFocus && stop.hidden) start.focus({ preventScroll: true });
+  if (running) fill(place, running);
+}
+
+/** @param {HTMLElement} place @param {Running} running */
+function fill(place, { words, done, total }) {
+  const said = place.querySelector("[data-sync-words]");
+  if (said && said.textContent !== words) said.textContent = words;
+  const bar = place.querySelector("progress");
+  if (!bar) return;
+  if (!total) {
+    bar.removeAttribute("value"); // nobody knows how far it is
+    return;
+  }
+  bar.max = total;
+  bar.value = done ?? 0;
 }

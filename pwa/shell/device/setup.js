@@ -29,6 +29,7 @@ const RETRY_MS = 8_000;
 /** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
 const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
+const NO_SPACE = "There is no space left on this device. Free some space; then it goes on by itself, where it stopped.";
 const BOOT_WORDS = new Map([
   ["runtime", "Starting Python"],
   ["packages", "Unpacking the app"],
@@ -58,8 +59,9 @@ export async function startDevice() {
 async function startPython(manifest) {
   for (let isMended = false; ; isMended = true) {
     const device = new Device(manifest, onEvent);
+    const slow = lookWhenSlow(manifest);
     try {
-      const { how } = await Promise.race([device.boot(), damage(manifest)]);
+      const { how } = await Promise.race([device.boot(), slow.damage]).finally(slow.end);
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
@@ -70,17 +72,21 @@ async function startPython(manifest) {
 }
 
 /**
- * Fails when a start takes long and files are damaged; settles in no other way.
+ * Look at the files where a start takes long.
  * @param {Manifest} manifest
- * @returns {Promise<never>}
+ * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
+ *   settles in no other way; end: a start that is over has no files to look at
  */
-function damage(manifest) {
-  return new Promise((_, reject) => {
-    setTimeout(async () => {
+function lookWhenSlow(manifest) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
+    timer = setTimeout(async () => {
       const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
       if (!sound) reject(new Error("Files of the app are damaged on this device."));
     }, LOOK_AFTER_MS);
   });
+  return { damage, end: () => clearTimeout(timer) };
 }
 
 /**
@@ -160,10 +166,19 @@ async function untilItWorks(work) {
       return await work();
     } catch (error) {
       console.info(error);
-      const { message } = /** @type {Error} */ (error);
-      await offerRetry((await whyNoConnection()) ?? `That did not work: ${message}`, RETRY_MS);
+      await offerRetry(isFull(error) ? NO_SPACE : ((await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`), RETRY_MS);
     }
   }
+}
+
+/** @param {unknown} error */
+function isFull(error) {
+  return /** @type {{name?: string}} */ (error)?.name === "QuotaExceededError";
+}
+
+/** @param {unknown} error */
+function wordsOf(error) {
+  return /** @type {{message?: string}} */ (error)?.message || String(error);
 }
 
 /** Why the server does not answer, null where it does; what the browser believes does not count. */

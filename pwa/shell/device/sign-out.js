@@ -20,7 +20,8 @@ import { removeDataOf } from "./wipe.js";
 const PATIENCE_MS = 4_000;
 const WORD = "delete";
 /** Tells the server at the next contact that the session has ended. */
-const COOKIE = "fieldpost_signed_out=1; path=/; max-age=31536000; SameSite=Strict";
+const MARK = "fieldpost_signed_out=1; path=/; max-age=31536000; SameSite=Strict";
+const COOKIE = location.protocol === "https:" ? `__Host-${MARK}; Secure` : MARK;
 
 /** Sign out: with this user's data, and with nobody else's. */
 export async function signOut() {

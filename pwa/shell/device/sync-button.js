@@ -6,6 +6,7 @@ import { onPage } from "../page/document.js";
 import { currentPath, refresh, visit } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
 import { offerUpdate } from "./app-versions.js";
+import { drawSyncPage } from "./progress.js";
 
 /**
  * @typedef {{state: string, waiting: number, attention: number, words: string, to?: string}} Status
@@ -18,6 +19,7 @@ const STOPS_AFTER_MS = 2_000;
 
 /** What the steps of a sync are called. */
 export const STEP_WORDS = new Map([
+  ["busy", "The office is busy: waiting"],
   ["rows", "Your data"],
   ["push", "Sending entries"],
   ["upload", "Sending pictures"],
@@ -28,9 +30,12 @@ export const STEP_WORDS = new Map([
 let status = null;
 /** What is going on, in words; empty when nothing is. */
 let working = "";
+/** How much of it is done. @type {{done?: number, total?: number}} */
+let measured = {};
 /** @type {Promise<void> | null} */
 let running = null;
 let begun = 0;
+let isStopping = false;
 
 /** Make the button work on this device. */
 export function startSyncButton() {
@@ -49,16 +54,23 @@ export function startSyncButton() {
 /** @param {{event: string, [key: string]: any}} event */
 export function onSyncEvent(event) {
   if (event.event === "status") status = /** @type {Status} */ (/** @type {unknown} */ (event));
-  else if (event.event === "progress" && running) working = wordsOf(event);
+  else if (event.event === "progress" && running) {
+    const { done, total } = event;
+    [working, measured] = [wordsOf(event), { done, total }];
+  }
   draw();
 }
 
 /** Send what waits and get what is new; a second tap while it runs changes nothing. */
 export function sync() {
-  if (!running) begun = Date.now();
-  running ??= run().finally(() => {
+  if (running) return running;
+  begun = Date.now();
+  const offering = setTimeout(draw, STOPS_AFTER_MS); // the sync page offers to stop it by then
+  running = run().finally(() => {
+    clearTimeout(offering);
     running = null;
-    working = "";
+    isStopping = false;
+    [working, measured] = ["", {}];
     draw();
   });
   return running;
@@ -114,18 +126,35 @@ function wordsOf({ step, done, total, unit }) {
 }
 
 function draw() {
+  const canStop = mayStop() && !isStopping;
+  const words = isStopping ? "Stopping…" : working;
+  if (context.device) drawSyncPage(working ? { words, canStop, ...measured } : null);
+  drawButton();
+}
+
+/** Whether it has run so long that a tap means to stop it. */
+function mayStop() {
+  return running !== null && Date.now() - begun >= STOPS_AFTER_MS;
+}
+
+function drawButton() {
   const button = document.getElementById("sync");
   if (!button || !context.device) return;
   const place = button.querySelector(".sync-words");
   const words = (working || status?.words) ?? place?.textContent ?? "";
   if (working) button.dataset.state = "working";
   else if (status) button.dataset.state = status.state;
-  button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}`);
+  button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}${alsoHeard()}`);
   button.setAttribute("aria-busy", String(Boolean(working)));
   setText(place, words);
   if (!status) return;
   setText(button.querySelector(".sync-count"), countOf(status));
   button.dataset.to = status.to ?? "";
+}
+
+/** The number that is seen while something else is said. */
+function alsoHeard() {
+  return working && status && countOf(status) ? ` (${status.words})` : "";
 }
 
 /** @param {Status} status */
@@ -145,16 +174,16 @@ let pressed = false;
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  const button = event.target instanceof Element ? event.target.closest("#sync, [data-sync]") : null;
-  if (!button || !context.device || event.ctrlKey || event.metaKey) return;
+  const button = event.target instanceof Element ? event.target.closest("#sync, [data-sync], [data-sync-stop]") : null;
+  if (!(button instanceof HTMLElement) || !context.device || event.ctrlKey || event.metaKey) return;
   if (pressed && button.id === "sync") {
     pressed = false; // a long press opens the page of the link
     return;
   }
   event.preventDefault();
   event.stopPropagation();
-  if (running && Date.now() - begun > STOPS_AFTER_MS) void offerToStop();
-  else void (button.id === "sync" ? press() : sync());
+  if (button.id !== "sync") void (button.dataset.sync === undefined ? stop() : sync());
+  else void (mayStop() ? offerToStop() : press());
 }
 
 /** Ask whether a sync that takes long is to be stopped; it ends the question, too. */
@@ -171,7 +200,13 @@ async function offerToStop() {
       ),
     ];
   }, false);
-  if (wanted) await context.device?.call("cancel").catch((error) => console.info(error)); // it has ended
+  if (wanted) await stop();
+}
+
+async function stop() {
+  isStopping = true;
+  draw();
+  await context.device?.call("cancel").catch((error) => console.info(error)); // it has ended
 }
 
 /** Do the next step: what needs a person is shown to her; on that page, and else, it is a sync. */

@@ -6,8 +6,9 @@ import { make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
 import { askOffice } from "../../office.js";
+import { digestOf } from "../../sha256.js";
 import { write } from "../../store.js";
-import { digestOf, isFull } from "../../stored-files.js";
+import { isFull } from "../../stored-files.js";
 
 /** @typedef {{sha256: string, size: number, type: string, name: string}} Reference */
 

@@ -15,6 +15,45 @@ import { read, readAll, write } from "../../store.js";
 /** What was thrown away can be had back for so long. */
 const KEPT_MS = 24 * 3_600_000;
 
+/**
+ * What a stored draft still says, whatever became of it: what cannot be read of it is told.
+ * @param {any} stored
+ * @returns {{draft: Draft, isWhole: boolean}}
+ */
+export function mended(stored) {
+  const isObject = typeof stored === "object" && stored !== null;
+  const { fields, saved_at: saved, user, title, thrown_at: thrown } = isObject ? stored : {};
+  const pairs = Array.isArray(fields) ? fields : [];
+  const sound = pairs.filter(isPair);
+  const isWhole =
+    Array.isArray(fields) && sound.length === pairs.length && typeof saved === "string" && typeof user === "string";
+  const draft = {
+    fields: sound,
+    saved_at: textOf(saved),
+    // a draft that lost its owner's name is shown to whom this device belongs: nobody else opens it
+    user: typeof user === "string" ? user : userName(),
+    title: textOf(title),
+    thrown_at: textOf(thrown),
+  };
+  return { draft, isWhole };
+}
+
+/** @param {unknown} pair @returns {pair is [string, string]} */
+function isPair(pair) {
+  return Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === "string");
+}
+
+/** @param {unknown} value */
+function textOf(value) {
+  return typeof value === "string" ? value : "";
+}
+
+/** @returns {Promise<[string, {draft: Draft, isWhole: boolean}][]>} of everybody */
+async function everyDraft() {
+  const all = await readAll(await database(), "drafts");
+  return all.map(([key, stored]) => [String(key), mended(stored)]);
+}
+
 /** The address of a draft's form. @param {string} key */
 export function addressOf(key) {
   return key.split("#")[0];
@@ -26,11 +65,23 @@ export function addressOf(key) {
  * @returns {Promise<[string, Draft][]>}
  */
 export async function draftsOf(address) {
-  const all = /** @type {[string, Draft][]} */ (await readAll(await database(), "drafts"));
-  const mine = all.filter(([key, { user, thrown_at: thrown }]) => {
-    return user === userName() && !thrown && (address === undefined || addressOf(key) === address);
+  const all = await everyDraft();
+  const mine = all.filter(([key, { draft }]) => {
+    const isHere = address === undefined || addressOf(key) === address;
+    return draft.user === userName() && !draft.thrown_at && isHere && draft.fields.length > 0;
   });
-  return mine.sort(([, one], [, other]) => other.saved_at.localeCompare(one.saved_at));
+  const found = mine.map(([key, { draft }]) => /** @type {[string, Draft]} */ ([key, draft]));
+  return found.sort(([, one], [, other]) => other.saved_at.localeCompare(one.saved_at));
+}
+
+/**
+ * The keys of the signed-in user's drafts of which something, or everything, cannot be read any more.
+ * @returns {Promise<Set<string>>}
+ */
+export async function damagedDrafts() {
+  const all = await everyDraft();
+  const mine = all.filter(([, { draft, isWhole }]) => !isWhole && draft.user === userName() && !draft.thrown_at);
+  return new Set(mine.map(([key]) => key));
 }
 
 /** @param {string} key @param {Draft} draft */
@@ -54,11 +105,10 @@ export async function forgetDraft(key) {
  */
 export async function throwAway(key) {
   const db = await database();
-  /** @type {Draft | undefined} */
   const draft = await read(db, "drafts", key);
-  if (!draft) return false;
+  if (draft === undefined) return false;
   // fault point: draft-not-put-aside — the draft is there as it was: its form comes back once more.
-  await keep(db, [["put", "drafts", key, { ...draft, thrown_at: new Date().toISOString() }]]);
+  await keep(db, [["put", "drafts", key, { ...mended(draft).draft, thrown_at: new Date().toISOString() }]]);
   return true;
 }
 
@@ -74,8 +124,8 @@ export async function takeBack(key) {
 /** Forget what was thrown away long ago. */
 export async function forgetOld() {
   const since = new Date(Date.now() - KEPT_MS).toISOString();
-  const all = /** @type {[string, Draft][]} */ (await readAll(await database(), "drafts"));
-  await forgetAll(all.filter(([, { thrown_at: thrown }]) => thrown && thrown < since).map(([key]) => key));
+  const old = (await everyDraft()).filter(([, { draft }]) => draft.thrown_at && draft.thrown_at < since);
+  await forgetAll(old.map(([key]) => key));
 }
 
 /**
@@ -120,7 +170,7 @@ async function forgetAll(keys) {
   const others = (await readAll(db, "drafts")).filter(([key]) => !gone.has(String(key)));
   const used = JSON.stringify(others);
   const staged = (await readAll(db, "staged")).filter(
-    ([sha256, value]) => gone.has(value.draft) && !used.includes(String(sha256)),
+    ([sha256, value]) => gone.has(value?.draft) && !used.includes(String(sha256)),
   );
   /** @type {Operation[]} */
   const operations = staged.map(([sha256]) => ["delete", "staged", sha256]);

@@ -6,7 +6,7 @@ import { announce, make, openForm } from "../page/elements.js";
 import { onMoved, visit } from "../page/navigation.js";
 import { onPage } from "../page/document.js";
 import { beforeSettled, pending } from "../page/pending.js";
-import { addressOf, draftsOf, forgetOld, moveDrafts, putDraft, renewDraft, takeBack, throwAway } from "./draft-store.js";
+import { addressOf, damagedDrafts, draftsOf, forgetOld, moveDrafts, putDraft, renewDraft, takeBack, throwAway } from "./draft-store.js";
 import { pairsOf } from "./form-values.js";
 import { isFull } from "../../stored-files.js";
 
@@ -127,6 +127,7 @@ async function bringBack(fresh) {
   if (openForm()?.dataset.draft !== key) return;
   if (found) await fillAgain(found, key);
   else await hold(key);
+  await tellDamage(addressOf(key), found);
 }
 
 /**
@@ -143,6 +144,19 @@ async function fillAgain(found, key) {
   const body = new URLSearchParams([...draft.fields, ["_action", "show"]]).toString();
   await visit(addressOf(key), { method: "POST", body, history: "none" });
   announce("Your unsaved entries are back");
+}
+
+/**
+ * Say that what was typed into this form before is damaged; the sync page says so until it is read.
+ * @param {string} address
+ * @param {[string, import("./draft-store.js").Draft] | null} found what was brought back
+ */
+async function tellDamage(address, found) {
+  const damaged = [...(await damagedDrafts())].filter((key) => addressOf(key) === address);
+  if (!damaged.length) return;
+  const isPart = found !== null && damaged.includes(found[0]);
+  const words = isPart ? "Part of what you had typed here" : "What you had typed here before";
+  announce(`${words} was damaged on this device and is lost. Look through the form.`, "problem");
 }
 
 /**

@@ -40,13 +40,23 @@ export function locale() {
   return { zone: timeZone || "", mark };
 }
 
-const SIGNED_IN = "fieldpost_user=";
+/** As the server names it: by https only this very host can have set it. */
+const SIGNED_IN = ["__Host-fieldpost_user=", "fieldpost_user="];
 
 /** Who is signed in, as the server has told this browser; empty where it has not. */
 export function signedIn() {
-  const found = document.cookie.split("; ").find((each) => each.startsWith(SIGNED_IN));
+  const cookies = document.cookie.split("; ");
+  for (const name of SIGNED_IN) {
+    const found = cookies.find((each) => each.startsWith(name));
+    if (found) return decoded(found.slice(name.length));
+  }
+  return "";
+}
+
+/** @param {string} text */
+function decoded(text) {
   try {
-    return decodeURIComponent(found?.slice(SIGNED_IN.length) ?? "");
+    return decodeURIComponent(text);
   } catch {
     return ""; // not what the server writes
   }
@@ -56,7 +66,10 @@ export function signedIn() {
 export function forgetSignedIn() {
   // fault point: signed-in-unforgotten — the browser says that somebody is signed in who has left: the device
   // stays hidden from others, and signing in puts it right.
-  document.cookie = `${SIGNED_IN}; path=/; max-age=0; SameSite=Lax`;
+  for (const name of SIGNED_IN) {
+    const secure = name.startsWith("__Host-") ? "; Secure" : "";
+    document.cookie = `${name}; path=/; max-age=0; SameSite=Lax${secure}`;
+  }
 }
 
 /** @type {Promise<IDBDatabase> | null} */

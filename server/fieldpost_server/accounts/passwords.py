@@ -1,5 +1,8 @@
 """Passwords: Argon2 hashes that grow with the recommended parameters."""
 
+from functools import lru_cache
+from importlib.resources import files
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -14,6 +17,29 @@ MAX_BYTES = 1024
 _hasher = PasswordHasher()
 # verified against when the user is unknown, so that the answer takes as long as for a known one
 _NOBODY = _hasher.hash("nobody has this password")
+
+
+LEAST_DIFFERENT = 4
+"""A password of fewer different characters is guessed as quickly as a common one."""
+
+
+def check_password(password: str, name: str) -> None:
+    """Refuse a password that anybody would try early (OWASP ASVS 5.0, 6.2.4 and 6.2.11).
+
+    Raises:
+        InputError: it is common, little else than the user's name, or of a few characters only.
+    """
+    typed, user = password.strip().casefold(), name.strip().casefold()
+    is_name = bool(user) and not typed.replace(user, "").strip("0123456789 .-_!")
+    if typed in common_passwords() or is_name or len(set(typed)) < LEAST_DIFFERENT:
+        raise InputError([problem(Code.PASSWORD_COMMON, "password")])
+
+
+@lru_cache(maxsize=1)
+def common_passwords() -> frozenset[str]:
+    """Return those that many people have; the list says where it is from."""
+    text = files("fieldpost_server.accounts").joinpath("common_passwords.txt").read_text("utf-8")
+    return frozenset(line for line in text.splitlines() if not line.startswith("# "))
 
 
 def hash_password(password: str, *, at_least: int = MIN_CHARACTERS) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -11,12 +12,16 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from fieldpost.users import User
+from fieldpost_server.accounts.known_browsers import KNOWN, KNOWN_S
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage import tables
 
 COOKIE = "fieldpost_session"
 WHO = "fieldpost_user"
 """Cookie with the user's name for the shell: on a device of somebody else it shows nothing."""
+
+ONLY_THIS_HOST = "__Host-"
+"""A cookie whose name begins so was set by this very host over https, and by no neighbour of it."""
 
 TOUCH_EVERY = timedelta(minutes=5)
 """The time of last use is written no more often than this: reading stays reading."""
@@ -109,13 +114,24 @@ def delete_expired(session: Session, settings: Settings, now: datetime | None = 
     return session.connection().execute(sa.delete(table).where(expired)).rowcount
 
 
+def cookie_name(name: str, *, secure: bool) -> str:
+    """Return a cookie's name as it travels."""
+    return f"{ONLY_THIS_HOST}{name}" if secure else name
+
+
+def cookie_of(cookies: Mapping[str, str], name: str, *, secure: bool) -> str:
+    """Return a cookie's value; by https one that a neighbour may have set does not count."""
+    own = cookies.get(f"{ONLY_THIS_HOST}{name}", "")
+    return own or ("" if secure else cookies.get(name, ""))
+
+
 def set_cookies(
     response: Response, token: str, user: str, settings: Settings, *, secure: bool
 ) -> None:
     """Give the browser the session's cookie, which scripts cannot read, and the user's name."""
     for name, value, hidden in ((COOKIE, token, True), (WHO, quote(user, safe=""), False)):
         response.set_cookie(
-            name,
+            cookie_name(name, secure=secure),
             value,
             max_age=settings.session_hours * HOUR_S,
             path="/",
@@ -125,10 +141,24 @@ def set_cookies(
         )
 
 
+def set_known(response: Response, known: str, *, secure: bool) -> None:
+    """Have the browser remember, also after signing out, that this user has signed in with it."""
+    response.set_cookie(
+        cookie_name(KNOWN, secure=secure),
+        known,
+        max_age=KNOWN_S,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
+
+
 def delete_cookies(response: Response, *, secure: bool) -> None:
     """Take the cookies back."""
     for name, hidden in ((COOKIE, True), (WHO, False)):
-        response.delete_cookie(name, path="/", secure=secure, httponly=hidden, samesite="lax")
+        named = cookie_name(name, secure=secure)
+        response.delete_cookie(named, path="/", secure=secure, httponly=hidden, samesite="lax")
 
 
 def _digest(token: str) -> str:

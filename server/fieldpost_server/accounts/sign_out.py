@@ -5,7 +5,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fieldpost_server.accounts.sessions import COOKIE, end_session
+from fieldpost_server.accounts.sessions import COOKIE, cookie_name, cookie_of, end_session
+from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
 LEFT = "fieldpost_signed_out"
@@ -16,24 +17,30 @@ cookie is out of a script's reach, and would sign in whoever opens the app next.
 class EndLeftSessions:
     """ASGI middleware: a request with the mark `LEFT` ends its session and counts as nobody's."""
 
-    def __init__(self, app: ASGIApp, database: Database) -> None:
+    def __init__(self, app: ASGIApp, database: Database, settings: Settings) -> None:
         self.app = app
         self.database = database
+        self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, without its cookies where the device was left."""
         cookies = cookie_parser(Headers(scope=scope).get("cookie", "")) if _is_http(scope) else {}
-        if LEFT not in cookies:
+        secure = _is_http(scope) and self.settings.is_secure(scope["scheme"])
+        if not cookie_of(cookies, LEFT, secure=secure):
             await self.app(scope, receive, send)
             return
-        if token := cookies.get(COOKIE):
+        if token := cookie_of(cookies, COOKIE, secure=secure):
             await run_in_threadpool(self._end, token)
         kept = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
 
         async def send_without_mark(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.append("Set-Cookie", f"{LEFT}=; Path=/; Max-Age=0; SameSite=Strict")
+                for each in (False, True):
+                    # which one the browser has depends on what it knows of this address
+                    mark = cookie_name(LEFT, secure=each)
+                    ends = "; Path=/; Max-Age=0; SameSite=Strict" + ("; Secure" if each else "")
+                    headers.append("Set-Cookie", f"{mark}={ends}")
             await send(message)
 
         await self.app({**scope, "headers": kept}, receive, send_without_mark)

@@ -1,11 +1,13 @@
 """Throttle sign-in: guessing a password becomes slow, in all processes and after restarts.
 
 Failures are counted in the database for a user from one address, for a user from anywhere and for
-an address with any user. The wait doubles with each failure beyond what is allowed. The count for
-a user from anywhere waits a minute at most, so that nobody can be locked out by strangers.
+an address with any user. The wait doubles with each failure beyond what is allowed. A browser that
+the user has signed in with before (`known_browsers`) has a count of its own and no other, so that
+nobody can be locked out by strangers; for all others the count for a user from anywhere waits a
+minute at most.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 from fieldpost_server.accounts.users import folded
 from fieldpost_server.storage import tables
 
+_ADDRESS = "address:"
 FORGET_AFTER = timedelta(hours=1)
 """Without a failure for so long the count starts again."""
 
@@ -31,21 +34,48 @@ class _Limit:
         return timedelta(seconds=min(2 ** min(beyond, 20), self.longest_s) if beyond >= 0 else 0)
 
 
-def seconds_to_wait(session: Session, name: str, address: str, now: datetime | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Who tries to sign in.
+
+    Attributes:
+        name: as typed.
+        address: where from.
+        browser: which of this user's known browsers it is; empty where it is none.
+    """
+
+    name: str
+    address: str
+    browser: str = ""
+
+    @property
+    def limits(self) -> Sequence[_Limit]:
+        """Return what it is counted for; that of everybody comes last, where it has one."""
+        user = folded(self.name)[:200]
+        if self.browser:
+            return (_Limit(f"browser:{self.browser}", free=5, longest_s=900),)
+        return (
+            _Limit(f"pair:{user}@{self.address}", free=5, longest_s=900),
+            _Limit(f"user:{user}", free=30, longest_s=60),
+            _Limit(f"{_ADDRESS}{self.address}", free=60, longest_s=900),
+        )
+
+
+def seconds_to_wait(session: Session, guess: Guess, now: datetime | None = None) -> int:
     """Return how many seconds this user at this address has to wait; 0 means: go on."""
     now = now or tables.utc_now()
     table = tables.sign_in_failure
-    subjects = [limit.subject for limit in _limits(name, address)]
+    subjects = [limit.subject for limit in guess.limits]
     query = sa.select(sa.func.max(table.c.blocked_until)).where(table.c.subject.in_(subjects))
     until: datetime | None = session.scalar(query)
     return 0 if until is None or until <= now else ceil((until - now).total_seconds())
 
 
-def record_failure(session: Session, name: str, address: str, now: datetime | None = None) -> None:
+def record_failure(session: Session, guess: Guess, now: datetime | None = None) -> None:
     """Count an attempt as failed, before it is judged; `forget_failures` takes it back."""
     now = now or tables.utc_now()
     table = tables.sign_in_failure
-    for limit in _limits(name, address):
+    for limit in guess.limits:
         query = sa.select(table.c.failures, table.c.last_at)
         known = session.execute(query.where(table.c.subject == limit.subject)).first()
         recent = known is not None and now - known.last_at < FORGET_AFTER
@@ -62,17 +92,18 @@ def record_failure(session: Session, name: str, address: str, now: datetime | No
             )
 
 
-def forget_failures(session: Session, name: str, address: str) -> None:
+def forget_failures(session: Session, guess: Guess) -> None:
     """Forget the failures of this user after she signed in, and that this was to be one.
 
     What others have failed at the same address stays.
     """
     table = tables.sign_in_failure
-    *hers, everybodys = [limit.subject for limit in _limits(name, address)]
+    subjects = [limit.subject for limit in guess.limits]
+    hers = [each for each in subjects if not each.startswith(_ADDRESS)]
     session.execute(sa.delete(table).where(table.c.subject.in_(hers)))
     session.execute(
         sa.update(table)
-        .where(table.c.subject == everybodys, table.c.failures > 0)
+        .where(table.c.subject.in_(set(subjects) - set(hers)), table.c.failures > 0)
         .values(failures=table.c.failures - 1)
     )
 
@@ -82,10 +113,3 @@ def delete_old(session: Session, now: datetime | None = None) -> None:
     old = (now or tables.utc_now()) - FORGET_AFTER
     table = tables.sign_in_failure
     session.execute(sa.delete(table).where(table.c.last_at < old, table.c.blocked_until < old))
-
-
-def _limits(name: str, address: str) -> Iterable[_Limit]:
-    user = folded(name)[:200]
-    yield _Limit(f"pair:{user}@{address}", free=5, longest_s=900)
-    yield _Limit(f"user:{user}", free=30, longest_s=60)
-    yield _Limit(f"address:{address}", free=60, longest_s=900)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.users import ADMIN, OFFLINE, User
-from fieldpost_server.accounts.passwords import MIN_CHARACTERS, hash_password
+from fieldpost_server.accounts.passwords import MIN_CHARACTERS, check_password, hash_password
 from fieldpost_server.accounts.seats import lock_seats, need_seat
 from fieldpost_server.storage import tables
 
@@ -35,8 +35,8 @@ def add_user(
     """Add a user.
 
     Raises:
-        InputError: the name is taken or empty, the password too short, a role unknown, no seat
-            left.
+        InputError: the name is taken or empty, the password too short or too common, a role
+            unknown, no seat left.
     """
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
@@ -44,12 +44,15 @@ def add_user(
     exists = sa.select(tables.user.c.name).where(tables.user.c.folded_name == folded(name))
     if session.scalar(exists) is not None:
         raise InputError([problem(Code.USER_EXISTS, "name", user=name)])
+    hashed = hash_password(password, at_least=password_at_least)
+    if password_at_least >= MIN_CHARACTERS:
+        check_password(password, name)
     session.execute(
         sa.insert(tables.user).values(
             name=name,
             folded_name=folded(name),
             display_name=display_name.strip(),
-            password_hash=hash_password(password, at_least=password_at_least),
+            password_hash=hashed,
         )
     )
     for role in roles:
@@ -145,10 +148,12 @@ def set_password(session: Session, name: str, password: str) -> None:
 
     Raises:
         NotFound: no such user.
-        InputError: the password is too short.
+        InputError: the password is too short, or too common.
     """
     user = _existing(session, name)
-    _store_hash(session, user.name, hash_password(password))
+    hashed = hash_password(password)
+    check_password(password, user.name)
+    _store_hash(session, user.name, hashed)
     # fault point: password-set-sessions-open — the new password and the end of all sessions are one
     # transaction: nobody stays signed in by the old one.
     session.execute(sa.delete(tables.session).where(tables.session.c.user == user.name))

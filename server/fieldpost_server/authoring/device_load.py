@@ -4,10 +4,14 @@ A device has the standard library (not all of it), the wheels that `delivery.whe
 app without its server modules. An app that imports anything else starts on no device.
 """
 
+import hashlib
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +77,7 @@ def load_as_a_device(app: str) -> None:
     Raises:
         DefinitionError: it cannot be loaded there; the words name file, line and module.
     """
-    package = app.partition(":")[0].partition(".")[0]
+    package = _package(app)
     with tempfile.TemporaryDirectory() as folder:
         for name, content in wheels.app_files(package).items():
             path = Path(folder) / name
@@ -85,6 +89,45 @@ def load_as_a_device(app: str) -> None:
         place = f"{file}, line {answer['line']}" if file else "While it is loaded"
         fault = problem(Code.APP_NOT_ON_DEVICES, "app", where=place, cause=cause)
         raise DefinitionError([fault])
+
+
+@contextmanager
+def loading_as_a_device(app: str, notes: Path) -> Iterator[Callable[[], None]]:
+    """Do what `load_as_a_device` does beside the block's work; what is given waits for the end.
+
+    An app that was loaded before, by this Python and with these very files of its own and of all
+    that devices get, is not loaded again.
+
+    Args:
+        app: as ``package.module:attribute``.
+        notes: folder in which is noted what was loaded.
+    """
+    note, now = notes / "loaded-as-a-device", _everything(app)
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(_load_unless_noted, app, note, now).result
+
+
+def _load_unless_noted(app: str, note: Path, now: str) -> None:
+    with suppress(OSError, UnicodeDecodeError):  # no note, or none that can be read: no matter
+        if note.read_text("utf-8") == now:
+            return
+    load_as_a_device(app)
+    with suppress(OSError):  # it is loaded once more at the next start
+        note.parent.mkdir(parents=True, exist_ok=True)
+        # fault point: device-load-unnoted — a note that is missing or half written is none: the
+        # app is loaded once more at the next start.
+        note.write_text(now, "utf-8")
+
+
+def _package(app: str) -> str:
+    return app.partition(":")[0].partition(".")[0]
+
+
+def _everything(app: str) -> str:
+    """Return a digest of all that decides whether an app can be loaded on devices."""
+    shipped = [wheel.sha256 for wheel in wheels.device_wheels(_package(app))]
+    decides = [app, sys.version, _PROGRAM, ABSENT, *shipped]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
 def _asked(app: str, package: str, folder: str) -> dict[str, Any]:

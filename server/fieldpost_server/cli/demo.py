@@ -10,9 +10,11 @@ from fieldpost.app import App
 from fieldpost.home import Upload
 from fieldpost.users import User
 from fieldpost_server.accounts.users import add_user, find_user
+from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.cli.database import install_app
-from fieldpost_server.cli.serve import serve
+from fieldpost_server.cli.serve import ready, serve
+from fieldpost_server.operations.deployment import mark_demo
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
@@ -42,18 +44,26 @@ def _demo(command: Command) -> None:
     )
     command = replace(command, settings=settings)
     app = command.app
+    with loading_as_a_device(settings.app, settings.data) as loaded:
+        _install(command, app)
+        application = ready(command, app, loaded)
+    names = ", ".join(name for name, _, _ in DEMO_USERS)
+    command.say(
+        f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
+        f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C."
+    )
+    serve(settings, application)
+
+
+def _install(command: Command, app: App) -> None:
+    settings = command.settings
     with command.database() as database:
         install_app(app, database, settings.signing_secret_file)
         # fault point: demo-without-users — each step of the demo's start is done where it is
         # missing and left where it is there: the next start goes on.
         database.write(lambda session: _add_users(session, app, settings.seats))
+        database.write(mark_demo)
         _seed(command, database)
-    names = ", ".join(name for name, _, _ in DEMO_USERS)
-    serve(
-        command,
-        f"Open http://{settings.host}:{settings.port}/ and sign in as one of: {names}. "
-        f"The password of each is '{DEMO_PASSWORD}'. Stop with Ctrl+C.",
-    )
 
 
 def _add_users(session: Session, app: App, seats: int) -> None:

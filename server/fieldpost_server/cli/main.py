@@ -1,6 +1,7 @@
 """The command line: which commands there are, and how one is run."""
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,17 +16,20 @@ from fieldpost_server.authoring.model_fit import database_problem
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.cli.database import declare_database
 from fieldpost_server.cli.demo import declare_demo
+from fieldpost_server.cli.doctor import declare_doctor
 from fieldpost_server.cli.envelopes import declare_envelopes
 from fieldpost_server.cli.keys import declare_keys
 from fieldpost_server.cli.people import declare_people
 from fieldpost_server.cli.serve import declare_serve
-from fieldpost_server.operations.health import check_health
+from fieldpost_server.operations.health import Health
 from fieldpost_server.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the process's exit status."""
     options = _parser().parse_args(arguments)
+    # database, key and attachments are nobody else's on this machine
+    os.umask(0o077)
     try:
         settings = Settings.from_environment(
             app=options.app,
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     declare_demo(commands)
     declare(commands, "check", _check, "check health")
     declare_database(commands)
+    declare_doctor(commands)
     declare_envelopes(commands)
     declare_keys(commands)
     declare_people(commands)
@@ -75,7 +80,7 @@ def _check(command: Command) -> int:
     app = command.app
     load_as_a_device(settings.app)
     home = make_home(settings, app, make_assets(settings, app))
-    found = check_health(home, settings)
+    found = Health(home, settings).check()
     home.database.close()
     command.show(found)
     return 0 if found["ok"] else 1

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fieldpost_server.delivery import wheels
+from fieldpost_server.http.parts import answer_part, wants_part
 from fieldpost_server.http.security import HEADERS
 
 TYPES: Mapping[str, str] = {
@@ -32,7 +33,15 @@ TYPES: Mapping[str, str] = {
 }
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
-GROUND_FILES = ("limits.js", "store.js", "stored-files.js", "office.js", "kept-files.js")
+GROUND_FILES = (
+    "limits.js",
+    "sha256.js",
+    "store.js",
+    "stored-files.js",
+    "office.js",
+    "half-files.js",
+    "kept-files.js",
+)
 VENDOR_FILES = {
     "vendor/ed25519.js": "@noble/ed25519/index.js",
     "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
@@ -60,8 +69,12 @@ class Asset:
     @property
     def entry(self) -> dict[str, Any]:
         """Return what the manifest says of it: URL, size in bytes, and digest."""
-        digest = hashlib.sha256(self.content).hexdigest()
-        return {"url": self.url, "size": len(self.content), "sha256": digest}
+        return {"url": self.url, "size": len(self.content), "sha256": self.sha256}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the digest of the content."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def type(self) -> str:
@@ -205,12 +218,14 @@ class Assets:
         if asset is None:
             return PlainTextResponse("There is no such file.", 404)
         headers = {"Cache-Control": _IMMUTABLE, "Vary": "Accept-Encoding"}
-        content: bytes | None = None
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            content = asset.zipped
-        if content is not None:
-            headers["Content-Encoding"] = "gzip"
-        return Response(content or asset.content, headers=headers, media_type=asset.type)
+        # a browser holds what it has of a file unpacked: parts are parts of that
+        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        zipped = asset.zipped if takes_gzip and not wants_part(request) else None
+        if zipped is None:
+            return answer_part(request, asset.content, asset.sha256, headers, asset.type)
+        # the same file in other bytes: a part of one does not go on with the other
+        headers |= {"Content-Encoding": "gzip", "ETag": f'"{asset.sha256}-gzip"'}
+        return Response(zipped, headers=headers, media_type=asset.type)
 
     def _send_manifest(self, _: Request) -> Response:
         return _fresh(json.dumps(self.manifest), ".json")

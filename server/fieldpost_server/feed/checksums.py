@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,9 +18,9 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.replication.checksum import table_digest
 from fieldpost_server.feed.changes import changed_tables
+from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.horizon import Moment, current_moment
 from fieldpost_server.scope.replication_plan import (
-    Plan,
     TablePlan,
     captured_tables,
     deciding_tables,
@@ -71,18 +72,23 @@ class Checksums:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Counted] = OrderedDict()
 
-    def digests(self, session: Session, plan: Plan) -> dict[str, Mapping[str, Any]]:
-        """Return count and sum of every table in the session's snapshot."""
+    def digests(self, session: Session, failed: FailedTables) -> dict[str, Mapping[str, Any]]:
+        """Return count and sum of every table in the session's snapshot that does not fail."""
         snapshot = _Snapshot(session, current_moment(session))
         found: dict[str, Mapping[str, Any]] = {}
-        for name, entry in plan.items():
-            query = _text(session, entry)
-            known = self._believed(query, snapshot, deciding_tables(plan, name))
+        for name, entry in failed.plan.items():
+            if name in failed.causes:
+                continue
+            query = failed.attempt(name, partial(_text, session, entry))
+            if query is None:
+                continue
+            known = self._believed(query, snapshot, deciding_tables(failed.plan, name))
             if known is None:
-                known = _Counted(snapshot.moment, time.monotonic(), count(session, entry))
-            # what was believed is true of this snapshot, too: the next reader has less to look at
-            self._remember(query, replace(known, moment=snapshot.moment))
-            found[name] = known.digest
+                known = failed.read(session, name, partial(_counted, snapshot, entry))
+            if known is not None:
+                # what was believed is true of this snapshot, too: the next reader has less to do
+                self._remember(query, replace(known, moment=snapshot.moment))
+                found[name] = known.digest
         return found
 
     def _believed(self, query: str, snapshot: "_Snapshot", deciding: set[str]) -> _Counted | None:
@@ -113,12 +119,16 @@ class Checksums:
                 self._known.popitem(last=False)
 
 
+def _counted(snapshot: _Snapshot, entry: TablePlan) -> _Counted:
+    return _Counted(snapshot.moment, time.monotonic(), count(snapshot.session, entry))
+
+
 def count(session: Session, entry: TablePlan) -> dict[str, Any]:
     """Count one table's rows in the session's snapshot."""
     return table_digest(map(entry.to_wire, entry.read(session)))
 
 
 def _text(session: Session, entry: TablePlan) -> str:
-    """Return what tells one query from another: its table, and its condition with all values."""
-    compiled = entry.condition.compile(dialect=session.connection().dialect)
+    """Return what tells one query from another: all that it reads, and where, with all values."""
+    compiled = entry.select().compile(dialect=session.connection().dialect)
     return f"{entry.model.name} {compiled} {sorted(compiled.params.items())!r}"

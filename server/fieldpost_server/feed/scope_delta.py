@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,6 +14,7 @@ from fieldpost.replication.rows import row_to_wire
 from fieldpost.schema.unreadable import is_readable
 from fieldpost_server.feed.changes import ChangeSet, read_changes
 from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.scope.replication_plan import Plan, TablePlan, captured_tables
 
@@ -33,22 +35,41 @@ class Delta:
         reset: the device needs a new image.
     """
 
-    cursor: str
+    cursor: Cursor
     put: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     remove: dict[str, list[list[Any]]] = field(default_factory=dict)
     replace: list[str] = field(default_factory=list)
     reset: bool = False
 
+    def without(self, failed: FailedTables, *, is_safe: bool) -> "Delta":
+        """Return what is sent where some tables fail: nothing of them, and the cursor says so.
 
-def cursor_now(session: Session, plan_id: str) -> str:
+        Args:
+            failed: they are read again as a whole the next time.
+            is_safe: what decides who sees what is as it was when the device got its rows: it keeps
+                those. Otherwise they go, because nobody can say that they are still its user's.
+        """
+        left_out = failed.causes.keys() & failed.plan.keys()
+        emptied = [] if is_safe else sorted(left_out)
+        if self.reset:
+            return self
+        return Delta(
+            self.cursor.lacking(failed.plan, left_out),
+            {name: rows for name, rows in self.put.items() if name not in left_out},
+            {name: keys for name, keys in self.remove.items() if name not in left_out},
+            [*(name for name in self.replace if name not in left_out), *emptied],
+        )
+
+
+def cursor_now(session: Session, plan_id: str) -> Cursor:
     """Return the snapshot's cursor for a reader with this plan."""
-    return str(current_moment(session).cursor(plan_id))
+    return current_moment(session).cursor(plan_id)
 
 
 def read_delta(
     session: Session,
     app: App,
-    plan: Plan,
+    failed: FailedTables,
     plan_id: str,
     cursor: Cursor,
     *,
@@ -60,7 +81,7 @@ def read_delta(
     Args:
         session: a snapshot; everything is read in it.
         app: whose data it is.
-        plan: what the device has.
+        failed: what the device has; gets what of that cannot be read, see `Delta.without`.
         plan_id: identity of the plan; where the cursor has another, every table is sent whole.
         cursor: how far the device is.
         whole: tables that the device wants whole.
@@ -68,22 +89,22 @@ def read_delta(
     """
     # fault point: pull-snapshot — cursor, rows and checksums are of one snapshot; nothing is
     # written: the device asks again with the cursor that it has.
-    captured = captured_tables(app)
+    plan, captured = failed.plan, captured_tables(app)
     changes = read_changes(session, cursor, captured, max_keys=max_keys)
-    now = str(replace(changes.cursor, plan=plan_id))
+    now = replace(changes.cursor, plan=plan_id)
     if changes.reset:
         return Delta(now, reset=True)
     delta = Delta(now)
-    every = set(plan) if cursor.plan != plan_id else set(whole) & set(plan)
+    is_same = cursor.plan == plan_id
+    every = (set(whole) & set(plan)) | cursor.lacked(plan) if is_same else set(plan)
     whole_tables = every | _swept(plan, changes, {table.name for table in captured})
-    candidates = _candidates(session, app, plan, changes, whole_tables, max_keys)
+    candidates = _candidates(session, app, failed, changes, whole_tables, max_keys)
     for name, entry in plan.items():
-        if name in whole_tables:
-            delta.replace.append(name)
-            delta.put[name] = [entry.to_wire(row) for row in entry.read(session)]
-        elif candidates[name]:
-            _read_keys(session, entry, candidates[name], delta)
-    if cursor.plan != plan_id:
+        if name in failed.causes or not (name in whole_tables or candidates[name]):
+            continue
+        keys = None if name in whole_tables else candidates[name]
+        failed.read(session, name, partial(_read_table, session, entry, keys, delta))
+    if not is_same:
         # what is in no table of the plan any more goes
         delta.replace += [name for name in app.tables if name not in plan]
     return delta
@@ -114,7 +135,7 @@ def _with_all_below(plan: Plan, names: set[str]) -> set[str]:
 def _candidates(
     session: Session,
     app: App,
-    plan: Plan,
+    failed: FailedTables,
     changes: ChangeSet,
     whole: set[str],
     max_keys: int,
@@ -122,19 +143,21 @@ def _candidates(
     """Return the keys that changed, and those of the child rows of records that changed.
 
     A record that enters the scope brings its children although they did not change themselves.
-    Tables in `whole` are left out; those with more than `max_keys` are added to it, with all below.
+    Tables in `whole` and those that fail are left out; those with more than `max_keys` are added
+    to `whole`, with all below.
     """
+    plan = failed.plan
     found = {name: set(changes.changed.get(name, ())) for name in plan}
     fresh = {name: set(keys) for name, keys in found.items() if keys}
     while fresh:
         parent, keys = fresh.popitem()
         for name, entry in plan.items():
             for other, pairs in entry.parents:
-                if other != parent or name in whole:
+                if other != parent or name in whole or name in failed.causes:
                     continue
+                look = partial(_children, session, app, entry, parent, pairs, keys, max_keys + 1)
                 # a table may be below several others, and they below each other: until none is new
-                below = _children(session, app, entry, parent, pairs, keys, most=max_keys + 1)
-                more = below - found[name]
+                more = (failed.read(session, name, look) or set()) - found[name]
                 found[name] |= more
                 if len(found[name]) > max_keys:
                     whole |= _with_all_below(plan, {name})
@@ -150,7 +173,6 @@ def _children(
     parent: str,
     pairs: tuple[tuple[str, str], ...],
     parents: set[Key],
-    *,
     most: int,
 ) -> set[Key]:
     """Return the keys of the rows below these parents, but hardly more than `most`."""
@@ -171,6 +193,15 @@ def _children(
         if len(found) >= most:
             break
     return found
+
+
+def _read_table(session: Session, entry: TablePlan, keys: set[Key] | None, delta: Delta) -> None:
+    """Read the rows with these keys, or all there are."""
+    if keys is not None:
+        _read_keys(session, entry, keys, delta)
+        return
+    delta.put[entry.model.name] = [entry.to_wire(row) for row in entry.read(session)]
+    delta.replace.append(entry.model.name)
 
 
 def _read_keys(session: Session, entry: TablePlan, keys: set[Key], delta: Delta) -> None:

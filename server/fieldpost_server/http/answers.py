@@ -1,6 +1,6 @@
 """Answers of the HTTP API: one shape for every error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -16,6 +16,8 @@ _STATUS: Mapping[Code, int] = {
     Code.NOT_A_PICTURE: 415,
     Code.FOREIGN_ORIGIN: 403,
     Code.SIGN_IN_THROTTLED: 429,
+    Code.OFFICE_BUSY: 503,
+    Code.RESTORE_UNCONFIRMED: 409,
     Code.NO_SEAT_LEFT: 409,
     Code.LAST_ADMIN: 409,
     Code.SERVER_TROUBLE: 503,
@@ -39,9 +41,16 @@ def status_of(error: FieldpostError) -> int:
     return _STATUS.get(error.problems[0].code, 400)
 
 
+def retry_after(problems: Sequence[Problem]) -> dict[str, str]:
+    """Return the header that says when to come again, where a problem says so."""
+    seconds = problems[0].detail.get("seconds")
+    return {"Retry-After": str(seconds)} if isinstance(seconds, int) else {}
+
+
 def error_answer(error: FieldpostError) -> JSONResponse:
     """Return an error as JSON."""
-    return JSONResponse(error_body(error.problems), status_of(error))
+    headers = retry_after(error.problems)
+    return JSONResponse(error_body(error.problems), status_of(error), headers)
 
 
 def signed_out() -> JSONResponse:

@@ -14,7 +14,7 @@ from fieldpost.app import App
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import SHELL_HEADER
-from fieldpost_server.accounts.sessions import COOKIE, find_session, touch_session
+from fieldpost_server.accounts.sessions import COOKIE, cookie_of, find_session, touch_session
 from fieldpost_server.http.answers import signed_out
 from fieldpost_server.scope.page_settings import offline_pages_for
 from fieldpost_server.settings import Settings
@@ -63,7 +63,8 @@ class Authentication:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        cookies = cookie_parser(headers.get("cookie", ""))
+        token = cookie_of(cookies, COOKIE, secure=self.settings.is_secure(scope["scheme"]))
         scope[TOKEN] = token
         if scope["path"].startswith(_PUBLIC):
             await self.app(scope, receive, send)

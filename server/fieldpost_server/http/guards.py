@@ -1,19 +1,40 @@
-"""ASGI middleware in front of everything: no foreign origins, no endless bodies."""
+"""ASGI middleware in front of everything: no foreign hosts or origins."""
 
-import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.errors import Code, problem
 from fieldpost_server.http.answers import error_body
 from fieldpost_server.settings import Settings
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
-_REGISTRATION_BYTES = 4 << 20
+_PORTS = {"http": "80", "https": "443"}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class HostGuard:
+    """Refuses requests for another host than the public address has, where that is set.
+
+    Whoever watches over the server may ask for ``/health`` by any name.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.origin = settings.origin
+        scheme, host, _ = split(settings.origin)
+        self.hosts = {host, f"{host}:{_PORTS.get(scheme, '')}"} if host else set[str]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, or refuse it."""
+        if scope["type"] == "http" and self.hosts and scope["path"] != "/health":
+            host = Headers(scope=scope).get("host", "").lower()
+            if host not in self.hosts:
+                answer = error_body([problem(Code.FOREIGN_HOST, origin=self.origin)])
+                await JSONResponse(answer, 400)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class OriginGuard:
@@ -44,65 +65,19 @@ class OriginGuard:
         if origin is None:
             return True
         if self.settings.origin:
-            return origin == self.settings.origin
-        try:
-            return urlsplit(origin).netloc == headers.get("host")
-        except ValueError:  # no address, such as one with half a bracket
+            return split(origin) == split(self.settings.origin)
+        scheme, host, _ = split(origin)
+        if not host or host != headers.get("host", "").lower():
             return False
+        # a proxy that nobody has named may have taken the encryption off: http says nothing then
+        is_known = scope["scheme"] == "https" or bool(self.settings.proxies)
+        return scheme == scope["scheme"] if is_known else True
 
 
-class _TooLarge(Exception):
-    pass
-
-
-class BodyLimit:
-    """Refuses bodies that are larger than their address allows, before anything parses them."""
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app = app
-        self.settings = settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the call on with a counted body."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        limit = self._limit(scope["path"])
-        length = Headers(scope=scope).get("content-length", "0")
-        if not _LENGTH.fullmatch(length) or int(length) > limit:
-            await self._refuse(limit, scope, receive, send)
-            return
-        seen, started = 0, False
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise _TooLarge
-            return message
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, counted, watched)
-        except _TooLarge:
-            if not started:
-                await self._refuse(limit, scope, receive, send)
-
-    def _limit(self, path: str) -> int:
-        if path == "/sync/push":
-            return self.settings.max_push_bytes
-        if path == "/sync/device":
-            return min(_REGISTRATION_BYTES, self.settings.max_body_bytes)
-        if path.startswith("/attachments/"):
-            return self.settings.max_attachment_bytes
-        return self.settings.max_body_bytes
-
-    async def _refuse(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
-        words = f"{limit >> 20} MB" if limit >> 20 else f"{limit} bytes"
-        fault = problem(Code.TOO_BIG, what="The request", limit=words)
-        await JSONResponse(error_body([fault]), 413)(scope, receive, send)
+def split(address: str) -> tuple[str, str, str]:
+    """Return scheme, host with port, and the rest of an address; nothing where it is none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as one with half a bracket
+        return "", "", ""
+    return parts.scheme, parts.netloc.lower(), parts.path.rstrip("/") + parts.query + parts.fragment

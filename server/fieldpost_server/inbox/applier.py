@@ -1,7 +1,8 @@
 """The applier: what an envelope comes to within a transaction, and what is written of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from logging import WARNING
 from typing import Any
 
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
@@ -18,6 +19,7 @@ from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
+from fieldpost_server.inbox.attachment_access import AttachmentAccess
 from fieldpost_server.inbox.dependencies import (
     in_the_way,
     is_hopeless,
@@ -29,6 +31,7 @@ from fieldpost_server.inbox.dependencies import (
 )
 from fieldpost_server.inbox.ledger import ServerKeys, TemporaryTaken, keep_envelope
 from fieldpost_server.inbox.others import with_names
+from fieldpost_server.log import log
 from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.signing.signer import Signer
@@ -47,7 +50,7 @@ class Applier:
 
     Args:
         app: the app that they belong to.
-        has_attachment: says whether an attachment has arrived whole.
+        access: says which attachments are there for whom.
         app_version: of the app's code as it is shipped.
         signer: signs what is kept.
     """
@@ -55,12 +58,12 @@ class Applier:
     def __init__(
         self,
         app: App,
-        has_attachment: Callable[[Session, str], bool],
+        access: AttachmentAccess,
         app_version: str,
         signer: Signer,
     ) -> None:
         self.app = app
-        self.has_attachment = has_attachment
+        self.access = access
         self.app_version = app_version
         self.signer = signer
 
@@ -76,7 +79,7 @@ class Applier:
         if envelope.voids is not None:
             refused = refused_void(session, envelope, user)
             return receipt_of(envelope, refused or Result(Outcome.ACCEPTED))
-        if waits := in_the_way(session, envelope) or self.missing(session, envelope):
+        if waits := in_the_way(session, envelope) or self.missing(session, envelope, user):
             return receipt_of(envelope, waits)
         try:
             superseded = self._superseded(session, envelope, user)
@@ -84,9 +87,10 @@ class Applier:
             return refusal.receipt
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         rebased = rebase(session, self.app, envelope, present_timeline(session))
-        result = rebased.with_doubts(_replayed(rebased.envelope, session, self.app, user, keys))
-        result = self._with_names(session, rebased.envelope, result, keys)
-        return self._explained(session, envelope, result)
+        author = _author(session, superseded, user)
+        return self._explained(
+            session, envelope, self._result(session, rebased, user, keys, author)
+        )
 
     def apply(
         self,
@@ -112,22 +116,13 @@ class Applier:
         superseded = self._superseded(session, envelope, user)
         keys = ServerKeys(session, owner_of_keys(envelope, superseded.values()))
         author = _author(session, superseded, user)
-        result = rebased.with_doubts(
-            _replayed(rebased.envelope, session, self.app, user, keys, author)
-        )
-        result = self._with_names(session, rebased.envelope, result, keys)
+        result = self._result(session, rebased, user, keys, author)
         receipt = self._explained(session, envelope, result)
         if not receipt.is_applied:
-            if gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID):
-                # it was made on top of work that has not arrived: tried when that is there
-                waits = problem(Code.PREDECESSOR_MISSING)
-                receipt = replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
-            raise Refused(receipt)
-        if envelope.supersedes:
-            digests = {i: row.digest for i, row in superseded.items()}
-            settle(
-                session, {i: digests.get(i, "") for i in envelope.supersedes}, SUPERSEDED, envelope
-            )
+            # what was made on top of work that has not arrived is tried when that is there
+            waits = gap and result.outcome in (Outcome.CONFLICT, Outcome.INVALID)
+            raise Refused(_waiting(receipt) if waits else receipt)
+        _supersede(session, envelope, superseded)
         # fault point: replayed-unkept — the rows are changed and the ledger does not tell of it, in
         # one transaction: both or neither, so nothing is applied twice.
         signed = self.signer.signed(receipt)
@@ -148,13 +143,24 @@ class Applier:
         receipt = self.signer.signed(receipt_of(envelope, Result(Outcome.ACCEPTED)))
         return keep_envelope(session, envelope, receipt, is_new=True)
 
-    def missing(self, session: Session, envelope: Envelope) -> Result | None:
-        """Return that it waits, where attachments have not arrived."""
-        missing = [a for a in envelope.attachments if not self.has_attachment(session, a)]
+    def missing(self, session: Session, envelope: Envelope, user: User) -> Result | None:
+        """Return that it waits, where attachments have not arrived for its user.
+
+        What it names beside them is there already, or it is none of hers: that is said at once.
+        """
+        authors = self._authors(session, envelope, user)
+        missing = self.access.lacking(session, user, envelope.attachments, authors)
         if not missing:
-            return None
+            faults = tuple(self.access.faults(session, user, envelope, authors))
+            return Result(Outcome.INVALID, faults) if faults else None
         waits = problem(Code.ATTACHMENT_MISSING, count=len(missing), detail={"missing": missing})
         return Result(Outcome.WAITING, (waits,))
+
+    def _authors(self, session: Session, envelope: Envelope, user: User) -> set[str]:
+        """Return whose envelopes a supervisor's repair takes the place of."""
+        if not envelope.supersedes or not user.is_supervisor:
+            return set()
+        return {row.user for row in rows_of(session, envelope.supersedes).values()}
 
     def _superseded(self, session: Session, envelope: Envelope, user: User) -> dict[str, Any]:
         if not envelope.supersedes:
@@ -163,6 +169,13 @@ class Applier:
         if refused := refused_repair(envelope, rows, user):
             raise Refused(receipt_of(envelope, refused))
         return rows
+
+    def _result(
+        self, session: Session, rebased: Rebased, user: User, keys: ServerKeys, author: User | None
+    ) -> Result:
+        """Replay as the envelope is to be read now; say whose changes were met."""
+        replayed = _replayed(rebased.envelope, session, self.app, user, keys, author)
+        return self._with_names(session, rebased.envelope, rebased.with_doubts(replayed), keys)
 
     def _with_names(
         self, session: Session, envelope: Envelope, result: Result, keys: ServerKeys
@@ -180,8 +193,31 @@ class Applier:
         """Return the receipt, in which words say so where it is not the envelope's fault alone."""
         if result.outcome is Outcome.WAITING and is_hopeless(session, envelope):
             result = Result(Outcome.INVALID, (problem(Code.DEPENDS_ON_DISCARDED),))
+        if result.outcome is Outcome.FORBIDDEN:
+            # whatever a claimed older app turns this into for its user, here it stays what it is
+            log(
+                "envelope forbidden",
+                level=WARNING,
+                envelope=envelope.id,
+                user=envelope.user,
+                app_version=envelope.app_version,
+                problems=[p.to_json() for p in result.problems][:20],
+            )
         outcome, problems = explained(result.outcome, result.problems, envelope, self.app_version)
         return receipt_of(envelope, replace(result, outcome=outcome, problems=problems))
+
+
+def _waiting(receipt: Receipt) -> Receipt:
+    waits = problem(Code.PREDECESSOR_MISSING)
+    return replace(receipt, outcome=Outcome.WAITING, problems=(waits,))
+
+
+def _supersede(session: Session, envelope: Envelope, rows: Mapping[str, Any]) -> None:
+    """Settle what a repair takes the place of: `rows` of these, as far as they have arrived."""
+    if not envelope.supersedes:
+        return
+    digests = {i: rows[i].digest if i in rows else "" for i in envelope.supersedes}
+    settle(session, digests, SUPERSEDED, envelope)
 
 
 def _author(session: Session, superseded: Mapping[str, Any], user: User) -> User | None:
@@ -196,7 +232,7 @@ def _replayed(
     app: App,
     user: User,
     keys: ServerKeys,
-    author: User | None = None,
+    author: User | None,
 ) -> Result:
     """Replay; what no database can take is the envelope's fault, not the server's trouble."""
     try:
@@ -206,7 +242,9 @@ def _replayed(
     except (StatementError, OverflowError) as error:
         if isinstance(error, DBAPIError) and not isinstance(error, DataError):
             raise
-        cause = str(error).splitlines()[0][:200]
+        # the database's own words are for who runs the server, and for nobody else
+        log("envelope does not fit", envelope=envelope.id, why=str(error).splitlines()[0][:200])
+        cause = "a value does not fit into the office's database"
         return Result(Outcome.INVALID, (problem(Code.REPLAY_FAILED, cause=cause),))
 
 

@@ -1,5 +1,6 @@
 """The audit trail of one envelope: all that is known of it, for its worker and supervisors."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from fieldpost.web.display.values import record_url
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import APPLIED, Receipt
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
+from fieldpost_server.inbox.envelope_access import may_read
 from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
 
 
@@ -44,7 +46,18 @@ def described(session: Session, app: App, user: User, row: Any) -> tuple[str, st
     if page is None:
         return "", ""
     (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
-    return _described(session, app, user, page, envelope, kept_receipt(session, row))
+    receipt = kept_receipt(session, row)
+    if not _is_open_to(session, app, user, envelope, receipt):
+        return "", ""
+    return _described(session, app, user, page, envelope, receipt)
+
+
+def _is_open_to(
+    session: Session, app: App, user: User, envelope: Envelope, receipt: Receipt
+) -> bool:
+    keys = keys_in(session, envelope.device, [envelope])
+    operations = present_operations(app, envelope, lambda *named: keys.get(named))
+    return may_read(session, app, user, envelope, tuple(operations), receipt)
 
 
 def _described(
@@ -64,9 +77,14 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
     (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
     receipt = kept_receipt(session, row)
+    if not (is_shown := _is_open_to(session, app, user, envelope, receipt)):
+        envelope = replace(envelope, operations=(), attachments=())
+        receipt = replace(receipt, problems=(), notes=(), record=(), keys=())
     page = app.present_page(envelope.page)
     standing = OUTCOMES[state_of(row)]
-    title, done = _described(session, app, user, page, envelope, receipt) if page else ("", "")
+    title, done = "", ""
+    if page and is_shown:
+        title, done = _described(session, app, user, page, envelope, receipt)
     entry = SyncEntry(
         envelope=envelope.id,
         page=page.title if page else envelope.page,
@@ -77,12 +95,13 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
         state=standing.state,
         words=standing.words,
         problems=tuple(p.message for p in receipt.problems),
-        can_repair=is_open(row),
-        can_discard=is_open(row),
+        can_repair=is_open(row) and is_shown,
+        can_discard=is_open(row) and is_shown,
         waits_for=_waits_for(session, app, row, envelope),
         settled=settled_words(receipt.settled),
     )
-    return Story(envelope, entry, receipt, keys_in(session, row.device, [envelope]))
+    keys = keys_in(session, row.device, [envelope])
+    return Story(envelope, entry, receipt, keys, is_shown=is_shown)
 
 
 def _waits_for(

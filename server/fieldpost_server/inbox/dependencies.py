@@ -228,7 +228,7 @@ def kept_receipts(session: Session, device: str, ids: Sequence[str]) -> list[Rec
 
 def kept_receipt(session: Session, row: Any) -> Receipt:
     """Return the receipt that was kept, with how the envelope ended since."""
-    first = receipt_from_json(json.loads(row.receipt))
+    first = replace(receipt_from_json(json.loads(row.receipt)), is_kept=True)
     if first.is_applied:
         return replace(first, outcome=Outcome.DUPLICATE)
     settled = settled_of_row(row)

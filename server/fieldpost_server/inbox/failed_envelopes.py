@@ -1,6 +1,6 @@
 """Failed envelopes: what a repair needs to know of those that could not be applied."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
@@ -8,10 +8,12 @@ from fieldpost.app import App
 from fieldpost.errors import Code, NotFound, problem
 from fieldpost.home import SyncEntry, Trouble
 from fieldpost.odp.lineage.dependencies import hangs_on, same_record
+from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
 from fieldpost.wire.receipts import APPLIED, Receipt
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
+from fieldpost_server.inbox.envelope_access import may_read
 from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
 
 
@@ -33,6 +35,9 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
         envelopes[identity], [e for e in envelopes.values() if e.id not in replaced]
     )
     receipts = {each.id: kept_receipt(session, each) for each in others}
+    keys = keys_in(session, row.device, chain)
+    if not all(_is_open_to(session, app, user, each, receipts[each.id], keys) for each in chain):
+        raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
     problems = [p for e in chain for p in receipts[e.id].problems]
     return Trouble(
         tuple(chain),
@@ -41,8 +46,20 @@ def trouble_of(session: Session, app: App, user: User, identity: str) -> Trouble
         None,
         tuple(_hanging(app, chain, envelopes.values(), receipts)),
         tuple(i for e in chain for i in e.supersedes if i in replaced),
-        keys_in(session, row.device, chain),
+        keys,
     )
+
+
+def _is_open_to(
+    session: Session,
+    app: App,
+    user: User,
+    envelope: Envelope,
+    receipt: Receipt,
+    keys: Mapping[tuple[str, int], int],
+) -> bool:
+    operations = present_operations(app, envelope, lambda *named: keys.get(named))
+    return may_read(session, app, user, envelope, tuple(operations), receipt)
 
 
 def _hanging(

@@ -1,6 +1,6 @@
 """The inbox: every envelope that arrives is applied exactly once, or kept with what is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from logging import ERROR
 from typing import Any
@@ -18,6 +18,7 @@ from fieldpost.wire.envelope import Envelope, Void, read_envelope
 from fieldpost.wire.receipts import Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
 from fieldpost_server.inbox.applier import Applier, Refused, now, receipt_of
+from fieldpost_server.inbox.attachment_access import AttachmentAccess
 from fieldpost_server.inbox.dependencies import (
     in_the_way,
     kept_receipt,
@@ -29,6 +30,7 @@ from fieldpost_server.inbox.ledger import Known, keep_envelope, known_around, lo
 from fieldpost_server.log import log
 from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.signing.signer import Signer
+from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
 from fieldpost_server.storage.web_devices import web_device
 
@@ -41,7 +43,7 @@ class Inbox:
     Args:
         app: the app that they belong to.
         database: where they are applied.
-        has_attachment: says whether an attachment has arrived whole.
+        store: keeps attachments.
         app_version: of the app's code as it is shipped.
         signer: signs what is kept; one with the key of the database where it is left out.
     """
@@ -50,14 +52,15 @@ class Inbox:
         self,
         app: App,
         database: Database,
-        has_attachment: Callable[[Session, str], bool],
+        store: AttachmentStore,
         app_version: str = "",
         signer: Signer | None = None,
     ) -> None:
         self.app = app
         self.database = database
         self.signer = signer or Signer(database)
-        self.applier = Applier(app, has_attachment, app_version, self.signer)
+        self.access = AttachmentAccess(app, store)
+        self.applier = Applier(app, self.access, app_version, self.signer)
 
     def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
         """Apply one envelope of a device and return its receipt; never raises for bad input."""
@@ -78,17 +81,25 @@ class Inbox:
             return receipt_of(envelope, Result(Outcome.RETRY, (trouble,)))
 
     def retry_waiting(self, user: User, device: str) -> list[Receipt]:
-        """Try envelopes again that waited for others; return the receipts of those decided."""
-        decided: list[Receipt] = []
-        while found := self._retried(user, device):
-            decided += found
-        return decided
+        """Try envelopes again that waited for others; return the receipts of those decided.
 
-    def _retried(self, user: User, device: str) -> list[Receipt]:
+        One that is refused without being read, since the app has another name by now, say, goes on
+        waiting: it is tried once.
+        """
+        decided: dict[str, Receipt] = {}
+        while found := self._retried(user, device, decided):
+            decided |= found
+        return list(decided.values())
+
+    def _retried(self, user: User, device: str, before: Collection[str]) -> dict[str, Receipt]:
         with self.database.read_session() as session:
             texts = waiting_texts(session, device)
         receipts = [self.receive(text, user, device) for text in texts]
-        return [each for each in receipts if each.outcome not in _UNDECIDED]
+        return {
+            each.envelope: each
+            for each in receipts
+            if each.outcome not in _UNDECIDED and each.envelope and each.envelope not in before
+        }
 
     def commit(self, user: User, submission: Submission, new_id: str) -> Receipt:
         """Make an envelope of what somebody saved online, and apply it.
@@ -137,7 +148,7 @@ class Inbox:
                 return answer
             if voids is not None:
                 return self.applier.void(session, envelope, user)
-            if missing := self.applier.missing(session, envelope):
+            if missing := self.applier.missing(session, envelope, user):
                 raise Refused(receipt_of(envelope, missing))
             return self.applier.apply(session, envelope, user, Rebased(envelope))
 
@@ -233,7 +244,7 @@ class Inbox:
         if known.settled is not None:
             ended = Result(Outcome.INVALID, (problem(Code.WAS_SUPERSEDED),))
             raise Refused(replace(receipt_of(envelope, ended), settled=known.settled))
-        if waits := in_the_way(session, envelope) or self.applier.missing(session, envelope):
+        if waits := in_the_way(session, envelope) or self.applier.missing(session, envelope, user):
             raise Refused(receipt_of(envelope, waits))
         gap = envelope.number > 1 and not known.before
         rebased = rebase(session, self.app, envelope, known.timeline)

@@ -201,14 +201,18 @@ def keep_envelope(
     # fault point: ledger-half-written — keys, envelope, receipt and the device's number are one
     # transaction with the rows: all or nothing, and the device sends the envelope again.
     connection.execute(_INSERT_ENVELOPE, row)
-    moved = {
+    connection.execute(_MOVE_DEVICE, _moved(envelope, row["received_at"]))
+    return receipt
+
+
+def _moved(envelope: Envelope, moment: Any) -> dict[str, Any]:
+    """Return how far a device has come with an envelope."""
+    return {
         "device": envelope.device,
         "new_number": envelope.number,
         "new_digest": envelope.digest,
-        "seen_at": row["received_at"],
+        "seen_at": moment,
     }
-    connection.execute(_MOVE_DEVICE, moved)
-    return receipt
 
 
 def _row_of(envelope: Envelope, receipt: Receipt) -> dict[str, Any]:

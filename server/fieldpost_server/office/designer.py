@@ -99,6 +99,7 @@ class Designer:
             seats_taken=taken,
             problem=fault,
             unreadable=self.home.unreadable.find(),
+            left_out=[*self.home.unreadable.tables(), *self.home.failures.words()],
             done=done,
         )
 

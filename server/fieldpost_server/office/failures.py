@@ -26,10 +26,11 @@ from fieldpost.web.display.values import ADDRESS
 from fieldpost.web.framework.requests import USER
 from fieldpost_server.authoring.model_fit import is_not_installed
 from fieldpost_server.home import ServerHome
-from fieldpost_server.http.answers import error_body, status_of
-from fieldpost_server.http.security import HEADERS
+from fieldpost_server.http.answers import error_body, retry_after, status_of
+from fieldpost_server.http.security import headers_for
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import server_page
+from fieldpost_server.settings import Settings
 
 API = ("/sync/", "/attachments/")
 """Addresses that programs call: their errors are JSON."""
@@ -42,6 +43,7 @@ class Failures:
     """Exception handlers for Starlette."""
 
     home: ServerHome
+    settings: Settings
 
     def handlers(self) -> dict[Any, Any]:
         """Return the handlers by exception class or status."""
@@ -84,12 +86,12 @@ class Failures:
             log("unexpected error", level=ERROR, error=error, path=request.url.path)
         answer = self._answer(request, 500, [problem(Code.SERVER_TROUBLE)])
         # this handler stands outside of the middleware that adds them
-        answer.headers.update(HEADERS)
+        answer.headers.update(headers_for(request.url.scheme, self.settings))
         return answer
 
     def _answer(self, request: Request, status: int, problems: Sequence[Problem]) -> Response:
         if request.url.path.startswith(API):
-            return JSONResponse(error_body(problems), status)
+            return JSONResponse(error_body(problems), status, retry_after(problems))
         user = request.scope.get(USER) or User("")
         return server_page(
             self.home,

@@ -13,17 +13,27 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Problem, problem
 from fieldpost.users import User
 from fieldpost.wire.protocol import SHELL_HEADER
+from fieldpost_server.accounts.known_browsers import KNOWN, browser_of, known_browser
 from fieldpost_server.accounts.passwords import renewed_hash, verify_password
 from fieldpost_server.accounts.sessions import (
+    cookie_of,
     delete_cookies,
     end_session,
     set_cookies,
+    set_known,
     start_session,
 )
-from fieldpost_server.accounts.throttle import forget_failures, record_failure, seconds_to_wait
+from fieldpost_server.accounts.throttle import (
+    Guess,
+    forget_failures,
+    record_failure,
+    seconds_to_wait,
+)
 from fieldpost_server.accounts.users import password_of, renew_hash
 from fieldpost_server.home import ServerHome
+from fieldpost_server.http.answers import retry_after
 from fieldpost_server.http.authentication import TOKEN
+from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import server_page
 from fieldpost_server.settings import Settings
@@ -34,7 +44,37 @@ MOST_HASHES = 3
 """Passwords that one process checks at the same time; who comes then is asked to wait a moment."""
 
 _STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503}
-_BUSY_S = {Code.SIGN_IN_BUSY: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody wants to come in.
+
+    Attributes:
+        name, password: as typed.
+        address: where from.
+        token: of the session that the browser has until now; may be empty.
+        known: cookie that says with whom the browser has signed in; may be empty.
+    """
+
+    name: str
+    password: str
+    address: str
+    token: str = ""
+    known: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an attempt has come to: a session, or why there is none."""
+
+    token: str = ""
+    user: str = ""
+    known: str = ""
+    fault: Problem | None = None
+
+
+_WRONG = Judged(fault=problem(Code.SIGN_IN_FAILED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +104,19 @@ class SignIn:
             password = str(form.get("password", ""))
             wanted = str(form.get("next", ""))
         address = request.client.host if request.client else ""
-        token, user, fault = await self._judged(name, password, address)
-        if fault is not None:
+        secure = self._is_secure(request)
+        known = cookie_of(request.cookies, KNOWN, secure=secure)
+        token = request.scope.get(TOKEN, "")
+        judged = await self._judged(Attempt(name, password, address, token, known))
+        if (fault := judged.fault) is not None:
             refused = self._page(wanted, name, fault, _STATUS.get(fault.code, 422))
-            if wait := fault.detail.get("seconds") or _BUSY_S.get(fault.code):
-                refused.headers["Retry-After"] = str(wait)
+            refused.headers.update(retry_after([fault]))
             return refused
         answer: Response = RedirectResponse(_own_address(wanted), 303)
         if request.headers.get(SHELL_HEADER):
             answer = Response(status_code=204)
-        set_cookies(answer, token, user, self.settings, secure=self._is_secure(request))
+        set_cookies(answer, judged.token, judged.user, self.settings, secure=secure)
+        set_known(answer, judged.known, secure=secure)
         return answer
 
     async def sign_out(self, request: Request) -> Response:
@@ -87,55 +130,59 @@ class SignIn:
         # not every browser ends a request whose redirect the shell does not follow
         by_shell = bool(request.headers.get(SHELL_HEADER))
         answer = Response(status_code=204) if by_shell else RedirectResponse("/sign-in", 303)
-        answer.headers["Clear-Site-Data"] = '"cache"'
+        if is_trustworthy(request.scope):
+            answer.headers["Clear-Site-Data"] = '"cache"'
         delete_cookies(answer, secure=self._is_secure(request))
         return answer
 
     def _is_secure(self, request: Request) -> bool:
-        # a proxy may take the encryption off: then the public address says it
-        return request.url.scheme == "https" or self.settings.origin.startswith("https:")
+        return self.settings.is_secure(request.url.scheme)
 
-    async def _judged(
-        self, name: str, password: str, address: str
-    ) -> tuple[str, str, Problem | None]:
+    async def _judged(self, attempt: Attempt) -> Judged:
         """Let one in, with few hashes at a time: each takes a core and 64 MiB for a while."""
         if self.places.locked():
-            return "", "", problem(Code.SIGN_IN_BUSY)
+            return Judged(fault=problem(Code.SIGN_IN_BUSY, detail={"seconds": 2}))
         async with self.places:
-            return await run_in_threadpool(self._checked, name, password, address)
+            return await run_in_threadpool(self._checked, attempt)
 
-    def _checked(self, name: str, password: str, address: str) -> tuple[str, str, Problem | None]:
+    def _checked(self, attempt: Attempt) -> Judged:
         database = self.home.database
+        name, password = attempt.name, attempt.password
+        with database.read_session() as session:
+            _, stored = password_of(session, name)
+        guess = Guess(name, attempt.address, browser_of(attempt.known, name, stored))
 
         def counted(session: Session) -> int:
             # before it is judged: a burst of guesses is as slow as one after the other
-            wait = seconds_to_wait(session, name, address)
+            wait = seconds_to_wait(session, guess)
             if not wait:
-                record_failure(session, name, address)
+                record_failure(session, guess)
             return wait
 
         if wait := database.write(counted):
-            return "", "", problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
-        with database.read_session() as session:
-            _, stored = password_of(session, name)
+            words = problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
+            return Judged(fault=words)
         # no transaction is open meanwhile: a hash takes as long as a hundred envelopes
         is_right = verify_password(stored, password)
         renewed = renewed_hash(stored, password) if is_right and stored else ""
 
-        def work(session: Session) -> tuple[str, str]:
+        def work(session: Session) -> Judged:
             user, now_stored = password_of(session, name)
-            if user is None or now_stored != stored:
-                return "", ""  # changed or switched off since it was read
+            if user is None or now_stored is None or now_stored != stored:
+                return _WRONG  # changed or switched off since it was read
             if renewed:
                 renew_hash(session, user, renewed)
-            forget_failures(session, name, address)
-            return start_session(session, user), user.name
+            forget_failures(session, guess)
+            # whoever signs in anew on a browser is done with what was open there
+            end_session(session, attempt.token)
+            known = known_browser(user.name, renewed or now_stored)
+            return Judged(start_session(session, user), user.name, known)
 
         # fault point: sign-in-undecided — the attempt is counted as failed and no session was made:
         # the count ends with the next sign-in, or by time.
-        token, user_name = database.write(work) if is_right else ("", "")
-        log("signed in" if token else "sign-in refused", user=name, address=address)
-        return token, user_name, None if token else problem(Code.SIGN_IN_FAILED)
+        judged = database.write(work) if is_right else _WRONG
+        log("sign-in refused" if judged.fault else "signed in", user=name, address=attempt.address)
+        return judged
 
     def _page(
         self, wanted: str, name: str = "", fault: Problem | None = None, status: int = 200

@@ -26,6 +26,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.audit_trail import described, is_open, state_of
 from fieldpost_server.inbox.dependencies import envelopes_query, is_done
 from fieldpost_server.office.pages import server_page
+from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.storage import tables
 
 PAGE_ROWS = 50
@@ -90,6 +91,7 @@ def _list(asked: PageRequest, home: ServerHome) -> Response:
     with home.session() as session:
         rows = listed(session, home.app, wanted, PAGE_ROWS + 1)
         count = open_count(session)
+        notices = restore_notices(session) if asked.user.is_admin else []
         lines = list(_lines(home, session, asked.user, rows[:PAGE_ROWS]))
     return server_page(
         home,
@@ -98,6 +100,7 @@ def _list(asked: PageRequest, home: ServerHome) -> Response:
         lines=lines,
         wanted=wanted,
         count=count,
+        notices=notices,
         newest=_address(wanted) if wanted.before else "",
         older=_address(wanted, lines[-1].row) if len(rows) > PAGE_ROWS else "",
         done=DONE_WORDS.get(asked.query.get("done", ""), ""),

@@ -3,7 +3,6 @@
 import tempfile
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -17,63 +16,117 @@ from fieldpost_server.authoring.rule_names import misnamed_fields
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
+from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
+from fieldpost_server.storage.seldom_looks import SeldomLook
 
 MOST_NAMED = 20
 """Rows that cannot be read which are named."""
 
 
-def check_health(home: ServerHome, settings: Settings) -> dict[str, Any]:
-    """Return ``{"ok": bool, "version": …, "checks": {name: words}}``; 'ok' or what to do."""
-    every = (
-        "database",
-        "models",
-        "triggers",
-        "horizon",
-        "scopes",
-        "rules",
-        "rows",
-        "signing",
-        "attachments",
+MODELS_KEEP_S = 600
+"""For how long it is believed that the database is as the models say, in seconds."""
+
+MODELS_DOUBT_S = 60
+"""The same of what differs: a migration puts it right while the server runs."""
+
+CHECKS = (
+    "database",
+    "models",
+    "triggers",
+    "horizon",
+    "scopes",
+    "tables",
+    "rules",
+    "rows",
+    "signing",
+    "attachments",
+)
+
+
+class Health:
+    """Says whether everything that the server needs is there.
+
+    Args:
+        home: of the server.
+        settings: of the server.
+    """
+
+    def __init__(self, home: ServerHome, settings: Settings) -> None:
+        self.home = home
+        self.settings = settings
+        self._misfits = SeldomLook(self._compare, MODELS_KEEP_S, MODELS_DOUBT_S)
+
+    def check(self) -> dict[str, Any]:
+        """Return whether all is well, with words.
+
+        ``{"ok": bool, "version": …, "checks": {name: 'ok' or what to do}, "notices": [words],
+        "ages_s": {name: age}}``; a notice is what administrators should know, and no fault.
+        Checks that cost much are not made each time: of these it is said how many seconds old
+        they are.
+        """
+        checks = dict.fromkeys(CHECKS, "ok")
+        notices: list[str] = []
+        checks["rules"] = " ".join(misnamed_fields(self.home.app)) or "ok"
+        try:
+            with self.home.session() as session:
+                notices = self._ask_the_database(session, checks)
+        except SQLAlchemyError as error:
+            checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
+        checks["signing"] = _signing(self.home)
+        checks["attachments"] = _attachments(self.settings)
+        return {
+            "ok": all(words == "ok" for words in checks.values()),
+            "version": __version__,
+            "checks": checks,
+            "notices": notices,
+            "ages_s": self._ages(),
+        }
+
+    def _ask_the_database(self, session: Session, checks: dict[str, str]) -> list[str]:
+        home, connection = self.home, session.connection()
+        checks["horizon"] = _horizon(session, self.settings)
+        is_there = is_installed(connection)
+        found = self._misfits.get() if is_there else [problem(Code.NOT_INSTALLED).message]
+        checks["models"] = " ".join(found) or "ok"
+        if missing := uninstalled(connection, captured_tables(home.app)):
+            names = ", ".join(table.name for table in missing)
+            checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
+        elif is_there:
+            checks["scopes"] = _scopes(session, home.app)
+            checks["rows"] = _rows(home)
+            checks["tables"] = _tables(home)
+            return restore_notices(session)
+        return []
+
+    def _compare(self) -> list[str]:
+        """Return in words what of the database is not as the models say."""
+        with self.home.session() as session:
+            found = misfits(session.connection(), self.home.app.base.metadata.sorted_tables)
+        return [each.words for each in found[:MOST_NAMED]]
+
+    def _ages(self) -> dict[str, int]:
+        ages = {"models": self._misfits.age_s, "rows": self.home.unreadable.age_s}
+        return {name: round(age) for name, age in ages.items() if age is not None}
+
+
+def _horizon(session: Session, settings: Settings) -> str:
+    holder = oldest_writer(session)
+    if holder is None or holder.age_s <= settings.stalled_after_s:
+        return "ok"
+    return (
+        f"a transaction has been running for {holder.age_s:.0f} s and holds back the change "
+        f"feed: {holder}; pulls grow until it ends"
     )
-    checks = dict.fromkeys(every, "ok")
-    checks["rules"] = " ".join(misnamed_fields(home.app)) or "ok"
-    try:
-        with home.session() as session:
-            holder = oldest_writer(session)
-            checks["models"] = _models(session.connection(), home.app)
-            missing = uninstalled(session.connection(), captured_tables(home.app))
-            if not missing and is_installed(session.connection()):
-                checks["scopes"] = _scopes(session, home.app)
-                checks["rows"] = _rows(home)
-    except SQLAlchemyError as error:
-        checks["database"] = f"cannot be reached: {str(error).splitlines()[0][:200]}"
-        missing, holder = [], None
-    if missing:
-        names = ", ".join(table.name for table in missing)
-        checks["triggers"] = f"missing on {names}: run 'fieldpost db install'"
-    if holder is not None and holder.age_s > settings.stalled_after_s:
-        checks["horizon"] = (
-            f"a transaction has been running for {holder.age_s:.0f} s and holds back the change "
-            f"feed: {holder}; pulls grow until it ends"
-        )
-    checks["signing"] = _signing(home)
+
+
+def _attachments(settings: Settings) -> str:
     try:
         with tempfile.TemporaryFile(dir=settings.attachments):
-            pass
+            return "ok"
     except OSError as error:
-        checks["attachments"] = f"the folder cannot be written: {error}"
-    ok = all(words == "ok" for words in checks.values())
-    return {"ok": ok, "version": __version__, "checks": checks}
-
-
-def _models(connection: sa.Connection, app: App) -> str:
-    """Name what of the database is not as the models say."""
-    if not is_installed(connection):
-        return problem(Code.NOT_INSTALLED).message
-    found = misfits(connection, app.base.metadata.sorted_tables)
-    return " ".join(each.words for each in found[:MOST_NAMED]) or "ok"
+        return f"the folder cannot be written: {error}"
 
 
 def _scopes(session: Session, app: App) -> str:
@@ -86,6 +139,12 @@ def _scopes(session: Session, app: App) -> str:
             if words := scope_failure(page.scope, user):
                 failing[page.name] = f"that of '{page.name}' fails for {user.name} ({words})"
     return f"{'; '.join(failing.values())}: correct the app" if failing else "ok"
+
+
+def _tables(home: ServerHome) -> str:
+    """Name the tables of which nothing can be sent."""
+    said = [*home.unreadable.tables(), *home.failures.words()]
+    return f"{'; '.join(said[:MOST_NAMED])}. Correct the app or the database" if said else "ok"
 
 
 def _rows(home: ServerHome) -> str:

@@ -10,12 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
+from fieldpost.errors import Code, Problem, problem
 from fieldpost.odp.repair.remapped_keys import LostKeys, timeline_of
 from fieldpost.text.jsontext import parse
 from fieldpost.wire.protocol import MAX_REPORTED
 from fieldpost.wire.receipts import APPLIED, Outcome, Receipt, receipt_from_json
+from fieldpost.wire.signatures import KEPT, KIND
 from fieldpost_server.log import log
-from fieldpost_server.restore.timelines import put_back, timeline_at
+from fieldpost_server.restore.restore_notices import is_believed, note_restore
+from fieldpost_server.restore.timelines import is_news, put_back, timeline_at
 from fieldpost_server.signing.receipt_audit import ReceiptAudit
 from fieldpost_server.storage import tables
 
@@ -53,18 +56,28 @@ def loss_report_of(data: Mapping[str, Any]) -> LossReport | None:
     return LossReport(base, receipts) if receipts else None
 
 
-def take_report(session: Session, app: App, device: str, report: LossReport) -> None:
-    """Keep what a device says; whatever the server has not signed, or does have, counts nothing."""
+def take_report(session: Session, app: App, device: str, report: LossReport) -> Problem | None:
+    """Keep what a device says; whatever the server has not signed, or does have, counts nothing.
+
+    Returns:
+        Why the device has to wait, where it comes too soon after another report of this kind.
+    """
     genuine = list(_genuine(session, device, report.receipts))
     here = set(_here(session, [each.envelope for each in genuine]))
     lost = [each for each in genuine if each.envelope not in here]
     if lost:
-        all_tables = [model.table for model in app.models.values()]
-        put_back(session, max(_moment(receipt) for receipt in lost), all_tables)
-        log("database was put back", level=WARNING, device=device, forgotten=len(lost))
+        proof = max(_moment(receipt) for receipt in lost)
+        if is_news(session, proof):
+            if not is_believed(session, device):
+                log("report of a restore waits", level=WARNING, device=device, forgotten=len(lost))
+                return problem(Code.RESTORE_UNCONFIRMED)
+            put_back(session, proof, [model.table for model in app.models.values()])
+            note_restore(session, device, len(lost))
+            log("database was put back", level=WARNING, device=device, forgotten=len(lost))
     # fault point: loss-report-half-kept — the new timeline and the lost keys are one transaction:
     # both or neither, and the device reports until it is answered.
     _keep(session, device, report.base, lost)
+    return None
 
 
 def lost_keys(
@@ -94,19 +107,20 @@ def _genuine(session: Session, device: str, texts: Sequence[str]) -> Iterator[Re
         verdict = audit.judge(data)
         if verdict.words:
             log("reported receipt ignored", device=device, why=verdict.words)
-        elif receipt.device != device or not _was_kept(receipt):
+        elif receipt.device != device or not _was_kept(receipt, data.get(KIND)):
             log("reported receipt ignored", device=device, why="it proves nothing of this device")
         else:
             yield receipt
 
 
-def _was_kept(receipt: Receipt) -> bool:
+def _was_kept(receipt: Receipt, kind: object) -> bool:
     """Say whether a receipt proves that its envelope was in the database.
 
-    A line that could not be read is answered by a signed receipt, too, which names no envelope.
+    The answer to what could not be taken is signed as well, and is of another kind. What was signed
+    before there were kinds is judged by what it names.
     """
     names_one = bool(receipt.envelope and receipt.digest) and receipt.number >= 1
-    return names_one and receipt.outcome in _KEPT
+    return names_one and receipt.outcome in _KEPT and kind in (KEPT, None)
 
 
 def _here(session: Session, ids: Sequence[str]) -> Iterator[str]:

@@ -45,6 +45,15 @@ def start(connection: sa.Connection, all_tables: Iterable[sa.Table] = (), former
         record_marks(connection, made, all_tables)
 
 
+def is_news(session: Session, proof: datetime) -> bool:
+    """Say whether a proof is younger than every timeline: nobody has reported the same before."""
+    # fault point: report-in-line — held until the transaction ends: two reports at the same time
+    # are judged one after the other.
+    present = session.connection().scalar(_PRESENT.with_for_update())
+    rows = session.execute(_IN_ORDER).all()
+    return bool(present) and all(row.began_at <= proof for row in rows)
+
+
 def put_back(session: Session, proof: datetime, all_tables: Iterable[sa.Table]) -> None:
     """Begin a new timeline, since the database was put back to an earlier state.
 

@@ -1,4 +1,4 @@
-"""Which rows a user's device has: one condition for each table."""
+"""Which rows a user's device has, and what of them: conditions and columns for each table."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,11 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import visitors
 
 from fieldpost.app import App
-from fieldpost.definition.scopes import ScopeFailed
 from fieldpost.pages import Page
+from fieldpost.reading.readable import (
+    Condition,
+    Grant,
+    Readable,
+    columns_in,
+    exists_above,
+    tables_in,
+)
+from fieldpost.reading.title_parts import title_parts
 from fieldpost.replication.rows import public_columns, row_to_wire
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
@@ -19,8 +26,6 @@ from fieldpost.schema.models import Model
 from fieldpost.schema.unreadable import is_readable
 from fieldpost.users import User
 from fieldpost_server.storage.unreadable_rows import note_unreadable
-
-Condition = sa.ColumnElement[bool]
 
 CHUNK_ROWS = 2_000
 """Rows that are in memory at once while a table is read."""
@@ -32,30 +37,61 @@ class TablePlan:
 
     Attributes:
         model: whose table it is, or a table of links.
-        conditions: a row is there if one of them holds.
+        grants: a row is there if one of their conditions holds, with the columns of those that do;
+            None for a table of links, which has the rows of `links`.
+        links: of a table of links, which rows are there.
         parents: models whose child rows it holds, with the pairs (child, parent attribute); of
             links, the models on both ends.
         watches: other tables that decide which rows are there.
+        always: attributes that a device has of every row that it has.
+        undecided: a scope that decides on it fails: nobody knows which rows are there, and none of
+            them may be sent.
     """
 
     model: Model | LinkTable
-    conditions: list[Condition] = field(default_factory=list)
+    grants: list[Grant] = field(default_factory=list)
+    links: Condition | None = None
     parents: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     watches: set[str] = field(default_factory=set)
+    always: set[str] = field(default_factory=set)
+    undecided: bool = False
 
     @cached_property
-    def columns(self) -> tuple[sa.Column[Any], ...]:
-        """The columns that may leave the server."""
-        return public_columns(self.model)
+    def columns(self) -> tuple[sa.ColumnElement[Any], ...]:
+        """What is read of the columns that may leave the server: nothing where she may not."""
+        return tuple(self._read(column) for column in public_columns(self.model))
+
+    def _read(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        name = column.name
+        if isinstance(self.model, LinkTable):
+            ends = {mine for _, pairs in self.model.ends for mine, _ in pairs}
+            return column if name in ends else sa.null().label(name)
+        attribute = self.model.mapper.get_property_by_column(column).key
+        opened = [g.condition for g in self.grants if attribute in g.columns]
+        if attribute in self.always or len(opened) == len(self.grants):
+            return column
+        if not opened:
+            return sa.null().label(name)
+        return sa.case((sa.or_(*opened), column)).label(name)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
+        return tuple(column.name for column in public_columns(self.model))
 
     @property
     def condition(self) -> Condition:
         """Return the condition as one."""
-        return sa.or_(*self.conditions)
+        if self.links is not None:
+            return self.links
+        return sa.or_(*(grant.condition for grant in self.grants))
+
+    def add(self, grant: Grant) -> bool:
+        """Add a grant; say whether it is new."""
+        if any(each is grant for each in self.grants):
+            return False
+        self.grants.append(grant)
+        self.undecided |= grant.undecided
+        return True
 
     def select(self, *more: Condition) -> sa.Select[Any]:
         """Return the query for the columns that may leave the server."""
@@ -77,6 +113,11 @@ class TablePlan:
     def to_wire(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return a row of `read` as it travels."""
         return row_to_wire(self.model.table, dict(zip(self._names, row, strict=True)))
+
+    @property
+    def label(self) -> str:
+        """What people call the table."""
+        return getattr(self.model, "label", self.model.name)
 
     @property
     def key_columns(self) -> list[sa.Column[Any]]:
@@ -112,35 +153,86 @@ def deciding_tables(plan: Plan, name: str) -> set[str]:
 def plan_for(app: App, user: User, offline: Iterable[Page]) -> Plan:
     """Return what a user's device has, given her offline pages.
 
-    Offline pages bring the rows of their scope, those bring their child rows at any depth, and all
-    of them what their lookups point to (R8).
+    Offline pages bring the rows of their scope, those bring the child rows that the pages show, at
+    any depth, and all of them what their lookups point to (R8): whole where she may open a page
+    with it, else its key and its title (`Readable`).
     """
-    plan: Plan = {}
     offline = list(offline)
+    plan = _Planner(app, user)
     for page in offline:
-        scope = _scope(page, user)
-        entry = plan.setdefault(page.spec.name, TablePlan(page.spec))
-        entry.conditions.append(sa.true() if scope is None else scope)
-        entry.watches |= _tables_in(scope) - {page.spec.name}
-        _add_children(app, plan, page.spec, (page.spec.name,))
-    links = [link for page in offline for link in _links_of(page)]
-    for name in list(plan):
-        _add_lookups(app, plan, app.models[name], user, {name})
-    for link in links:
-        for name in {name for name, _ in link.ends} - plan.keys():
-            _add_target(app, plan, app.models[name], user)
-            _add_lookups(app, plan, app.models[name], user, {name})
-    for link in links:
-        plan[link.name] = _link_plan(app, plan, link)
-    return plan
+        plan.add_page(page)
+    for link in [link for page in offline for link in _links_of(page)]:
+        plan.add_links(link)
+    return plan.finished()
 
 
-def _scope(page: Page, user: User) -> Condition | None:
-    """Return a page's scope; where it fails, no row: the other pages are downloaded."""
-    try:
-        return page.condition(user)
-    except ScopeFailed:
-        return sa.false()
+class _Planner:
+    def __init__(self, app: App, user: User) -> None:
+        self.app = app
+        self.readable = Readable(app, user, patient=True)
+        self.plan: Plan = {}
+
+    def add_page(self, page: Page) -> None:
+        """Add a page's records, their child rows, and what these point to."""
+        for grant in self.readable.on_page(page):
+            entry = self._entry(grant.model)
+            if not entry.add(grant):
+                continue
+            standing = grant.standing
+            assert standing is not None
+            if standing.above is None:
+                entry.watches |= tables_in([grant.condition]) - {grant.model.name}
+            else:
+                entry.parents.append((standing.above.model, standing.link.pairs))
+                entry.watches |= self.plan[standing.above.model].watches
+            self._add_pointed(grant)
+
+    def add_links(self, link: LinkTable) -> None:
+        """Add the rows of a table of links that are there on both ends."""
+        for name, _ in link.ends:
+            self._add_target(self.app.models[name])
+        ends = [(self.app.models[name], pairs) for name, pairs in link.ends]
+        there = [exists_above(link, m, pairs, self.plan[m.name].condition) for m, pairs in ends]
+        watches = {other for model, _ in ends for other in self.plan[model.name].watches}
+        self.plan[link.name] = TablePlan(
+            link,
+            links=sa.and_(*there),
+            parents=list(link.ends),
+            watches=watches - {link.name},
+            undecided=any(self.plan[model.name].undecided for model, _ in ends),
+        )
+
+    def finished(self) -> Plan:
+        """Return the plan, when all is in it."""
+        for grant in [grant for entry in self.plan.values() for grant in entry.grants]:
+            if grant.standing is not None and grant.standing.above is not None:
+                continue
+            # what a scope asks of other tables is asked on the device, too
+            for name, attributes in columns_in(self.app, [grant.condition]).items():
+                if name in self.plan and name != grant.model.name:
+                    self.plan[name].always |= attributes & self.app.models[name].readable
+        return self.plan
+
+    def _entry(self, model: Model) -> TablePlan:
+        return self.plan.setdefault(model.name, TablePlan(model))
+
+    def _add_target(self, model: Model) -> None:
+        """Add the rows of a model that lookups may point to."""
+        entry = self._entry(model)
+        for grant in self.readable.grants(model):
+            if entry.add(grant):
+                entry.watches |= tables_in([grant.condition]) - {model.name}
+                self._add_pointed(grant)
+
+    def _add_pointed(self, grant: Grant) -> None:
+        """Add what rows point to, and what their titles say of it."""
+        standing = grant.standing
+        linked = standing.form.linked if standing is not None else frozenset[str]()
+        for attribute, name in sorted(grant.model.references.items()):
+            if attribute in grant.columns - linked and name in self.app.models:
+                self._add_target(self.app.models[name])
+        for name, attributes in title_parts(self.app, grant.model).pointed.items():
+            self._entry(self.app.models[name]).always |= attributes
 
 
 def _links_of(page: Page) -> Iterator[LinkTable]:
@@ -149,65 +241,3 @@ def _links_of(page: Page) -> Iterator[LinkTable]:
     for each in shown:
         if each.kind is Kind.LINKS and each.association is not None:
             yield each.association.link
-
-
-def _link_plan(app: App, plan: Plan, link: LinkTable) -> TablePlan:
-    """Return the plan of a table of links: those whose rows are there on both ends."""
-    ends = [(app.models[name], pairs) for name, pairs in link.ends]
-    there = [_exists(link, model, pairs, plan[model.name].condition) for model, pairs in ends]
-    watches = {other for model, _ in ends for other in plan[model.name].watches}
-    return TablePlan(link, [sa.and_(*there)], list(link.ends), watches - {link.name})
-
-
-def _add_children(app: App, plan: Plan, parent: Model, above: tuple[str, ...]) -> None:
-    for children in parent.children.values():
-        if not children.owned or children.model in above:
-            continue
-        child = app.models[children.model]
-        entry = plan.setdefault(child.name, TablePlan(child))
-        inside = plan[parent.name]
-        entry.conditions.append(_exists(child, parent, children.link.pairs, inside.condition))
-        entry.parents.append((parent.name, children.link.pairs))
-        entry.watches |= inside.watches
-        _add_children(app, plan, child, (*above, child.name))
-
-
-def _exists(
-    child: Model | LinkTable,
-    parent: Model,
-    pairs: tuple[tuple[str, str], ...],
-    condition: Condition,
-) -> Condition:
-    linked = [child.column(theirs) == parent.column(ours) for theirs, ours in pairs]
-    query = sa.select(sa.literal(1)).select_from(parent.table).where(*linked, condition)
-    return query.correlate(child.table).exists()
-
-
-def _add_lookups(app: App, plan: Plan, model: Model, user: User, seen: set[str]) -> None:
-    for target_name in sorted(set(model.references.values()) - seen):
-        target = app.models.get(target_name)
-        if target is None or any(name == target_name for name, _ in _parents(plan, model)):
-            continue
-        _add_target(app, plan, target, user)
-        _add_lookups(app, plan, target, user, seen | {target_name})
-
-
-def _add_target(app: App, plan: Plan, target: Model, user: User) -> None:
-    page = app.page_of(target.name)
-    scope = _scope(page, user) if page is not None else None
-    entry = plan.setdefault(target.name, TablePlan(target))
-    entry.conditions.append(sa.true() if scope is None else scope)
-    entry.watches |= _tables_in(scope) - {target.name}
-
-
-def _parents(plan: Plan, model: Model) -> Iterator[tuple[str, Any]]:
-    entry = plan.get(model.name)
-    return iter(entry.parents if entry else ())
-
-
-def _tables_in(condition: Condition | None) -> set[str]:
-    if condition is None:
-        return set()
-    return {
-        element.name for element in visitors.iterate(condition) if isinstance(element, sa.Table)
-    }

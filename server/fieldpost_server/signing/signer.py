@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpost.text.canonical import canonical
 from fieldpost.wire.receipts import Receipt
-from fieldpost.wire.signatures import with_signature
+from fieldpost.wire.signatures import ANSWER, KEPT, KIND, with_signature
 from fieldpost_server.signing.keyring import current_row, first_key, private_key, read_secret
 from fieldpost_server.storage.database import Database
 
@@ -67,14 +67,15 @@ class Signer:
         self._key = (row.id, private_key(row, secret))
 
     def signed(self, receipt: Receipt) -> Receipt:
-        """Return the receipt with its signed text; `ready` was called before."""
-        return replace(receipt, signed=self._signed(receipt.to_json()))
+        """Return a receipt that is to be kept, with its signed text; `ready` was called before."""
+        kept = replace(receipt, is_kept=True)
+        return replace(kept, signed=self._signed({**kept.to_json(), KIND: KEPT}))
 
     def answer(self, receipt: Receipt, line: int = 0) -> str:
         """Return the signed text that a device gets; `line` counts the lines of a push from 1."""
         if receipt.signed:
             return receipt.signed
-        data = receipt.to_json()
+        data = {**receipt.to_json(), KIND: KEPT if receipt.is_kept else ANSWER}
         if not receipt.envelope:
             # a line that could not be read has no other name
             data |= {"envelope": None, "line": line}

@@ -4,8 +4,7 @@ import fcntl
 import hashlib
 import os
 import re
-import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, NotFound, problem
 from fieldpost.home import Upload
+from fieldpost.odp.replay.statements import insert_links
 from fieldpost.text.filenames import plain_name
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.limits import Limits
 from fieldpost_server.storage import tables
+from fieldpost_server.storage.arriving_files import HEAD_BYTES, ArrivingFile
 from fieldpost_server.storage.database import Database
 
 _PICTURES = {
@@ -73,16 +74,62 @@ class AttachmentStore:
         """Say whether an attachment has arrived whole."""
         return self.find(session, sha256) is not None
 
-    def offset(self, sha256: str, user: User) -> int:
-        """Return how many bytes of an upload of this user have arrived."""
+    def brought(
+        self, session: Session, users: Collection[str], digests: Collection[str]
+    ) -> set[str]:
+        """Return those of the attachments whose content one of these users has brought."""
+        whole, bringer = tables.attachment, tables.attachment_bringer
+        # before bringers were noted, the first one was
+        first = sa.select(whole.c.sha256).where(
+            whole.c.sha256.in_(digests), whole.c.created_by.in_(users), whole.c.complete
+        )
+        later = (
+            sa.select(bringer.c.sha256)
+            .join(whole, whole.c.sha256 == bringer.c.sha256)
+            .where(bringer.c.sha256.in_(digests), bringer.c.user.in_(users), whole.c.complete)
+        )
+        return set(session.scalars(first)) | set(session.scalars(later))
+
+    def found(self, session: Session, digests: Collection[str]) -> dict[str, list[Attachment]]:
+        """Return what is known of attachments that have arrived whole, as each user brought it."""
+        whole, bringer = tables.attachment, tables.attachment_bringer
+        query = (
+            sa.select(whole, bringer.c.type.label("brought_as"))
+            .select_from(whole.outerjoin(bringer, bringer.c.sha256 == whole.c.sha256))
+            .where(whole.c.sha256.in_(digests), whole.c.complete)
+        )
+        known: dict[str, list[Attachment]] = {}
+        for row in session.execute(query):
+            for type_ in {row.type, row.brought_as or row.type}:
+                told = Attachment(row.sha256, row.size, type_, row.name)
+                known.setdefault(row.sha256, []).append(told)
+        return known
+
+    def offset(self, sha256: str, user: User, *, has_it: bool = False) -> int:
+        """Return how many bytes of an upload of this user have arrived.
+
+        Args:
+            sha256, user: which, and whose.
+            has_it: she may refer to the attachment as it is; to anybody else it is not there.
+        """
         # in this order: the part may become the whole meanwhile
         part, whole = _size(self._part(sha256, user)), _size(self.path(sha256))
-        return (part or 0) if whole is None else whole
+        return whole if has_it and whole is not None else part or 0
 
     def append(
-        self, sha256: str, user: User, offset: int, size: int, type_: str, piece: bytes
+        self,
+        sha256: str,
+        user: User,
+        offset: int,
+        size: int,
+        type_: str,
+        piece: bytes,
+        *,
+        has_it: bool = False,
     ) -> int:
         """Add a piece and return the new offset; the last piece makes the attachment whole.
+
+        Who does not have it brings all of its bytes, also where others have brought it before.
 
         Raises:
             InputError: the piece does not continue the upload, it is too large, the whole does
@@ -90,12 +137,11 @@ class AttachmentStore:
         """
         whole, part = self.path(sha256), self._part(sha256, user)
         self.check_size(max(size, offset + len(piece)))
-        type_ = _media_type(type_)
+        type_ = media_type(type_)
         with _locked(part) as file:
+            if whole.exists() and (has_it or self._has_brought(sha256, user)):
+                return whole.stat().st_size
             there = self.offset(sha256, user)
-            if whole.exists():
-                self._adopt(sha256, type_, "", user)
-                return there
             if offset != there or offset + len(piece) > size:
                 detail = {"offset": there}
                 raise InputError([problem(Code.UPLOAD_OFFSET, offset=there, detail=detail)])
@@ -114,19 +160,33 @@ class AttachmentStore:
     def keep(self, upload: Upload, user: User, expected: str | None = None) -> Attachment:
         """Keep a whole file; raises `InputError`, also where its digest is not the expected."""
         self.check_size(len(upload.content))
-        sha256 = hashlib.sha256(upload.content).hexdigest()
+        arriving = self.arriving()
+        try:
+            arriving.write(upload.content)
+            return self.keep_arrived(arriving, upload.name, upload.type, user, expected)
+        finally:
+            arriving.drop()
+
+    def arriving(self) -> ArrivingFile:
+        """Return a file to write to; it is dropped by whoever asks, kept or not."""
+        return ArrivingFile(self.folder / "uploads")
+
+    def keep_arrived(
+        self, file: ArrivingFile, name: str, type_: str, user: User, expected: str | None = None
+    ) -> Attachment:
+        """Keep a file that has arrived whole; raises `InputError` as `keep` does."""
+        self.check_size(file.size)
+        sha256, type_, name = file.sha256, media_type(type_), plain_name(name)
         if expected not in (None, sha256):
             raise InputError([problem(Code.UPLOAD_HASH)])
-        type_, name = _media_type(upload.type), plain_name(upload.name)
-        if not self.path(sha256).exists():
-            part = self.folder / "uploads" / f"{sha256}-{uuid.uuid4().hex}"
-            part.write_bytes(upload.content)
+        file.close()
+        if not (self._has_brought(sha256, user) and self.path(sha256).exists()):
+            if fault := _fault_of(file.head, type_):
+                raise InputError([problem(fault, type=type_)])
             # fault point: whole-part-unplaced — the part has a name of its own that nobody looks
             # for: the file is sent again, and housekeeping deletes the part.
-            self._finish(part, sha256, len(upload.content), type_, name, user)
-        else:
-            self._adopt(sha256, type_, name, user)
-        return Attachment(sha256, len(upload.content), type_, name)
+            self._place(file.path, sha256, file.size, type_, name, user)
+        return Attachment(sha256, file.size, type_, name)
 
     def check_size(self, size: int) -> None:
         """Refuse what is larger than an attachment may be; raises `InputError`."""
@@ -145,8 +205,13 @@ class AttachmentStore:
     ) -> None:
         fault = _fault(part, sha256, type_)
         if fault is not None:
+            # fault point: refused-part-undeleted — the part is no file that anybody may have: it is
+            # refused again with the next piece, or goes with what is old.
             part.unlink()
             raise InputError([problem(fault, type=type_)])
+        self._place(part, sha256, size, type_, name, user)
+
+    def _place(self, part: Path, sha256: str, size: int, type_: str, name: str, user: User) -> None:
         whole = self.path(sha256)
         whole.parent.mkdir(exist_ok=True)
         with part.open("rb") as file:
@@ -156,18 +221,12 @@ class AttachmentStore:
         part.replace(whole)
         _sync_folder(whole.parent)
         # fault point: file-unregistered — the file is in its place, no row tells of it: envelopes
-        # that need it wait; who sends it again finds it there and only adds the row.
+        # that need it wait; who sends it again puts the same bytes there, and adds the row.
         self._register(sha256, size, type_, name, user)
 
-    def _adopt(self, sha256: str, type_: str, name: str, user: User) -> None:
-        """Register a file that lies in its place; after a crash it may not be registered yet."""
+    def _has_brought(self, sha256: str, user: User) -> bool:
         with self.database.read_session() as session:
-            if self.has(session, sha256):
-                return
-        path = self.path(sha256)
-        if fault := _fault(path, sha256, type_):
-            raise InputError([problem(fault, type=type_)])
-        self._register(sha256, path.stat().st_size, type_, name, user)
+            return bool(self.brought(session, [user.name], [sha256]))
 
     def delete_abandoned(self, older_than: datetime) -> int:
         """Delete uploads that nobody has continued since; returns how many."""
@@ -196,6 +255,9 @@ class AttachmentStore:
                         created_by=user.name,
                     )
                 )
+            dialect = session.connection().dialect.name
+            brought = {"sha256": sha256, "user": user.name, "type": type_}
+            session.execute(insert_links(tables.attachment_bringer, dialect).values(brought))
 
         # fault point: attachment-row-unwritten — there is the whole row or none, and the file in
         # both cases: who sends it again adds the row.
@@ -242,7 +304,7 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _media_type(text: str) -> str:
+def media_type(text: str) -> str:
     """Return a media type without parameters; what is none says nothing about the bytes."""
     type_ = text.partition(";")[0].strip().lower()
     return type_ if _MEDIA_TYPE.fullmatch(type_) else "application/octet-stream"
@@ -251,12 +313,17 @@ def _media_type(text: str) -> str:
 def _fault(part: Path, sha256: str, type_: str) -> Code | None:
     digest = hashlib.sha256()
     with part.open("rb") as file:
-        head = file.read(16)
+        head = file.read(HEAD_BYTES)
         digest.update(head)
         while piece := file.read(_READ_BYTES):
             digest.update(piece)
     if digest.hexdigest() != sha256:
         return Code.UPLOAD_HASH
+    return _fault_of(head, type_)
+
+
+def _fault_of(head: bytes, type_: str) -> Code | None:
+    """Say what is wrong with a file that begins so and claims to be of a type."""
     known = _PICTURES.get(type_)
     if known is None:
         return Code.NOT_A_PICTURE if type_.startswith("image/") else None

@@ -214,3 +214,12 @@ attachment = sa.Table(
     sa.Column("created_at", AwareDateTime, nullable=False, default=utc_now),
     comment="What is known of each attachment; the bytes are in the attachments store.",
 )
+
+attachment_bringer = sa.Table(
+    "fieldpost_attachment_bringer",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("user", sa.String(100), primary_key=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    comment="Who has brought the content of an attachment: to know its digest is not enough.",
+)

@@ -1,6 +1,5 @@
 """Rows that hold a value which nobody can read, by name: for the log, health and the designer."""
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fieldpost.app import App
 from fieldpost.schema.unreadable import Unreadable, is_readable
 from fieldpost_server.log import log
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.seldom_looks import SeldomLook
 
 KEEP_S = 600
 """For how long what was found is believed, in seconds: looking reads every row there is."""
@@ -81,27 +81,36 @@ class UnreadableRows:
     def __init__(self, app: App, database: Database, keep_s: float = KEEP_S) -> None:
         self.app = app
         self.database = database
-        self.keep_s = keep_s
-        self._found: tuple[UnreadableValue, ...] = ()
-        self._looked_at: float | None = None
+        self._failed: dict[str, str] = {}
+        self._looks = SeldomLook(self._first_found, keep_s)
 
-    def find(self) -> tuple[UnreadableValue, ...]:
+    @property
+    def age_s(self) -> float | None:
+        """Return how long ago somebody looked, in seconds; None where nobody has."""
+        return self._looks.age_s
+
+    def find(self) -> Sequence[UnreadableValue]:
         """Return where they are, but hardly more than `MOST`."""
-        now = time.monotonic()
-        if self._looked_at is None or now - self._looked_at > self.keep_s:
-            with self.database.read_session() as session, closing(self._look(session)) as found:
-                self._found = tuple(islice(found, MOST))
-            self._looked_at = now
-        return self._found
+        return self._looks.get()
+
+    def tables(self) -> list[str]:
+        """Say of which tables nothing can be read, and why."""
+        self._looks.get()
+        return [f"'{name}' cannot be read ({cause})" for name, cause in self._failed.items()]
+
+    def _first_found(self) -> Sequence[UnreadableValue]:
+        self._failed = {}
+        with self.database.read_session() as session, closing(self._look(session)) as found:
+            return tuple(islice(found, MOST))
 
     def _look(self, session: Session) -> Generator[UnreadableValue]:
         for known in self.app.tables.values():
             try:
-                # a table that is not as it should be is another check's business
                 with session.begin_nested():
                     yield from _look_into(session, known.table)
-            except SQLAlchemyError:
-                continue
+            except SQLAlchemyError as error:
+                said = str(getattr(error, "orig", error)).splitlines() or [""]
+                self._failed[known.table.name] = said[0][:200]
 
 
 def _look_into(session: Session, table: sa.Table) -> Iterator[UnreadableValue]:

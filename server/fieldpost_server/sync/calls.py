@@ -3,8 +3,8 @@
 import gzip
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from fieldpost.errors import Code, Forbidden, InputError, problem
+from fieldpost.errors import Code, Forbidden, InputError, Problem, problem
 from fieldpost.pages import Page
 from fieldpost.text.jsontext import parse
 from fieldpost.users import User
@@ -22,9 +22,12 @@ from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
+from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.feed.scope_delta import cursor_now, read_delta
 from fieldpost_server.home import ServerHome
+from fieldpost_server.http.bodies import spooled
+from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
 from fieldpost_server.restore.loss_reports import LossReport, loss_report_of, take_report
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id, settings_for
@@ -34,10 +37,14 @@ from fieldpost_server.signing.keyring import keys_for_devices
 from fieldpost_server.storage import tables
 from fieldpost_server.sync.openapi import description
 from fieldpost_server.sync.prepared_images import Prepared, PreparedImages
-from fieldpost_server.sync.push_lines import lines_of, unzipped
+from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import Uploads, check_protocol
 
 GZIP_LEVEL = 5
+MOST_IMAGES = 2
+"""Images, and whole tables, that one process makes at the same time: each is in memory for a while.
+"""
+MOST_PULLS = 8
 FLUSH_S = 0.02
 """Receipts are sent at least so often, in seconds."""
 
@@ -52,6 +59,8 @@ class Sync:
     settings: Settings
     app_version: str
     checksums: Checksums
+    images: Places = field(default_factory=lambda: Places(MOST_IMAGES, 5))
+    pulls: Places = field(default_factory=lambda: Places(MOST_PULLS))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -71,9 +80,12 @@ class Sync:
     async def register(self, request: Request) -> Response:
         """Take a device in, or greet one that is known."""
         check_protocol(request)
-        user = _user(request)
+        body = await request.body()
+        return JSONResponse(await run_in_threadpool(self._registration, _user(request), body))
+
+    def _registration(self, user: User, body: bytes) -> dict[str, Any]:
         try:
-            data = parse(await request.body())
+            data = parse(body)
             device = data["device"]
         except (ValueError, KeyError, TypeError):
             data, device = {}, None
@@ -86,23 +98,27 @@ class Sync:
             report = loss_report_of(data)
         except ValueError as error:
             raise InputError([problem(Code.MALFORMED, "forgotten", reason=str(error))]) from error
-        return JSONResponse(await run_in_threadpool(self._registered, user, device, report))
+        return self._registered(user, device, report)
 
     def _registered(self, user: User, device: str, report: LossReport | None) -> dict[str, Any]:
         table = tables.device
 
-        def work(session: Session) -> Any:
+        def work(session: Session) -> tuple[Any, Problem | None]:
             if self._find(session, user, device) is None:
                 session.execute(
                     sa.insert(table).values(
                         id=device, user=user.name, kind="device", app_version=self.app_version
                     )
                 )
+            waits = None
             if report is not None:
-                take_report(session, self.home.app, device, report)
-            return self._find(session, user, device)
+                waits = take_report(session, self.home.app, device, report)
+            return self._find(session, user, device), waits
 
-        row = self.home.database.write(work)
+        row, waits = self.home.database.write(work)
+        if waits is not None:
+            # after the transaction: that the device has reported is kept
+            raise InputError([waits])
         # fault point: device-registered-unanswered — the device is known and has not heard so: it
         # registers again under the same id, and is greeted.
         self.home.inbox.signer.ready()
@@ -170,10 +186,10 @@ class Sync:
         device = await run_in_threadpool(self._device_in_step, request)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
-        body = await request.body()
-        if request.headers.get("content-encoding", "").lower() == "gzip":
-            body = await run_in_threadpool(unzipped, body, self.settings.max_push_bytes)
-        answers = self._receipts(lines_of(body), _user(request), device)
+        is_zipped = request.headers.get("content-encoding", "").lower() == "gzip"
+        lines = PushLines(await spooled(request), self.settings.max_push_bytes, is_zipped=is_zipped)
+        await run_in_threadpool(lines.check)
+        answers = self._receipts(lines, _user(request), device)
         return StreamingResponse(answers, media_type="application/x-ndjson")
 
     def _known_device(self, request: Request) -> str:
@@ -191,7 +207,7 @@ class Sync:
         return device
 
     def _receipts(
-        self, received: Iterator[tuple[int, bytes]], user: User, device: str
+        self, received: Iterable[tuple[int, bytes]], user: User, device: str
     ) -> Iterator[str]:
         """Yield receipts; several at once where they come quicker than anybody reads them."""
         lines, sent = "", time.monotonic()
@@ -205,7 +221,7 @@ class Sync:
             yield lines
 
     def _received(
-        self, lines: Iterator[tuple[int, bytes]], user: User, device: str
+        self, lines: Iterable[tuple[int, bytes]], user: User, device: str
     ) -> Iterator[str]:
         inbox, signer = self.home.inbox, self.home.inbox.signer
         applied = False
@@ -224,18 +240,18 @@ class Sync:
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
         device = await run_in_threadpool(self._known_device, request)
+        found = await run_in_threadpool(self._kept, device, await request.body())
+        text = "".join(f"{receipt}\n" for receipt in found)
+        return Response(text, media_type="application/x-ndjson")
+
+    def _kept(self, device: str, body: bytes) -> list[str]:
         try:
-            ids = parse(await request.body())["envelopes"]
+            ids = parse(body)["envelopes"]
         except (ValueError, KeyError, TypeError):
             ids = None
         if not _are_ids(ids):
             reason = f"'envelopes' must be a list of at most {MAX_ASKED} ids"
             raise InputError([problem(Code.MALFORMED, "envelopes", reason=reason)])
-        found = await run_in_threadpool(self._kept, device, ids)
-        text = "".join(f"{receipt}\n" for receipt in found)
-        return Response(text, media_type="application/x-ndjson")
-
-    def _kept(self, device: str, ids: list[str]) -> list[str]:
         signer = self.home.inbox.signer
         signer.ready()
         with self.home.session() as session:
@@ -257,16 +273,19 @@ class Sync:
             device = self._check_device(request, session)
             offline = offline_pages_for(session, self.home.app, user)
             cursor = cursor_now(session, plan_id(user, offline, self.app_version))
-            if kept := images.wanted(request, device, Cursor.parse(cursor)):
+            if kept := images.wanted(request, device, cursor):
                 return kept
-            plan = plan_for(self.home.app, user, offline)
-            content, counts = make_image(session, self.home.app, plan)
+            failed = FailedTables(plan_for(self.home.app, user, offline))
+            with self.images.one():
+                content, counts = make_image(session, self.home.app, failed)
+                zipped = gzip.compress(content, GZIP_LEVEL)
+        self.home.failures.note(user.name, failed)
         headers = {
-            "Fieldpost-Cursor": cursor,
+            "Fieldpost-Cursor": str(cursor.lacking(failed.plan, failed.causes)),
             "Fieldpost-Size": str(len(content)),
             "Fieldpost-Rows": json.dumps(counts),
         }
-        made = Prepared(gzip.compress(content, GZIP_LEVEL), headers)
+        made = Prepared(zipped, headers)
         # only who asks for a part will ask for another
         if "range" in request.headers:
             # fault point: image-unkept — it was made and is not kept: the device has no byte of
@@ -278,29 +297,38 @@ class Sync:
         """Send what changed since the cursor."""
         cursor = Cursor.parse(request.query_params.get("cursor", ""))
         whole = request.query_params.getlist("replace")[:200]
-        return await run_in_threadpool(self._pull, request, cursor, whole)
+        return await run_in_threadpool(self._pull_in_place, request, cursor, whole)
+
+    def _pull_in_place(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
+        # whole tables take what an image takes
+        with (self.images if whole else self.pulls).one():
+            return self._pull(request, cursor, whole)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
         user, app = _user(request), self.home.app
         with self.home.session() as session:
             device = self._check_device(request, session)
             offline = offline_pages_for(session, app, user)
-            plan = plan_for(app, user, offline)
+            failed = FailedTables(plan_for(app, user, offline))
             identity = plan_id(user, offline, self.app_version)
             most = self.settings.max_pull_keys
-            delta = read_delta(session, app, plan, identity, cursor, whole=whole, max_keys=most)
-            sums = {} if delta.reset else self.checksums.digests(session, plan)
+            delta = read_delta(session, app, failed, identity, cursor, whole=whole, max_keys=most)
+            sums = {} if delta.reset else self.checksums.digests(session, failed)
+            sent = delta.without(failed, is_safe=cursor.plan == identity)
             about = self._about(session, user, offline)
             arrived = self._arrived(session, device)
+        self.home.failures.note(user.name, failed)
+        left_out = failed.problems()
         return JSONResponse(
             {
                 **about,
                 "arrived": arrived,
-                "cursor": delta.cursor,
-                "reset": delta.reset,
-                "put": delta.put,
-                "remove": delta.remove,
-                "replace": delta.replace,
+                "cursor": str(sent.cursor),
+                "reset": sent.reset,
+                "put": sent.put,
+                "remove": sent.remove,
+                "replace": sent.replace,
+                "failed": {name: why.to_json() for name, why in left_out.items()},
                 "digests": sums,
             }
         )

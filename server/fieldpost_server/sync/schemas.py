@@ -20,6 +20,7 @@ from fieldpost.wire.protocol import (
     MAX_SUPERSEDED,
 )
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome
+from fieldpost.wire.signatures import ANSWER, KEPT
 
 Schema = Mapping[str, Any]
 
@@ -78,7 +79,7 @@ _BASICS: dict[str, Schema] = {
     "Base64": _text("[A-Za-z0-9+/]+={0,2}"),
     "KeyId": _text("[0-9a-f]{16}"),
     "DeviceId": _text("d-[ -~]{0,98}"),
-    "Cursor": _text(r"f1\.[0-9a-f]{32}\.[0-9]{1,19}\.([0-9a-f]{16})?"),
+    "Cursor": _text(r"f1\.[0-9a-f]{32}\.[0-9]{1,19}\.([0-9a-f]{16})?(\.[0-9a-f]{1,26})?"),
     "Key": _list(
         {
             "anyOf": [
@@ -196,7 +197,8 @@ _RECEIPTS: dict[str, Schema] = {
             "at": ref("Moment"),
         }
     ),
-    "ReceiptOfEnvelope": _object(_RECEIPT),
+    # what was signed before there were kinds has none
+    "ReceiptOfEnvelope": _object(_RECEIPT, {"kind": {"enum": [KEPT, ANSWER]}}),
     "ReceiptOfLine": _object(
         {
             **_RECEIPT,
@@ -207,6 +209,7 @@ _RECEIPTS: dict[str, Schema] = {
             "problems": _list(ref("Problem"), minItems=1),
             "settled": {"type": "null"},
             "line": ref("Number"),
+            "kind": {"const": ANSWER},
         }
     ),
     "Receipt": {"oneOf": [ref("ReceiptOfEnvelope"), ref("ReceiptOfLine")]},
@@ -284,10 +287,11 @@ _DEVICES: dict[str, Schema] = {
             "put": _map(_list({"type": "object"})),
             "remove": _map(_list(_WIRE_KEY)),
             "replace": _list({"type": "string"}, uniqueItems=True),
+            "failed": _map(ref("Problem")),
             "digests": _map(ref("TableDigest")),
         }
     ),
-    "RowCounts": _map(_COUNT),
+    "RowCounts": _map(_or_null(_COUNT)),
     "UploadNumber": _text("[0-9]{1,15}"),
     "AttachmentReference": _object(
         {

@@ -8,17 +8,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from fieldpost.errors import Code, InputError, NotFound, problem
-from fieldpost.home import Upload
+from fieldpost.errors import Code, Forbidden, InputError, NotFound, problem
 from fieldpost.text.filenames import plain_name
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
-from fieldpost.wire.limits import SHOWN
+from fieldpost.wire.limits import BYTES, PICTURES, SHOWN
 from fieldpost.wire.protocol import OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
 from fieldpost_server.home import ServerHome
+from fieldpost_server.http.bodies import pour
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_DESTINATIONS = frozenset({"empty", "image", "document"})
+"""What a browser may want an attachment for: to keep, to show, to open. Never to run."""
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{1,15})?|-([0-9]{1,15}))")
 
 
@@ -46,7 +48,7 @@ class Uploads:
         """Say how much of an upload has arrived."""
         check_protocol(request)
         sha256 = request.path_params["sha256"]
-        there = await run_in_threadpool(self.home.store.offset, sha256, _user(request))
+        there = await run_in_threadpool(self._offset, sha256, _user(request))
         return Response(headers={"Upload-Offset": str(there), "Cache-Control": "no-store"})
 
     async def upload(self, request: Request) -> Response:
@@ -59,25 +61,50 @@ class Uploads:
         type_ = request.headers.get("upload-type", "")
         piece = await request.body()
         there = await run_in_threadpool(
-            self.home.store.append, sha256, _user(request), offset, size, type_, piece
+            self._append, sha256, _user(request), offset, size, type_, piece
         )
         return Response(status_code=204, headers={"Upload-Offset": str(there)})
+
+    def _offset(self, sha256: str, user: User) -> int:
+        return self.home.store.offset(sha256, user, has_it=self._has_it(sha256, user))
+
+    def _append(
+        self, sha256: str, user: User, offset: int, size: int, type_: str, piece: bytes
+    ) -> int:
+        has_it = self._has_it(sha256, user)
+        store = self.home.store
+        return store.append(sha256, user, offset, size, type_, piece, has_it=has_it)
+
+    def _has_it(self, sha256: str, user: User) -> bool:
+        self.home.store.path(sha256)
+        with self.home.session() as session:
+            return self.home.inbox.access.may_have(session, user, sha256)
 
     async def stage(self, request: Request) -> Response:
         """Take a whole file while a form is being filled in online."""
         sha256 = request.path_params["sha256"]
         self.home.store.path(sha256)
         name = request.query_params.get("name", "file")
-        upload = Upload(name, request.headers.get("content-type", ""), await request.body())
-        kept = await run_in_threadpool(self.home.store.keep, upload, _user(request), sha256)
+        type_ = request.headers.get("content-type", "")
+        store = self.home.store
+        arriving = await run_in_threadpool(store.arriving)
+        try:
+            await pour(request.stream(), lambda piece: run_in_threadpool(arriving.write, piece))
+            kept = await run_in_threadpool(
+                store.keep_arrived, arriving, name, type_, _user(request), sha256
+            )
+        finally:
+            await run_in_threadpool(arriving.drop)
         return JSONResponse(kept.to_json(), 201)
 
     async def download(self, request: Request) -> Response:
-        """Send an attachment; only who saw its record knows its digest, and so its address."""
+        """Send an attachment to whoever brought it, or may read something that refers to it."""
         check_protocol(request)
+        if request.headers.get("sec-fetch-dest", "empty") not in _DESTINATIONS:
+            raise Forbidden([problem(Code.FORBIDDEN)])
         sha256 = request.path_params["sha256"]
         path = self.home.store.path(sha256)
-        known = await run_in_threadpool(self._known, sha256)
+        known = await run_in_threadpool(self._known, sha256, _user(request))
         if known is None or not path.exists():
             raise NotFound([problem(Code.NOT_FOUND)])
         _forget_odd_range(request, known.size)
@@ -90,14 +117,16 @@ class Uploads:
         name = plain_name(request.query_params.get("name", "") or known.name or sha256)
         return FileResponse(
             path,
-            media_type=known.type,
+            media_type=known.type if known.type in PICTURES else BYTES,
             headers=headers,
             filename=name,
             content_disposition_type=shown,
         )
 
-    def _known(self, sha256: str) -> Attachment | None:
+    def _known(self, sha256: str, user: User) -> Attachment | None:
         with self.home.session() as session:
+            if not self.home.inbox.access.may_have(session, user, sha256):
+                return None
             return self.home.store.find(session, sha256)
 
 

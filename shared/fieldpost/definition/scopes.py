@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,9 @@ _log = logging.getLogger("fieldpost")
 _SOMEBODY = "somebody"
 # what a function raises whoever asks; anything else may lie in the user, who is made up here
 _MISTAKES = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
+
+# what Python calls to know whether a comparison is true
+_TRUTH = sa.BinaryExpression.__bool__.__code__
 
 
 class ScopeFailed(FieldpostError):
@@ -102,24 +106,37 @@ def _fault(scope: Scope, user: User, table: sa.FromClause) -> str:
 def _no_python_logic() -> Iterator[None]:
     """Refuse 'and', 'or', 'not', 'in' and 'if' on comparisons: of ``a and b`` they leave but one.
 
-    SQLAlchemy lets ``==`` and ``!=`` be true or false for purposes of its own.
+    SQLAlchemy lets ``==`` and ``!=`` be true or false for purposes of its own. Who asks is seen
+    by the profiler's hook, which each thread has for itself: nothing of SQLAlchemy is replaced.
+    Where somebody measures with that hook already, it stays hers and nothing is looked for.
     """
-    usual: Callable[[sa.BinaryExpression[Any]], bool] = sa.BinaryExpression.__bool__
+    if sys.getprofile() is not None:
+        yield
+        return
+    asked: list[sa.BinaryExpression[Any]] = []
 
-    def strict(comparison: sa.BinaryExpression[Any]) -> bool:
-        asks = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001 - there is no other way
-        if asks.partition(".")[0] == "sqlalchemy":
-            return usual(comparison)
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is _TRUTH and not _is_sqlalchemys(frame.f_back):
+            asked.append(frame.f_locals["self"])
+
+    sys.setprofile(look)
+    try:
+        yield
+    except Exception:  # what a function makes of a lost comparison hides where it was lost
+        if not asked:
+            raise
+    finally:
+        sys.setprofile(None)
+    if asked:
         raise _NoCondition(
-            f"takes the comparison '{comparison!s:.80}' for a value of Python. In the place of "
+            f"takes the comparison '{asked[0]!s:.80}' for a value of Python. In the place of "
             "'and', 'or', 'not' and 'in' use and_(), or_(), not_() and .in_() of SQLAlchemy."
         )
 
-    sa.BinaryExpression.__bool__ = strict  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        sa.BinaryExpression.__bool__ = usual  # type: ignore[method-assign]
+
+def _is_sqlalchemys(frame: FrameType | None) -> bool:
+    name = frame.f_globals.get("__name__", "") if frame is not None else ""
+    return str(name).partition(".")[0] == "sqlalchemy"
 
 
 def _condition(found: Any) -> sa.ColumnElement[bool]:

@@ -9,7 +9,6 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from fieldpost.app import App
-from fieldpost.replication.rows import public_columns
 from fieldpost.schema.unreadable import keep_reading
 
 
@@ -17,14 +16,13 @@ from fieldpost.schema.unreadable import keep_reading
 def replica_metadata(app: App) -> sa.MetaData:
     """Return the tables that a device has.
 
-    Private columns are there, because the models name them, but they are empty. Constraints that a
-    part of the data cannot keep (foreign keys to rows outside the scope) are left out; replay
-    checks references itself.
+    All columns are there, because the models name them; what the user may not read is empty.
+    Constraints that a part of the data cannot keep (foreign keys to rows outside the scope, values
+    that must not be empty) are left out; replay checks references itself.
     """
     made = sa.MetaData()
     for model in app.models.values():
-        public = {c.name for c in public_columns(model)}
-        columns = [_column(c, private=c.name not in public) for c in model.table.columns]
+        columns = [_column(c) for c in model.table.columns]
         table = sa.Table(model.table.name, made, *columns)
         for index in model.table.indexes:
             names = [c.name for c in index.columns]
@@ -37,8 +35,7 @@ def replica_metadata(app: App) -> sa.MetaData:
                 )
     for secondary in _secondaries(app):
         if secondary.name not in made.tables:
-            private = {c.name for c in secondary.columns if c.info.get("private")}
-            columns = [_column(c, private=c.name in private) for c in secondary.columns]
+            columns = [_column(c) for c in secondary.columns]
             sa.Table(secondary.name, made, *columns)
     return made
 
@@ -54,12 +51,12 @@ def _secondaries(app: App) -> Iterator[sa.Table]:
                 yield relation.secondary
 
 
-def _column(column: sa.Column[object], *, private: bool) -> sa.Column[object]:
+def _column(column: sa.Column[object]) -> sa.Column[object]:
     return sa.Column(
         column.name,
         column.type,
         primary_key=column.primary_key,
-        nullable=column.nullable or private,
+        nullable=not column.primary_key,
         server_default=None if column.computed is not None else column.server_default,
         autoincrement=column.autoincrement,
         unique=column.unique,

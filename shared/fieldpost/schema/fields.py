@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fieldpost.schema.associations import Association
 from fieldpost.schema.column_types import AwareDateTime
 from fieldpost.schema.values import Codec, codec_for
-from fieldpost.types import LONG_TEXT, PRIVATE, READ_ONLY, AttachmentType, Hint, Label
+from fieldpost.types import LONG_TEXT, PRIVATE, PUBLIC, READ_ONLY, AttachmentType, Hint, Label
 
 
 class Kind(StrEnum):
@@ -116,6 +116,11 @@ def words(name: str) -> str:
 def is_private(column: sa.Column[Any], marks: tuple[Any, ...]) -> bool:
     """Say whether a column never leaves the server."""
     return PRIVATE in marks or bool(column.info.get("private"))
+
+
+def is_public(column: sa.Column[Any], marks: tuple[Any, ...]) -> bool:
+    """Say whether a column goes wherever its row goes, though nothing shows it."""
+    return PUBLIC in marks or bool(column.info.get("public"))
 
 
 def field_of(

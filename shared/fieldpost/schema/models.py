@@ -16,9 +16,18 @@ from sqlalchemy.orm import MANYTOONE, ONETOMANY, DeclarativeBase, Mapped, Mapper
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost.schema.associations import Unlinkable, association_of
 from fieldpost.schema.column_types import adapt, can_hold
-from fieldpost.schema.fields import Field, Lookup, field_of, link_field, words
+from fieldpost.schema.fields import (
+    Field,
+    Lookup,
+    field_of,
+    is_private,
+    is_public,
+    link_field,
+    words,
+)
 from fieldpost.schema.row_order import By, order_by_of, sort_by, sort_by_key
 from fieldpost.schema.table_checks import limited
+from fieldpost.schema.unreadable import judging
 from fieldpost.schema.value_words import words_for
 from fieldpost.text.collation import order_of
 from fieldpost.text.plurals import singular
@@ -72,6 +81,8 @@ class Model:
         links: those of them that are many-to-many.
         unlinkable: many-to-many relationships that cannot be fields, with the reason.
         opaque: columns by attribute whose type no field holds.
+        readable: stored attributes that may leave the server at all.
+        public: those of them that go wherever their row goes.
         children: its one-to-many relationships by name.
         collation: the order of its texts: that of the app's language.
         references: foreign-key attribute to the name of the table it points to.
@@ -100,6 +111,10 @@ class Model:
         ]
         held = {f.attribute for f in every if f is not None}
         self.opaque = {p.key: _column(p) for p in stored if p.key not in held}
+        columns_with_marks = [(p.key, _column(p), marks.get(p.key, ())) for p in stored]
+        self.readable = frozenset(a for a, c, m in columns_with_marks if not is_private(c, m))
+        public = (a for a, c, m in columns_with_marks if is_public(c, m))
+        self.public = self.readable.intersection(public)
         self.unlinkable: dict[str, str] = {}
         self.links = {f.name: f for f in self._links()}
         columns = {f.name: limited(f, table) for f in every if f is not None}
@@ -180,7 +195,8 @@ class Model:
         """Return the words for one row: `str(row)` where the class says how, else its title."""
         if self.has_own_words:
             try:
-                return str(row)
+                with judging():
+                    return str(row)
             except Exception as error:  # noqa: BLE001 - an author's code, and a row may hold anything
                 _warn(self.cls, f"{type(error).__name__}: {error}")
         return self.title_from(getattr(row, self.title_attribute))

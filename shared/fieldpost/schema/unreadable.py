@@ -6,7 +6,9 @@ rows after it are lost. An engine that `keep_reading` has prepared gives an `Unr
 place of the value instead, to plain queries and to mapped objects alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,9 +22,33 @@ ENCODED = {WORDS: True}
 """Stands for it in JSON: unlike every value that can be read."""
 
 
-@dataclass(frozen=True, slots=True)
+_judging: ContextVar[bool] = ContextVar("judging", default=False)
+"""Whether an author's code is being asked, which knows nothing of values that cannot be read."""
+
+
+class UnreadableMet(ValueError):
+    """An author's code has asked something of a value that cannot be read: nobody knows."""
+
+
+@contextmanager
+def judging() -> Iterator[None]:
+    """Let an author's code be asked: what it asks of such a value raises `UnreadableMet`.
+
+    Otherwise the value would be true, like nothing else, and be taken for one that is there.
+    """
+    token = _judging.set(True)
+    try:
+        yield
+    finally:
+        _judging.reset(token)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Unreadable:
     """What stands in the place of a value that cannot be read.
+
+    It has words, and nothing else: an author's code that is asked (`judging`) cannot compare it,
+    take it for true, or do sums with it.
 
     Attributes:
         raw: what the database holds.
@@ -32,6 +58,29 @@ class Unreadable:
 
     def __str__(self) -> str:
         return WORDS
+
+    def __bool__(self) -> bool:
+        _refuse_to_judge()
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        _refuse_to_judge()
+        return type(other) is Unreadable and bool(self.raw == other.raw)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.raw))
+
+
+def _refuse_to_judge() -> None:
+    if _judging.get():
+        raise UnreadableMet("a value that it looks at cannot be read")
+
+
+def unreadable_attributes(row: Any) -> list[str]:
+    """Return the attributes of a mapped object that hold such a value."""
+    mapper = sa.inspect(type(row), raiseerr=False)
+    columns = mapper.column_attrs.keys() if mapper is not None else ()
+    return [name for name in columns if type(getattr(row, name)) is Unreadable]
 
 
 def is_readable(row: Any) -> bool:

@@ -1,7 +1,9 @@
 """Checks of single values against what the model says about them."""
 
 import logging
+import operator
 from collections.abc import Callable, Sequence
+from datetime import date, time
 from decimal import Decimal, localcontext
 from functools import cache, partial
 from typing import Any
@@ -13,11 +15,18 @@ from fieldpost.errors import Code, Problem, problem
 from fieldpost.schema.associations import MOST_LINKS
 from fieldpost.schema.column_types import EXACT_DIGITS, ExactDecimal, integer_bits
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
+from fieldpost.schema.value_words import plain_words
 from fieldpost.schema.values import ValueProblem
 from fieldpost.wire.protocol import MAX_TEXT_CHARACTERS
 
 _LISTS = ATTACHMENT_KINDS | {Kind.LINKS}
 """Kinds of fields that hold nothing where they hold an empty list."""
+
+# of numbers, and of days and times
+_AT_LEAST = ("{} or more", "{} or later")
+_ABOVE = ("more than {}", "later than {}")
+_AT_MOST = ("{} or less", "{} or earlier")
+_BELOW = ("less than {}", "earlier than {}")
 
 Fault = tuple[Code, str]
 """An entry of the catalogue, and the limit that it names."""
@@ -110,8 +119,8 @@ def _column_check(field: Field) -> _Check | None:
 
 def _integer_fault(limit: int, value: int) -> Fault | None:
     if value >= limit:
-        return Code.TOO_LARGE, str(limit - 1)
-    return (Code.TOO_SMALL, str(-limit)) if value < -limit else None
+        return Code.TOO_LARGE, _AT_MOST[0].format(limit - 1)
+    return (Code.TOO_SMALL, _AT_LEAST[0].format(-limit)) if value < -limit else None
 
 
 def _decimal_fault(scale: int | None, precision: int | None, value: Decimal) -> Fault | None:
@@ -144,16 +153,15 @@ def constraint_check(constraint: Any, kind: Kind) -> _Check | None:
     """Return what says which entry of the catalogue, with which limit, a value breaks."""
     match constraint:
         case at.Ge(ge=limit):
-            return _check(lambda value: value >= limit, Code.TOO_SMALL, str(limit))
+            return partial(_limit_fault, limit, operator.ge, Code.TOO_SMALL, *_AT_LEAST)
         case at.Gt(gt=limit):
-            return _check(lambda value: value > limit, Code.TOO_SMALL, f"more than {limit}")
+            return partial(_limit_fault, limit, operator.gt, Code.TOO_SMALL, *_ABOVE)
         case at.Le(le=limit):
-            return _check(lambda value: value <= limit, Code.TOO_LARGE, str(limit))
+            return partial(_limit_fault, limit, operator.le, Code.TOO_LARGE, *_AT_MOST)
         case at.Lt(lt=limit):
-            return _check(lambda value: value < limit, Code.TOO_LARGE, f"less than {limit}")
+            return partial(_limit_fault, limit, operator.lt, Code.TOO_LARGE, *_BELOW)
         case at.MultipleOf(multiple_of=limit):
-            of = partial(_is_multiple, limit=limit)
-            return _check(of, Code.NOT_A_MULTIPLE, str(limit))
+            return partial(_limit_fault, limit, _is_multiple, Code.NOT_A_MULTIPLE, "{}", "{}")
         case at.MinLen(min_length=limit):
             shortest = limit
             return _check(lambda v: len(v) >= shortest, Code.TOO_SHORT, _counted(limit, kind))
@@ -163,6 +171,15 @@ def constraint_check(constraint: Any, kind: Kind) -> _Check | None:
         case at.Predicate(func=allowed):
             return partial(_predicate_fault, allowed)
     return None
+
+
+def _limit_fault(
+    limit: Any, is_kept: Callable[[Any, Any], Any], code: Code, words: str, of_time: str, value: Any
+) -> Fault | None:
+    if is_kept(value, limit):
+        return None
+    # put into words for each person: her mark and her clock are not those of the first who asked
+    return code, (of_time if isinstance(limit, date | time) else words).format(plain_words(limit))
 
 
 def _predicate_fault(allowed: Callable[[Any], Any], value: Any) -> Fault | None:

@@ -18,6 +18,9 @@ PICTURES = (
 SHOWN = frozenset(PICTURES) - {"image/heic", "image/heif"}
 """Those that every browser shows; whatever else a user brought is only handed over as a file."""
 
+BYTES = "application/octet-stream"
+"""What every file that is no picture is handed over as, whatever it was called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -5,7 +5,9 @@ History of the protocol:
     2: signed receipts, `settled` and `notes` in them; `/sync/receipts`; what the server lacks of a
        device, and what devices report of that; envelopes of format 2.
     3: `limits` in the settings of a device; `/sync/image` in parts that go on (`Range`, `If-Match`,
-       `ETag`); `Fieldpost-Server` on every answer.
+       `ETag`); `Fieldpost-Server` on every answer; tables that fail in `failed`, in the numbers of
+       rows of an image, and in cursors.
+    4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`.
 
 History of the envelope's format:
     1: first edition.
@@ -13,12 +15,13 @@ History of the envelope's format:
        the operation `look`.
 """
 
-PROTOCOL = 3
+PROTOCOL = 4
 OLDEST_PROTOCOL = 1
 
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
-    3: "sha256:63041d03f3044341767412ca6accfa9a7b3f62bd634cb08dd68a088e82a03d68",
+    3: "sha256:0cb61a928690b48a2ba17f4089adaa35e8be3a45cff1c3c924deb913ec4cfd98",
+    4: "sha256:ef3e61cdebc4164719fb3523578850cd4eb8200c6592223351ee483df7a4969b",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 

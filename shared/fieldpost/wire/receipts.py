@@ -83,6 +83,7 @@ class Receipt:
         notes: of an envelope that was applied, what others should know: values of theirs that it
             overwrote where the page lets the last save win.
         settled: of an envelope that was not applied, how that ended; None while it is open.
+        is_kept: whether the envelope is in the server's ledger, as this says.
         signed: the receipt's canonical text with the server's signature in it; empty before that.
             Whatever is made from a receipt has to be signed anew.
     """
@@ -98,6 +99,7 @@ class Receipt:
     record: tuple[Any, ...] = ()
     notes: tuple[Problem, ...] = ()
     settled: Settled | None = None
+    is_kept: bool = False
     signed: str = ""
 
     @property

@@ -12,6 +12,14 @@ from fieldpost.text.canonical import canonical
 SIGNATURE = "signature"
 """The part of a receipt that all its other parts are signed by."""
 
+KIND = "kind"
+"""The part of a signed text that says what it is; a signature alone says only whose it is."""
+
+KEPT = "kept"
+"""The envelope is in the server's ledger: what the server lacks later, it has forgotten."""
+ANSWER = "answer"
+"""What was sent could not be taken as it was, and nothing of it is kept: it proves nothing."""
+
 _ID_DIGITS = 16
 
 

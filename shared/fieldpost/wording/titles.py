@@ -7,8 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import MANYTOONE, Session, selectinload
 
 from fieldpost.app import App
+from fieldpost.reading.readable import Readable
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key, Model
+from fieldpost.schema.unreadable import is_readable
 from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import ValueProblem
 from fieldpost.text.casefolding import folded
@@ -21,14 +23,9 @@ MOST_WORDS = 8
 NOT_HERE = "an entry that is not here"
 """Stands for a row that is gone, or that the user may not see."""
 
+_CHUNK_KEYS = 500
+
 T = TypeVar("T")
-
-
-def condition_of(app: App, user: User, target: Model) -> list[sa.ColumnElement[bool]]:
-    """Return the condition for the rows of a model that a user may choose from."""
-    page = app.page_of(target.name)
-    scope = page.condition(user) if page is not None else None
-    return [] if scope is None else [scope]
 
 
 def search_parts(words: str) -> list[str]:
@@ -50,12 +47,13 @@ class Titles:
         self.session = session
         self.app = app
         self.user = user
+        self.readable = Readable(app, user)
         self._every: dict[str, list[tuple[Key, str]]] = {}
 
     def every(self, target: Model) -> Sequence[tuple[Key, str]]:
         """Return key and title of all rows that the user may choose from, in order."""
         if target.name not in self._every:
-            found = self.where(target, *condition_of(self.app, self.user, target))
+            found = self.where(target, *self.readable.rows(target))
             self._every[target.name] = self.in_order(target, found.items(), lambda pair: pair)
         return self._every[target.name]
 
@@ -80,11 +78,19 @@ class Titles:
         target = self.app.models.get(field.target or "")
         if field.kind is not Kind.LOOKUP or target is None or value is None:
             return words_for(field, value)
-        if len(target.key) != 1 or not target.can_hold((value,)):
-            return NOT_HERE
-        seen = condition_of(self.app, self.user, target)
-        found = self.where(target, target.column(target.key[0]) == value, *seen)
-        return found.get((value,), NOT_HERE)
+        return self.of(target, [value]).get(value, NOT_HERE)
+
+    def of(self, target: Model, parts: Iterable[Any]) -> Mapping[Any, str]:
+        """Return the titles of those rows with keys of one part that the user may see, by part."""
+        if len(target.key) != 1:
+            return {}
+        column, found = target.column(target.key[0]), dict[Any, str]()
+        wanted = [part for part in dict.fromkeys(parts) if target.can_hold((part,))]
+        for start in range(0, len(wanted), _CHUNK_KEYS):
+            among = column.in_(wanted[start : start + _CHUNK_KEYS])
+            seen = self.where(target, among, *self.readable.rows(target))
+            found |= {key[0]: title for key, title in seen.items()}
+        return found
 
     def where(self, target: Model, *conditions: Any) -> Mapping[Key, str]:
         """Return the titles of all rows that meet conditions, by key."""
@@ -106,6 +112,8 @@ class Titles:
     def in_order(self, target: Model, things: Iterable[T], named: Any) -> list[T]:
         """Sort things by the title, then by the key, of the row that each stands for.
 
+        A row whose key cannot be read is left out: nobody can name it.
+
         Args:
             target: whose rows they are.
             things: what is sorted.
@@ -113,11 +121,13 @@ class Titles:
         """
         order, place = self.app.order, of_key(target)
 
-        def by(thing: T) -> tuple[str, Any]:
-            key, title = named(thing)
-            return order.key(title), place(key)
-
-        return sorted(things, key=by)
+        placed = [
+            (order.key(title), place(key), thing)
+            for thing in things
+            for key, title in [named(thing)]
+            if is_readable(key)
+        ]
+        return [thing for *_, thing in sorted(placed, key=lambda each: each[:2])]
 
     def rows_in_order(self, target: Model, rows: Iterable[Any]) -> list[Any]:
         """Sort mapped objects of a model by title, then by key."""

@@ -181,6 +181,39 @@ def test_a_damaged_part_begins_again(make_desk: Any, office: Any, harm: str) -> 
     assert 401 == len(desk.rows())
 
 
+NOTES: dict[str, Any] = {
+    "no object": ["incoming"],
+    "nothing of it": {},
+    "a part lacks": {"cursor": None},
+    "how far, as text": {"arrived": "24000"},
+    "in how many parts, as text": {"parts": "3"},
+    "in fewer than no parts": {"parts": -1},
+    "in more parts than bytes": {"parts": 1 << 50},
+    "further than its end": {"arrived": 1 << 50},
+    "rows, as a list": {"rows": [1]},
+    "rows, as text": {"rows": {"site": "1"}},
+    "another digest": {"tag": "ab" * 32},
+}
+
+
+@pytest.mark.parametrize("kind", NOTES)
+def test_a_damaged_note_of_a_download_begins_again(make_desk: Any, office: Any, kind: str) -> None:
+    """What the device noted of how far it came may be anything: the first download arrives."""
+    fill(office)
+    desk = make_desk()
+    pace = desk.client.sync.contact.down
+    pace.smallest = pace.largest = pace.piece = 8_000
+    desk.platform.faults.append(Fault("/sync/image", "request", skip=3, times=99))
+    desk.download()
+    desk.platform.faults.clear()
+    kept, harm = desk.store.tables["replica"], NOTES[kind]
+    kept["incoming"] = {**kept["incoming"], **harm} if harm and isinstance(harm, dict) else harm
+
+    assert "done" == desk.download()["outcome"]
+
+    assert 401 == len(desk.rows())
+
+
 def test_a_sync_can_be_stopped(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped sync says so, keeps what has arrived, and the next one does the rest."""
     photo(desk, 300_000)

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from fieldpost_server.accounts.passwords import verify_password
+from fieldpost.errors import Code, InputError
+from fieldpost_server.accounts.known_browsers import KNOWN
+from fieldpost_server.accounts.passwords import (
+    MIN_CHARACTERS,
+    common_passwords,
+    verify_password,
+)
+from fieldpost_server.accounts.throttle import Guess, record_failure
+from fieldpost_server.accounts.users import set_password
 from fieldpost_server.office import sign_in
 from fieldpost_server.storage import tables
 
@@ -89,3 +97,67 @@ def test_the_shell_is_not_led_elsewhere_when_it_signs_out(office: Any) -> None:
 
     assert 204 == answer.status_code
     assert 401 == client.get("/", headers={"Fieldpost-Shell": "1"}).status_code
+
+
+def guesses_of_strangers(office: Any, name: str, count: int) -> None:
+    """Have so many others fail, each from an address of its own, and all from this one."""
+
+    def work(session: Any) -> None:
+        for number in range(count):
+            record_failure(session, Guess(name, f"10.0.0.{number}"))
+            record_failure(session, Guess(name, "127.0.0.1"))
+
+    office.write(work)
+
+
+def test_strangers_cannot_lock_out_a_browser_that_is_known(office: Any) -> None:
+    """While others guess on, whoever has signed in there before comes in at the first attempt."""
+    hers, strange = office.client("anna"), office.client()
+    assert 204 == hers.post("/sign-out", headers={"Fieldpost-Shell": "1"}).status_code
+    seen = []
+    for _ in range(5):
+        guesses_of_strangers(office, "anna", 160)
+        seen.append(attempt(hers, "anna", PASSWORD))
+        seen.append(attempt(strange, "anna", PASSWORD))
+
+    assert [303, 429] * 5 == seen
+
+
+def test_a_known_browser_may_not_guess_either(office: Any) -> None:
+    """It has its own few attempts, for its own user and for nobody else."""
+    hers = office.client("anna")
+    wrong = [attempt(hers, "anna", "wrong") for _ in range(7)]
+    others = [attempt(hers, "dora", "wrong") for _ in range(7)]
+
+    assert [422] * 5 + [429] * 2 == wrong == others
+    # what happened there is no matter of her other browsers
+    assert 303 == attempt(office.client(), "anna", PASSWORD)
+
+
+def test_a_new_password_makes_all_browsers_strange(office: Any) -> None:
+    """What a thief has kept is worth nothing afterwards; what is made up never was."""
+    hers, forged = office.client("anna"), office.client()
+    forged.cookies.set(KNOWN, f"{'0' * 32}.{'0' * 64}")
+    office.write(lambda session: set_password(session, "anna", "quite another horse"))
+    guesses_of_strangers(office, "anna", 160)
+
+    assert 429 == attempt(hers, "anna", "quite another horse")
+    assert 429 == attempt(forged, "anna", "quite another horse")
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password", "12345678", "        ", "abababab", "Dora-2026", "doradora", "QWERTYUIOP"],
+)
+def test_what_anybody_would_try_is_no_password(office: Any, password: str) -> None:
+    """Neither common ones, nor a user's name, nor a few characters again and again (R65)."""
+    with pytest.raises(InputError) as refused:
+        office.write(lambda session: set_password(session, "dora", password))
+
+    assert Code.PASSWORD_COMMON is refused.value.problems[0].code
+    assert 303 == attempt(office.client(), "dora", PASSWORD)
+
+
+def test_the_list_of_common_passwords_is_long_enough() -> None:
+    """At least the 3,000 most common ones that are long enough (ASVS 5.0, 6.2.4)."""
+    assert 3_000 <= sum(len(each) >= MIN_CHARACTERS for each in common_passwords())

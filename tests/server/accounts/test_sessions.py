@@ -122,11 +122,11 @@ def test_the_wait_grows_and_is_forgotten(fieldpost_database: Database) -> None:
 
     def wait(address: str, at: Any = now) -> int:
         with database.read_session() as session:
-            return throttle.seconds_to_wait(session, "anna", address, at)
+            return throttle.seconds_to_wait(session, throttle.Guess("anna", address), at)
 
     waits = []
     for _ in range(20):
-        database.write(lambda s: throttle.record_failure(s, "anna", "here", now))
+        database.write(lambda s: throttle.record_failure(s, throttle.Guess("anna", "here"), now))
         waits.append(wait("here"))
     assert waits[:8] == [0, 0, 0, 0, 1, 2, 4, 8]
     assert waits[-1] == 900
@@ -134,7 +134,7 @@ def test_the_wait_grows_and_is_forgotten(fieldpost_database: Database) -> None:
 
     def from_everywhere(session: Session) -> None:
         for number in range(40):
-            throttle.record_failure(session, "anna", f"bot{number}", now)
+            throttle.record_failure(session, throttle.Guess("anna", f"bot{number}"), now)
 
     database.write(from_everywhere)
     assert 0 < wait("elsewhere") <= 60

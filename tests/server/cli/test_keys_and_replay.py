@@ -162,7 +162,9 @@ def test_a_waiting_envelope_is_applied_once(command: Command, office: Any, visit
     """With --apply it goes through the inbox as its own user's, and only while it waits (R32)."""
     device = office.device("anna", download=False)
     content = b"what the patient has signed"
-    made = device.envelope(visit(), attachments=(hashlib.sha256(content).hexdigest(),))
+    sha256 = hashlib.sha256(content).hexdigest()
+    told = {"sha256": sha256, "size": len(content), "type": "text/plain", "name": "a"}
+    made = device.envelope(visit(report=told), attachments=(sha256,))
     (receipt,) = device.push(made)
     assert "waiting" == receipt["outcome"]
     status, words = command("envelopes", "replay", "--apply", made.id)

@@ -16,10 +16,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.http.parts import answer_part
 from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
+from fieldpost_server.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,7 +67,9 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def client(assets: Assets) -> Iterator[Browser]:
-    app = Starlette(routes=assets.routes(), middleware=[Middleware(SecurityHeaders)])
+    app = Starlette(
+        routes=assets.routes(), middleware=[Middleware(SecurityHeaders, settings=Settings())]
+    )
     made = Browser(app)
     yield made
     made.close()
@@ -238,3 +243,69 @@ def test_the_manifest_says_what_each_file_is(assets: Assets) -> None:
         content = assets._by_url[entry["url"]].content
         digest = hashlib.sha256(content).hexdigest()
         assert (len(content), digest) == (entry["size"], entry["sha256"])
+
+
+def test_a_cut_download_goes_on_where_it_stopped(assets: Assets, client: Browser) -> None:
+    """Every asset has a strong tag, its digest, and any part of it can be had (R7)."""
+    for entry in assets.manifest["pyodide"]["files"]:
+        size, tag = entry["size"], f'"{entry["sha256"]}"'
+        begin = client.get(entry["url"], headers={"Accept-Encoding": "identity"})
+        # as browsers ask: what they have is unpacked, whatever they take otherwise
+        asked = {"Accept-Encoding": "gzip", "Range": f"bytes={size // 3}-", "If-Range": tag}
+        rest = client.get(entry["url"], headers=asked)
+
+        assert (200, tag, "bytes") == (
+            begin.status_code,
+            begin.headers["etag"],
+            begin.headers["accept-ranges"],
+        )
+        assert (206, tag, f"bytes {size // 3}-{size - 1}/{size}") == (
+            rest.status_code,
+            rest.headers["etag"],
+            rest.headers["content-range"],
+        )
+        assert "content-encoding" not in rest.headers
+        assert begin.content == begin.content[: size // 3] + rest.content
+
+
+def test_packed_and_plain_are_told_apart(assets: Assets, client: Browser) -> None:
+    """The packed file has a tag of its own: no part of one goes on with the other."""
+    url = assets.manifest["pyodide"]["base"] + "pyodide.asm.wasm"
+    packed = client.get(url, headers={"Accept-Encoding": "gzip"}).headers["etag"]
+    plain = client.get(url, headers={"Accept-Encoding": "identity"}).headers["etag"]
+
+    answer = client.get(url, headers={"Range": "bytes=5-", "If-Range": packed})
+
+    assert packed != plain
+    assert (200, plain) == (answer.status_code, answer.headers["etag"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("bytes=0-3", (206, "0-3", b"0123")),
+        ("bytes=7-", (206, "7-9", b"789")),
+        ("bytes=7-99", (206, "7-9", b"789")),
+        ("bytes=-3", (206, "7-9", b"789")),
+        ("bytes=-99", (206, "0-9", b"0123456789")),
+        ("bytes=10-", (416, "*", b"")),
+        ("bytes=5-4", (416, "*", b"")),
+        ("bytes=-0", (416, "*", b"")),
+        ("bytes=0-1,3-4", (200, None, b"0123456789")),
+        ("lines=0-1", (200, None, b"0123456789")),
+        ("bytes=-", (200, None, b"0123456789")),
+        ("bytes=" + "9" * 30 + "-", (200, None, b"0123456789")),
+    ],
+)
+def test_parts(asked: str, expected: tuple[int, str | None, bytes]) -> None:
+    """One part is answered as asked for, none beyond the end, and all for what is not known."""
+    request = Request({"type": "http", "headers": [(b"range", asked.encode())]})
+
+    answer = answer_part(request, b"0123456789", "tag", {}, "text/plain")
+
+    span = f"bytes {expected[1]}/10" if expected[1] else None
+    assert (expected[0], span, expected[2]) == (
+        answer.status_code,
+        answer.headers.get("content-range"),
+        bytes(answer.body),
+    )

@@ -23,6 +23,23 @@ def test_every_answer_carries_the_security_headers(office: Any, address: str) ->
     assert headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("scheme", "headers", "is_trusted"),
+    [
+        ("https", {}, True),
+        ("http", {"Sec-Fetch-Site": "same-origin"}, True),
+        ("http", {}, False),
+    ],
+)
+def test_what_only_trusted_addresses_heed_is_sent_there_only(
+    office: Any, scheme: str, headers: dict[str, str], *, is_trusted: bool
+) -> None:
+    """A browser on plain HTTP would complain of it in its console, at every page (R65)."""
+    answer = office.client().get(f"{scheme}://testserver/sign-in", headers=headers)
+
+    assert is_trusted == ("cross-origin-opener-policy" in answer.headers)
+
+
 def test_robots_are_told_that_nothing_is_for_them(office: Any) -> None:
     """Without signing in, and not by the sign-in page."""
     answer = office.client().get("/robots.txt")

@@ -155,6 +155,24 @@ def test_a_conflict_after_a_gap_waits_for_the_predecessor(office: Any, sender: S
     assert Outcome.DUPLICATE is sender.send(second).outcome
 
 
+def test_what_waits_for_an_app_of_another_name_is_tried_once(
+    office: Any, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that was renamed meanwhile does not keep a push busy without end (R31, R61)."""
+    sender.next(edit(1, 60, 50))
+    waiting = sender.next(edit(1, 70, 60))
+    assert Outcome.WAITING is sender.send(waiting).outcome
+    monkeypatch.setattr(office.home.app, "name", "renamed")
+
+    (told,) = office.home.inbox.retry_waiting(ANNA, sender.device)
+
+    assert (waiting.id, Outcome.FORBIDDEN, ["wrong_app"]) == (
+        told.envelope,
+        told.outcome,
+        codes(told),
+    )
+
+
 def test_an_unknown_temporary_key_waits_for_its_envelope(
     office: Any, sender: Sender, visit: NewVisit
 ) -> None:
@@ -257,7 +275,7 @@ def test_receipts_survive_the_process(office: Any, sender: Sender, visit: NewVis
     made = sender.next(visit())
     first = sender.send(made)
     database = Database(office.settings.database_url)
-    inbox = Inbox(office.home.app, database, lambda _session, _sha256: True)
+    inbox = Inbox(office.home.app, database, office.home.store)
     again = inbox.receive(made.to_text(), ANNA, sender.device)
     database.close()
 

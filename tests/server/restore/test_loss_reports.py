@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from fieldpost.wire.protocol import MAX_REPORTED
 from fieldpost_server.accounts.users import add_user
 from fieldpost_server.cli.main import main
 from fieldpost_server.inbox.chain_audit import check_chain
+from fieldpost_server.restore import restore_notices
 from fieldpost_server.storage import tables
 
 NewVisit = Callable[..., Operation]
@@ -132,8 +133,11 @@ def test_a_report_without_a_base_is_of_the_history_of_its_receipts(
     assert [30] == scores(office, "Mine")
 
 
-def test_a_second_restore_begins_another_history(office: Any, story: Story) -> None:
+def test_a_second_restore_begins_another_history(
+    office: Any, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was received after the present history began proves a later restore (R26)."""
+    monkeypatch.setattr(restore_notices, "ONE_IN", timedelta(0))  # a day passes in between
     story.told()
     backup = Backup(office)
     story.device.chain.begin()

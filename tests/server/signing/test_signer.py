@@ -233,9 +233,9 @@ def test_what_cannot_be_signed_is_not_applied(office: Any, visit: NewVisit) -> N
 
     assert 500 == answer.status_code
     assert before == office.rows(sa.select(sa.func.count()).select_from(Visit))
-    assert "signs receipts" in office.client().get("/health").json()["checks"]["signing"]
+    assert "signs receipts" in office.health()["checks"]["signing"]
     office.database.write(lambda session: rotate(session, None, distrust=True))
-    assert "ok" == office.client().get("/health").json()["checks"]["signing"]
+    assert "ok" == office.health()["checks"]["signing"]
 
 
 def test_housekeeping_never_deletes_receipts(office: Any, visit: NewVisit) -> None:

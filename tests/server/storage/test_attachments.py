@@ -96,11 +96,15 @@ def test_other_users_neither_continue_nor_spoil_an_upload(store: AttachmentStore
     assert len(PNG) == add(store, PNG, 60, len(PNG))
 
 
-def test_a_file_that_is_there_is_not_sent_again(store: AttachmentStore) -> None:
-    """One file is kept once, whoever sends it (R43)."""
+def test_a_file_that_is_there_is_kept_once(store: AttachmentStore) -> None:
+    """Whoever sends it brings all of it, since a digest proves nothing; it is kept once (R43)."""
     add(store, PNG, 0, len(PNG))
 
-    assert len(PNG) == store.offset(sha256(PNG), BERT)
+    assert len(PNG) == add(store, PNG, 0, 0)
+    assert 0 == store.offset(sha256(PNG), BERT)
+    with pytest.raises(InputError) as caught:
+        add(store, PNG, len(PNG), len(PNG), user=BERT)
+    assert Code.UPLOAD_OFFSET is caught.value.problems[0].code
     assert len(PNG) == add(store, PNG, 0, len(PNG), user=BERT)
     kept = store.keep(Upload("again.png", "image/png", PNG), BERT)
     assert sha256(PNG) == kept.sha256

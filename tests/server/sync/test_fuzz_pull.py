@@ -17,7 +17,7 @@ from traces import everything, is_refused
 pytestmark = pytest.mark.long
 
 ABOUT = {"user", "settings", "app_version", "signing_keys", "arrived"}
-PARTS = ABOUT | {"cursor", "reset", "put", "remove", "replace", "digests"}
+PARTS = ABOUT | {"cursor", "reset", "put", "remove", "replace", "failed", "digests"}
 HEADERS = ("Fieldpost-Device", "Fieldpost-Protocol")
 
 tables_asked = st.one_of(

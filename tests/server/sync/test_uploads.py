@@ -148,14 +148,15 @@ def test_people_online_stage_a_file_while_they_fill_in(office: Any) -> None:
     assert client.get(f"/attachments/{digest(PNG)}").content == PNG
 
 
-def test_a_file_that_a_crash_left_unregistered_is_adopted(office: Any) -> None:
-    """Rename and registration are two steps: the next contact completes them."""
+def test_a_file_that_a_crash_left_unregistered_is_brought_again(office: Any) -> None:
+    """Rename and registration are two steps: who sends it again completes them."""
     device = office.device("anna", download=False)
     device.upload(PNG, "image/png")
-    office.run(sa.delete(tables.attachment))
+    office.run(sa.delete(tables.attachment), sa.delete(tables.attachment_bringer))
 
-    assert code(device.upload(PNG, "image/jpeg", start=len(PNG))) == (415, "not_a_picture")
-    assert device.upload(PNG, "image/png", start=len(PNG)).status_code == 204
+    assert "0" == offset(device, PNG)
+    assert code(device.upload(PNG, "image/jpeg")) == (415, "not_a_picture")
+    assert device.upload(PNG, "image/png").status_code == 204
     assert device.client.get(f"/attachments/{digest(PNG)}").status_code == 200
 
 

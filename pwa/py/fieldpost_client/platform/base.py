@@ -180,6 +180,13 @@ class Platform(Protocol):
             StoreError: it could not be stored.
         """
 
+    async def is_whole(self, sha256: str) -> bool:
+        """Say whether a file of the store ``attachments`` is what its name says.
+
+        Raises:
+            StoreError: it could not be read.
+        """
+
     async def gzip(self, data: bytes) -> bytes:
         """Compress."""
 

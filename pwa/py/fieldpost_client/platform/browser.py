@@ -112,6 +112,10 @@ class BrowserPlatform:
         """GET an attachment into the store."""
         return int(await _fetched(self._bridge.downloadAttachment(path, sha256)))
 
+    async def is_whole(self, sha256: str) -> bool:
+        """Say whether a file of the store is what its name says."""
+        return bool(await _stored(self._bridge.isWhole(sha256)))
+
     async def gzip(self, data: bytes) -> bytes:
         """Compress."""
         return _bytes(await _stored(self._bridge.gzip(to_js(data))))

@@ -141,6 +141,12 @@ class HostPlatform:
         self.store.keep_download(answer.body, type_)
         return len(answer.body)
 
+    async def is_whole(self, sha256: str) -> bool:
+        """Say whether a file of the store is what its name says."""
+        found = self.store.tables["attachments"].get(sha256)
+        content = found.get("blob") if isinstance(found, dict) else None
+        return isinstance(content, bytes) and hashlib.sha256(content).hexdigest() == sha256
+
     async def gzip(self, data: bytes) -> bytes:
         """Compress."""
         return gzip.compress(data, mtime=0)

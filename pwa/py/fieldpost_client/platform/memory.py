@@ -145,7 +145,7 @@ def _adopt(tables: dict[str, dict[Key, Any]], sha256: str) -> None:
     found = tables["staged"].pop(sha256, None)
     if sha256 in tables["attachments"]:
         return
-    if found is None:
+    if not isinstance(found, dict) or not isinstance(found.get("blob"), bytes):
         raise StoreError("MissingAttachment", f"attachment {sha256} is missing")
     kept = {name: value for name, value in found.items() if name != "draft"}
     tables["attachments"][sha256] = {**kept, "state": "pending"}

@@ -8,6 +8,7 @@ from typing import Any
 from fieldpost.pages import Page
 from fieldpost.users import User
 from fieldpost_client.outbox.chain import Counters
+from fieldpost_client.outbox.held_back import HeldBack
 from fieldpost_client.platform.base import Operation
 from fieldpost_client.replica.server_keys import ServerKeys
 
@@ -36,6 +37,7 @@ class DeviceState:
         cursor: of the replica; empty where there is none.
         pieces: hashes of the replica's pieces.
         proven: digests by table that the last pull has proven for these very pieces.
+        held: tables that these pieces lack, and what is replayed for them.
         last_sync: ISO 8601 moment of the last sync that went through.
         report: what that sync did, as plain data.
     """
@@ -52,6 +54,7 @@ class DeviceState:
     cursor: str = ""
     pieces: list[str] = field(default_factory=list)
     proven: Mapping[str, Any] = field(default_factory=dict)
+    held: HeldBack = field(default_factory=HeldBack)
     last_sync: str | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
 

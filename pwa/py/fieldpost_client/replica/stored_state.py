@@ -10,6 +10,7 @@ from typing import Any
 from fieldpost.odp.lineage.temporary_keys import is_temporary
 from fieldpost.users import User
 from fieldpost_client.outbox.chain import Counters
+from fieldpost_client.outbox.held_back import HeldBack
 from fieldpost_client.outbox.outbox import Entry, Outbox
 from fieldpost_client.platform.base import Store
 from fieldpost_client.replica.device_state import (
@@ -32,7 +33,7 @@ async def load_state(store: Store, outbox: Outbox) -> DeviceState:
     user, is_known = _user(session.get("user"), outbox)
     device = _device(session.get("device"), outbox)
     pieces = _texts(replica.get("pieces")) if is_known else []
-    proven = _mapping(replica.get("proven"))
+    proven, held = _mapping(replica.get("proven")), _mapping(replica.get("held"))
     keys = _keys(session.get("keys"))
     return DeviceState(
         device=device,
@@ -47,6 +48,7 @@ async def load_state(store: Store, outbox: Outbox) -> DeviceState:
         cursor=_text(replica.get("cursor")) if pieces else "",
         pieces=pieces,
         proven=_mapping(proven.get("digests")) if proven.get("of") == seal_of(pieces) else {},
+        held=_held(held) if held.get("of") == seal_of(pieces) else HeldBack(),
         last_sync=_text(session.get("last_sync")) or None,
         report=_report(session.get("report")),
     )
@@ -132,6 +134,8 @@ def _report(data: Any) -> Mapping[str, Any]:
     report = dict(_mapping(data))
     for name in ("repaired", "unproven"):
         report[name] = _texts(report.get(name))
+    failed = _mapping(report.get("failed"))
+    report["failed"] = {str(name): why for name, why in failed.items() if isinstance(why, str)}
     lacking = report.get("lacking")
     report["lacking"] = (
         [each for each in lacking if isinstance(each, list) and _are(each, (int, int))]
@@ -139,6 +143,14 @@ def _report(data: Any) -> Mapping[str, Any]:
         else []
     )
     return report if data else {}
+
+
+def _held(data: Mapping[str, Any]) -> HeldBack:
+    """Return what is replayed in part: whatever is not listed is replayed whole."""
+    numbers = data.get("numbers")
+    found = numbers if isinstance(numbers, list) else ()
+    sound = frozenset(n for n in found if isinstance(n, int) and not isinstance(n, bool))
+    return HeldBack(frozenset(_texts(data.get("tables"))), sound)
 
 
 def _trust(data: Any) -> Mapping[str, Any]:

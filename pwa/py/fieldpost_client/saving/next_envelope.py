@@ -4,7 +4,7 @@ Nothing is stored yet: that is done in `saving`.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from fieldpost_client.replica.working_copy import WorkingCopy
 from fieldpost_client.saving.folding import folded_into
 from fieldpost_client.saving.record_keys import RecordKeys
 
+_TOO_BIG = problem(Code.TOO_BIG, what="This", limit=f"{MAX_ENVELOPE_BYTES >> 20} MB")
 _log = logging.getLogger("fieldpost")
 
 
@@ -65,28 +66,42 @@ def next_envelope(
         InputError: the app's own code failed.
     """
     now = records.remapped.submission(submission)
-    record = tuple((now.opened or {}).get("key", ()))
-    after = built_on(now, record, records.remapped.entries(chain.entries))
+    opened_key = tuple((now.opened or {}).get("key", ()))
+    after = built_on(now, opened_key, records.remapped.entries(chain.entries))
     envelope = chain.next(submission, user, identity, moment, after)
     text = envelope.to_text()
     if len(text.encode()) > MAX_ENVELOPE_BYTES:
-        limit = f"{MAX_ENVELOPE_BYTES >> 20} MB"
-        too_big = problem(Code.TOO_BIG, what="This", limit=limit)
-        return NextEnvelope(envelope, Result(Outcome.INVALID, (too_big,)))
+        return NextEnvelope(envelope, Result(Outcome.INVALID, (_TOO_BIG,)))
     result = _replayed(copy, user, records.remapped.envelope(envelope))
     if result.outcome not in APPLIED:
         return NextEnvelope(envelope, result)
-    page = copy.app.pages[submission.page]
-    title = _title(copy, page, result.record) or submission.title
-    opened = None if submission.opened is None else dict(submission.opened)
-    # what was opened before counts with the keys of before, the record's included
-    kept = result.record
-    if opened and kept and now is not submission:
-        kept = tuple(opened["key"])
-    entry = Entry(envelope, text, PENDING, None, page.title, title, kept, opened)
+    entry = _entry(envelope, text, submission, result.record, copy)
+    if entry.opened and entry.record and now is not submission:
+        # what was opened before counts with the keys of before, the record's included
+        entry = replace(entry, record=tuple(entry.opened["key"]))
     last = chain.unsent_before(envelope)
+    page = copy.app.pages[submission.page]
     folded = last and folded_into(last, entry, submission, page.layout, records)
     return NextEnvelope(envelope, result, folded or entry)
+
+
+def _entry(
+    envelope: Envelope,
+    text: str,
+    submission: Submission,
+    record: tuple[Any, ...],
+    copy: WorkingCopy,
+) -> Entry:
+    page = copy.app.pages[submission.page]
+    return Entry(
+        envelope,
+        text,
+        PENDING,
+        page=page.title,
+        title=_title(copy, page, record) or submission.title,
+        record=record,
+        opened=None if submission.opened is None else dict(submission.opened),
+    )
 
 
 def _replayed(copy: WorkingCopy, user: User, envelope: Envelope) -> Result:

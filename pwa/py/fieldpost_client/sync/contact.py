@@ -1,7 +1,9 @@
 """Contact with the server: whose answer it is, whether anybody answers, and what that means."""
 
 import json
+from asyncio import sleep
 from collections.abc import AsyncIterator, Mapping
+from random import random
 from typing import Any
 
 from fieldpost.errors import Code, Problem, problem, problem_from_json
@@ -18,7 +20,7 @@ from fieldpost_client.platform.base import (
     storage_problem,
 )
 from fieldpost_client.sync.pace import Pace
-from fieldpost_client.sync_status import OFFLINE, SIGNED_OUT, TROUBLE
+from fieldpost_client.sync_status import BUSY, OFFLINE, SIGNED_OUT, TROUBLE
 
 CANCELLED = "cancelled"
 """The person has stopped the sync: not a state of the device, but how one sync ended."""
@@ -28,6 +30,9 @@ MOST_MISSES = 4
 """So many calls in a row without an answer: nobody is there any more."""
 MOST_LOST_S = 60.0
 """So long without an answer, although one call after the other was tried."""
+MOST_WAITS = 8
+"""So often does one sync wait for an office that has no place for it."""
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 2, 30
 MOST_REFUSED = 2
 """So many calls in a row that want a sign-in."""
 
@@ -36,9 +41,10 @@ class Stopped(Exception):  # a reason to stop, which is reported, and no error o
     """A sync, or one item of it, cannot go on; everything that is waiting stays as it is.
 
     Attributes:
-        activity: `OFFLINE`, `SIGNED_OUT`, `TROUBLE` or `CANCELLED`.
+        activity: `OFFLINE`, `BUSY`, `SIGNED_OUT`, `TROUBLE` or `CANCELLED`.
         problem: in words.
         status: of the server's refusal; 0 where there was none.
+        retry_s: after so many seconds a busy server wants to be asked again.
     """
 
     def __init__(self, activity: str, fault: Problem, status: int = 0) -> None:
@@ -46,6 +52,8 @@ class Stopped(Exception):  # a reason to stop, which is reported, and no error o
         self.activity = activity
         self.problem = fault
         self.status = status
+        seconds = fault.detail.get("seconds")
+        self.retry_s = min(seconds, LONGEST_WAIT_S) if isinstance(seconds, int) else SHORTEST_WAIT_S
 
 
 class Contact:
@@ -71,6 +79,7 @@ class Contact:
         self._cancelled = False
         self._has_answered = False
         self._misses, self._lost_s, self._refused = 0, 0.0, 0
+        self._waits = 0
 
     def cancel(self) -> None:
         """End what is asked just now, and ask nothing more."""
@@ -105,12 +114,17 @@ class Contact:
         Raises:
             Stopped: no answer came, or it is a refusal.
         """
-        begun = self._begun()
-        try:
-            answer = await self.platform.fetch(method, path, self._headers(headers), body)
-        except PlatformError as error:
-            raise self._missed(error, begun) from error
-        return self._judged(answer, statuses, kind)
+        while True:
+            begun = self._begun()
+            try:
+                answer = await self.platform.fetch(method, path, self._headers(headers), body)
+            except PlatformError as error:
+                raise self._missed(error, begun) from error
+            try:
+                return self._judged(answer, statuses, kind)
+            except Stopped as stopped:
+                if not await self._waited(stopped):
+                    raise
 
     async def data(
         self,
@@ -133,35 +147,47 @@ class Contact:
         self, path: str, sha256: str, start: int, end: int, headers: Mapping[str, str]
     ) -> Answer:
         """Send a piece of a stored attachment; raises `Stopped`, and `StoreError` without it."""
-        begun = self._begun()
-        try:
-            sent = self._headers(headers)
-            answer = await self.platform.send_piece(path, sha256, start, end, sent)
-        except StoreError:
-            raise
-        except PlatformError as error:
-            self.pace.failed()
-            raise self._missed(error, begun) from error
-        self.pace.moved(end - start, self.platform.elapsed() - begun)
-        return self._judged(answer, (204,), "")
+        while True:
+            begun = self._begun()
+            try:
+                sent = self._headers(headers)
+                answer = await self.platform.send_piece(path, sha256, start, end, sent)
+            except StoreError:
+                raise
+            except PlatformError as error:
+                self.pace.failed()
+                raise self._missed(error, begun) from error
+            try:
+                judged = self._judged(answer, (204,), "")
+            except Stopped as stopped:
+                if not await self._waited(stopped):
+                    raise
+            else:
+                self.pace.moved(end - start, self.platform.elapsed() - begun)
+                return judged
 
     async def lines(
         self, path: str, headers: Mapping[str, str], body: bytes | str
     ) -> AsyncIterator[str]:
         """Send a body and yield the lines of the answer as they arrive; raises `Stopped`."""
-        begun, heard = self._begun(), False
-        try:
-            async for line in self.platform.fetch_lines("POST", path, self._headers(headers), body):
-                if not heard:
-                    self.pace.moved(len(body), self.platform.elapsed() - begun)
-                    heard = True
+        while True:
+            begun, heard = self._begun(), False
+            try:
+                asked = self.platform.fetch_lines("POST", path, self._headers(headers), body)
+                async for line in asked:
+                    if not heard:
+                        self.pace.moved(len(body), self.platform.elapsed() - begun)
+                        heard = True
+                    self._answered()
+                    yield line
                 self._answered()
-                yield line
-            self._answered()
-        except PlatformError as error:
-            if not heard:
-                self.pace.failed()
-            raise self._missed(error, begun) from error
+                return
+            except PlatformError as error:
+                stopped = self._missed(error, begun)
+                if heard or not await self._waited(stopped):
+                    if not heard and stopped.activity != BUSY:
+                        self.pace.failed()
+                    raise stopped from error
 
     async def load_attachment(self, path: str, sha256: str) -> int:
         """Keep an attachment of the server; return its size; raises `Stopped`."""
@@ -174,6 +200,19 @@ class Contact:
             raise self._missed(error, begun) from error
         self._answered()
         return size
+
+    async def _waited(self, stopped: Stopped) -> bool:
+        """Wait as long as a busy office asks for; say no where it was busy too often."""
+        if stopped.activity != BUSY or self._waits >= MOST_WAITS:
+            return False
+        self._waits += 1
+        self.platform.notify({"event": "progress", "step": "busy"})
+        # in steps, so that it can be cancelled; not all devices at the same moment
+        left = stopped.retry_s * (1 + random() / 2)  # noqa: S311 - spreads devices, no secret
+        while left > 0 and not self._cancelled:
+            await sleep(min(left, 0.5))
+            left -= 0.5
+        return True
 
     def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
         device = {DEVICE_HEADER: self.home.state.device} if self.home.state.device else {}
@@ -228,6 +267,8 @@ def refusal(status: int, body: bytes) -> Stopped:
     fault = problem_of(body)
     if status == 401:
         return Stopped(SIGNED_OUT, fault or problem(Code.SIGNED_OUT), status)
+    if fault is not None and fault.code is Code.OFFICE_BUSY:
+        return Stopped(BUSY, fault, status)
     if status in (502, 503, 504):
         return Stopped(OFFLINE, fault or problem(Code.UNREACHABLE), status)
     return Stopped(TROUBLE, fault or problem(Code.SERVER_TROUBLE), status)

@@ -33,14 +33,24 @@ class Image:
     Attributes:
         content: the bytes of a SQLite database.
         cursor: the server's state that it shows.
-        rows: number of rows by table.
+        rows: number of rows by table; None of one that the office could not read.
         references: SHA-256 and size of the attachments that the rows refer to.
     """
 
     content: bytes
     cursor: str
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int | None] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Return the number of all rows."""
+        return sum(count or 0 for count in self.rows.values())
+
+    @property
+    def lacks(self) -> list[str]:
+        """Return the tables that the office could not read."""
+        return [name for name, count in self.rows.items() if count is None]
 
 
 async def register(

@@ -15,6 +15,7 @@ MOST_STUMBLES = 5
 
 _NAME = "incoming"
 _TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
+_KINDS = {"tag": str, "size": int, "cursor": str, "rows": dict, "arrived": int, "parts": int}
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
@@ -26,7 +27,7 @@ class Incoming:
         tag: SHA-256 of the whole, as it travels; empty before the first piece.
         size: bytes of the whole.
         cursor: the server's state that it shows.
-        rows: number of rows by table.
+        rows: number of rows by table; None of one that the office could not read.
         arrived: bytes that are stored.
         parts: in so many parts.
     """
@@ -34,7 +35,7 @@ class Incoming:
     tag: str = ""
     size: int = 0
     cursor: str = ""
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int | None] = field(default_factory=dict)
     arrived: int = 0
     parts: int = 0
 
@@ -52,9 +53,19 @@ async def load_incoming(platform: Platform) -> Incoming:
     """Return what has arrived before; nothing where that cannot be used any more."""
     try:
         found = await platform.store.read("replica", _NAME)
-        return Incoming(**found) if found else Incoming()
-    except (StoreError, TypeError):
+    except StoreError:
         return Incoming()
+    return Incoming(**found) if _is_sound(found) else Incoming()
+
+
+def _is_sound(found: Any) -> bool:
+    """Say whether what is stored of a download can be gone on with."""
+    if not isinstance(found, dict) or found.keys() != _KINDS.keys():
+        return False
+    if any(type(found[name]) is not kind for name, kind in _KINDS.items()):
+        return False
+    counts = all(type(count) is int for count in found["rows"].values())
+    return counts and 0 <= found["parts"] <= found["arrived"] <= found["size"]
 
 
 def forget_incoming() -> list[Operation]:
@@ -149,7 +160,7 @@ def _span(answer: Answer) -> tuple[int, int]:
     return first, size
 
 
-def _about(headers: Mapping[str, str]) -> tuple[str, dict[str, int]]:
+def _about(headers: Mapping[str, str]) -> tuple[str, dict[str, int | None]]:
     try:
         rows: Any = json.loads(headers.get("fieldpost-rows") or "{}")
         return headers["fieldpost-cursor"], dict(rows)

@@ -8,18 +8,17 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from fieldpost.errors import Code, problem
+from fieldpost.errors import Code, Problem, problem, problem_from_json
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.dependencies import leaving, missing_at_the_office
 from fieldpost_client.outbox.outbox import Entry
-from fieldpost_client.platform.base import Operation, StoreError
-from fieldpost_client.replica.device_state import about_operations, keys_operation, seal_of
-from fieldpost_client.replica.replica import Replica, Unreadable, kept_pieces
+from fieldpost_client.platform.base import StoreError
+from fieldpost_client.replica.device_state import about_operations
+from fieldpost_client.replica.replica import Replica, Unreadable
 from fieldpost_client.sync.contact import Contact, Stopped, stopped_by
-from fieldpost_client.sync.download import Image, download_image, register
-from fieldpost_client.sync.incoming import forget_incoming
+from fieldpost_client.sync.download import download_image, register
+from fieldpost_client.sync.installation import hold_back, install, install_image
 from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
-from fieldpost_client.sync.resend import keys_in_replica
 from fieldpost_client.sync_status import TROUBLE
 
 _log = logging.getLogger("fieldpost")
@@ -34,6 +33,7 @@ class PullReport:
         repaired: tables that were not equal and were put right, by themselves or by a download.
         unproven: tables that are not equal in the end, after a download of everything.
         full: everything was downloaded anew.
+        failed: why tables are not up to date, in words: the office could not read or decide them.
         lacking: ranges of numbers that never arrived at the server and are not here any more.
     """
 
@@ -42,6 +42,7 @@ class PullReport:
     repaired: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
     full: bool = False
+    failed: dict[str, str] = field(default_factory=dict)
     lacking: list[list[int]] = field(default_factory=list)
 
 
@@ -56,6 +57,7 @@ class Pull:
         self.references: dict[str, int] = {}
         self.arrived: Mapping[str, Any] = {}
         self.proven: dict[str, Any] = {}
+        self.failed: dict[str, Problem] = {}
         self._unequal: list[str] = []
 
     async def run(self) -> None:
@@ -81,7 +83,9 @@ class Pull:
             return False
         await learn_keys(self.home, answer.get(SIGNING_KEYS))
         changed = any(answer.get(part) for part in ("put", "remove", "replace"))
-        if not changed and not confirmed and not self._doubtful(answer):
+        held, confirmed = hold_back(self.home, confirmed, self.failed)
+        is_same = not changed and not confirmed and held == self.home.state.held
+        if is_same and not self._doubtful(answer):
             await self._go_on(answer)
             return True
         try:
@@ -98,6 +102,7 @@ class Pull:
                 confirmed,
                 pieces_changed=changed,
                 proven=self.proven,
+                held=held,
             )
         except StoreError as error:
             raise stopped_by(error) from error
@@ -134,9 +139,18 @@ class Pull:
             if stopped.problem.code is Code.BAD_CURSOR:
                 return None
             raise
+        if not table:
+            self.failed.clear()
+            self.report.failed.clear()
+        self._note_failed(data.get("failed") or {})
         self.arrived = data.get("arrived") or {}
         self._check_arrived()
         return None if data["reset"] else data
+
+    def _note_failed(self, failed: Mapping[str, Any]) -> None:
+        for name, why in failed.items():
+            self.failed[name] = problem_from_json(why)
+            self.report.failed[name] = self.failed[name].message
 
     def _check_arrived(self) -> None:
         """Stop before a replica is stored in which keys may mean other rows than they did.
@@ -203,6 +217,9 @@ class Pull:
     async def _repair(self, replica: Replica, table: str) -> None:
         """Ask for a table as a whole; its newer rows do no harm, the next pull brings the rest."""
         answer = await self._ask(table)
+        if table in self.failed:
+            self.proven.pop(table, None)  # the next sync compares it again
+            return
         if answer is None or table not in answer.get("replace", ()):
             raise _Unequal
         only = {"replace": [table], "put": {table: answer["put"].get(table, [])}}
@@ -223,7 +240,7 @@ class Pull:
     async def _download(self, confirmed: list[Entry]) -> None:
         self.report.full = True
         image = await download_image(self.home, self.contact)
-        self.report.pulled = sum(image.rows.values())
+        self.report.pulled = image.count
         await install_image(self.home, image, None, confirmed)
         self.references = image.references
         # what was downloaded is proven as everything is: by a pull
@@ -234,75 +251,3 @@ class Pull:
 
 class _Unequal(Exception):
     pass
-
-
-async def install_image(
-    home: DeviceHome, image: Image, about: Mapping[str, Any] | None, confirmed: list[Entry]
-) -> None:
-    """Put a downloaded image in the place of the replica; raises `Stopped`."""
-    try:
-        replica = Replica(home.app, image.content)
-    except Unreadable as error:
-        cause = problem(Code.UNEXPECTED, cause="the download cannot be opened")
-        raise Stopped(TROUBLE, cause) from error
-    image.references = dict(replica.attachments(home.app.models.values()))
-    try:
-        await install(home, replica, image.cursor, about, confirmed)
-    except StoreError as error:
-        raise stopped_by(error) from error
-
-
-async def install(
-    home: DeviceHome,
-    replica: Replica,
-    cursor: str,
-    about: Mapping[str, Any] | None,
-    confirmed: list[Entry],
-    *,
-    pieces_changed: bool = True,
-    proven: Mapping[str, Any] | None = None,
-) -> None:
-    """Store a replica and swap the working copy; confirmed envelopes leave the outbox with it.
-
-    Raises:
-        StoreError: nothing was stored, and the old working copy stays.
-    """
-    pieces, operations = home.state.pieces, list[Operation]()
-    image = replica.image()
-    if pieces_changed or not pieces:
-        pieces, operations = await kept_pieces(home.platform, image, pieces)
-    current = _current(home, cursor, pieces, len(image), proven or {})
-    operations.append(("put", "replica", "current", current))
-    operations += about_operations(about) if about else []
-    operations += [*home.outbox.leaving(confirmed), *forget_incoming()]
-    keys = keys_in_replica(home, cursor)
-    operations += [] if keys == home.state.keys else [keys_operation(keys)]
-    async with home.turn:
-        # fault point: replica-unstored — pieces, cursor, settings, keys and the move to the history
-        # are one transaction: without it the old replica and the outbox are whole, and the next
-        # sync pulls again.
-        try:
-            await home.platform.store.write(operations)
-        except BaseException:
-            replica.close()
-            raise
-        # fault point: replica-stored — the stored replica is the new one and what it confirms is in
-        # the history; the working copy is memory: the next start makes it from these.
-        if about:
-            home.state.adopt_about(about)
-        home.state.cursor, home.state.pieces, home.state.proven = cursor, pieces, proven or {}
-        home.state.keys = keys
-        home.outbox.leave(confirmed)
-        home.swap(home.prepared(replica))
-
-
-def _current(
-    home: DeviceHome, cursor: str, pieces: list[str], size: int, proven: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "cursor": cursor,
-        "pieces": pieces,
-        "size": size,
-        "app_version": home.app_version,
-        "proven": {"of": seal_of(pieces), "digests": dict(proven)},
-    }

@@ -15,7 +15,8 @@ from fieldpost_client.replica.replica import Unreadable
 from fieldpost_client.sync.contact import CANCELLED, Contact, Stopped, stopped_by
 from fieldpost_client.sync.download import download_image, register
 from fieldpost_client.sync.enrolment import enrol_anew, is_stranded
-from fieldpost_client.sync.pull import Pull, install_image
+from fieldpost_client.sync.installation import install_image
+from fieldpost_client.sync.pull import Pull
 from fieldpost_client.sync.push import Push, is_of_what_was_sent, summary, texts_first
 from fieldpost_client.sync.receipt_verification import believe_anew
 from fieldpost_client.sync.resend import is_of_before, loss_reports, take_back
@@ -34,6 +35,9 @@ _FORGOTTEN = frozenset({Code.WRONG_DEVICE, Code.FORGOTTEN})
 RESENDS = 3
 """How often one sync takes back what the server has forgotten; it names so much at once only."""
 
+LOOKED_AT_BYTES = 64 << 20
+"""So much of the stored pictures and files one sync looks through for damage."""
+
 _log = logging.getLogger("fieldpost")
 
 
@@ -48,6 +52,7 @@ class Synchroniser:
         self._running: asyncio.Future[dict[str, Any]] | None = None
         self._stumbled: list[Stopped] = []
         self._unloaded: dict[str, Problem] = {}
+        self._sound: set[str] = set()
 
     async def sync(self, *, signed_in: bool = False) -> dict[str, Any]:
         """Do one sync; a call while one is under way waits for that one and returns its report.
@@ -92,7 +97,7 @@ class Synchroniser:
             if signed_in and self.home.state.server_keys.changed:
                 await believe_anew(self.home, self.contact)
             attachments = await self._steps(push, pull)
-            activity, problems = self._doubts(push)
+            activity, problems = self._doubts(push, pull)
         except Stopped as stopped:
             activity, problems = stopped.activity, _distinct([stopped, *self._stumbled])
             await self._settle()
@@ -175,9 +180,10 @@ class Synchroniser:
         again = Pull(self.home, self.contact)
         await self._exchange(push, again)
         pull.report.pulled += again.report.pulled
+        pull.failed, pull.report.failed = again.failed, again.report.failed
         return again.references
 
-    def _doubts(self, push: Push) -> tuple[str, list[Problem]]:
+    def _doubts(self, push: Push, pull: Pull) -> tuple[str, list[Problem]]:
         """Say what is wrong although everything went through."""
         if self.home.state.server_keys.changed:
             return IDENTITY_CHANGED, [problem(Code.IDENTITY_CHANGED)]
@@ -186,7 +192,8 @@ class Synchroniser:
         # what an item stumbled over is its own; but nobody may take this for a good connection
         found = {stopped.activity for stopped in self._stumbled}
         activity = next((a for a in (SIGNED_OUT, OFFLINE) if a in found), "")
-        return activity, [*_distinct(self._stumbled), *push.unsent.values()]
+        failed = pull.failed.values()
+        return activity, [*_distinct(self._stumbled), *push.unsent.values(), *failed]
 
     async def _exchange(self, push: Push, pull: Pull) -> None:
         """Send what waits, the texts before the pictures, and get what is new."""
@@ -243,13 +250,13 @@ class Synchroniser:
 
     async def _download(self) -> dict[str, Any]:
         self._set(WORKING)
-        activity, problems, rows = "", list[Problem](), dict[str, int]()
+        activity, problems, rows = "", list[Problem](), dict[str, int | None]()
         try:
             await register(self.home, self.contact)
             image = await download_image(self.home, self.contact)
             await install_image(self.home, image, None, [])
             rows = image.rows
-            await self._note({"sent": 0, "pulled": sum(rows.values()), "full": True})
+            await self._note({"sent": 0, "pulled": image.count, "full": True})
         except Stopped as stopped:
             activity, problems = stopped.activity, [stopped.problem]
         except StoreError as error:
@@ -273,7 +280,8 @@ class Synchroniser:
 
     async def _load_attachments(self, references: Mapping[str, int]) -> int:
         known = set(await self.platform.store.keys("attachments"))
-        wanted = [sha for sha in references if sha not in known]
+        damaged = await self._damaged({s: n for s, n in references.items() if s in known})
+        wanted = [sha for sha in references if sha not in known or sha in damaged]
         loaded = 0
         for number, sha256 in enumerate(wanted):
             self.platform.notify(
@@ -293,6 +301,28 @@ class Synchroniser:
             # next sync asks only for those that are not there.
             loaded += 1
         return loaded
+
+    async def _damaged(self, stored: Mapping[str, int]) -> set[str]:
+        """Return which stored files are not what their names say; each is looked at once.
+
+        The office has them: they are loaded again. One sync looks at so many bytes only.
+        """
+        found, left = set[str](), LOOKED_AT_BYTES
+        for sha256, size in stored.items():
+            if sha256 in self._sound:
+                continue
+            if left <= 0:
+                break
+            left -= size
+            try:
+                is_whole = await self.platform.is_whole(sha256)
+            except StoreError:
+                is_whole = False
+            if is_whole:
+                self._sound.add(sha256)
+            else:
+                found.add(sha256)
+        return found
 
     def _set(self, activity: str) -> None:
         self.home.activity = activity

@@ -6,11 +6,11 @@ this reaches the database: the objects are never added to a session.
 
 from typing import Any
 
-from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from fieldpost.errors import Problem, join_path
 from fieldpost.odp.form.rows import Opened, Row, is_untouched
+from fieldpost.odp.replay.links import Links
 from fieldpost.odp.replay.rule_run import rule_problems
 from fieldpost.pages import Form
 from fieldpost.schema.column_types import can_hold
@@ -20,19 +20,22 @@ from fieldpost.schema.values import ValueProblem
 
 
 def preview_problems(
-    session: Session, form: Form, row: Row, opened: Opened | None, known: list[Problem]
+    links: Links, form: Form, row: Row, opened: Opened | None, known: list[Problem]
 ) -> list[Problem]:
-    """Return what the rules say already, leaving out fields that have a problem of their own."""
+    """Return what the rules say already, leaving out fields that have a problem of their own.
+
+    A rule that looks at what a row points to finds nothing that the user may not see.
+    """
     places: dict[int, tuple[Any, str, Form]] = {}
-    with session.no_autoflush:
-        _object(session, form, row, opened, places)
+    with links.session.no_autoflush:
+        _object(links, form, row, opened, places)
         found = list(rule_problems(places, patient=True))
     taken = {each.path for each in known}
     return [each for each in found if each.path not in taken]
 
 
 def _object(
-    session: Session,
+    links: Links,
     form: Form,
     row: Row,
     opened: Opened | None,
@@ -46,14 +49,14 @@ def _object(
     for relation in form.model.mapper.relationships:
         if relation.key in form.model.links:
             keys = _value(form, row, opened, relation.key) or []
-            set_committed_value(made, relation.key, _linked(session, relation, keys))
+            set_committed_value(made, relation.key, _linked(links, relation, keys))
         elif relation.key not in form.lists:
-            empty: Any = [] if relation.uselist else _target(session, relation, made)
+            empty: Any = [] if relation.uselist else _target(links, relation, made)
             set_committed_value(made, relation.key, empty)
     for name, child in form.lists.items():
         before = {repr(e["key"]): e for e in (opened or {}).get("children", {}).get(name, ())}
         rows = [r for r in row.lists.get(name, ()) if not r.deleted]
-        below = [_object(session, child.form, r, before.get(repr(r.key)), places) for r in rows]
+        below = [_object(links, child.form, r, before.get(repr(r.key)), places) for r in rows]
         set_committed_value(made, name, below)
         for each_child in below:
             _point_back(each_child, made, form.model.mapper.relationships[name])
@@ -73,7 +76,7 @@ def _value(form: Form, row: Row, opened: Opened | None, name: str) -> Any:
         return None
 
 
-def _target(session: Session, relation: Any, made: Any) -> Any:
+def _target(links: Links, relation: Any, made: Any) -> Any:
     key = tuple(
         getattr(made, relation.parent.get_property_by_column(c).key) for c in relation.local_columns
     )
@@ -81,18 +84,19 @@ def _target(session: Session, relation: Any, made: Any) -> Any:
         return None
     if not can_hold(next(iter(relation.local_columns)).type, key[0]):
         return None
-    return session.get(relation.mapper.class_, key)
+    return next(iter(_seen(links, relation, [key])), None)
 
 
-def _linked(session: Session, relation: Any, keys: list[Any]) -> Any:
-    columns = relation.mapper.primary_key
-    found = (
-        session.get(relation.mapper.class_, key)
-        for key in keys
-        if all(can_hold(c.type, part) for c, part in zip(columns, key, strict=True))
-    )
-    rows = [row for row in found if row is not None]
+def _linked(links: Links, relation: Any, keys: list[Any]) -> Any:
+    rows = _seen(links, relation, keys)
     return rows if relation.collection_class is None else relation.collection_class(rows)
+
+
+def _seen(links: Links, relation: Any, keys: list[Any]) -> list[Any]:
+    """Return the rows that a relationship points to, in the order of their keys."""
+    target = links.app.model_of(relation.mapper.class_)
+    seen = links.existing_keys(target, keys)
+    return [links.session.get(target.cls, key) for key in keys if tuple(key) in seen]
 
 
 def _point_back(child: Any, parent: Any, relation: Any) -> None:

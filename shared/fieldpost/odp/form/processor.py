@@ -12,6 +12,7 @@ from fieldpost.odp.form.difference import Differ
 from fieldpost.odp.form.preview import preview_problems
 from fieldpost.odp.form.read_set import with_read_set
 from fieldpost.odp.form.rows import Opened, Row
+from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Changes, Page
 from fieldpost.schema.models import Model
 from fieldpost.users import User, acting_as
@@ -68,7 +69,8 @@ def process(
         found = Differ(home.temporary_key, home.new_id).compare(page.layout, row, opened)
         if found.problems:
             with home.session() as session:
-                more = preview_problems(session, page.layout, row, opened, found.problems)
+                links = Links(session, home.app, user)
+                more = preview_problems(links, page.layout, row, opened, found.problems)
             return Processed((*found.problems, *more))
     key = tuple(opened["key"]) if opened else None
     if not found.operations:

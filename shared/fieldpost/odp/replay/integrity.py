@@ -1,7 +1,7 @@
 """What the database itself refuses, in the catalogue's words."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from typing import Any
 
@@ -41,14 +41,24 @@ def _composite_references(model: Model) -> tuple[tuple[type[Any], tuple[str, ...
 
 
 def missing_parents(
-    session: Session, model: Model, row: Any, changed: Collection[str]
+    session: Session,
+    model: Model,
+    row: Any,
+    changed: Collection[str],
+    is_seen: Callable[[str, Collection[str], Any], bool],
 ) -> Iterator[Field]:
-    """Yield the first field of each key of several parts that points to a row that is not there."""
+    """Yield the first field of each key of several parts that points to a row that is not there.
+
+    Args:
+        session, model, row, changed: the row, and which of its attributes are to be looked at.
+        is_seen: says of a model's name, the attributes of the key and a row whether it counts.
+    """
     for cls, attributes in _composite_references(model):
         key = tuple(getattr(row, attribute) for attribute in attributes)
         if None in key or not set(attributes) & set(changed):
             continue
-        there = session.get(cls, key) is not None
+        found = session.get(cls, key)
+        there = found is not None and is_seen(table_of(sa.inspect(cls)).name, attributes, found)
         new = (r for r in session.new if type(r) is cls)
         mapper = sa.inspect(cls)
         if not there and not any(tuple(mapper.primary_key_from_instance(r)) == key for r in new):

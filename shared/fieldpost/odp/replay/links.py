@@ -32,7 +32,7 @@ from fieldpost.schema.models import Key, Model
 from fieldpost.schema.values import ValueProblem
 from fieldpost.users import User
 from fieldpost.wire.envelope import Operation
-from fieldpost.wording.titles import Titles, condition_of
+from fieldpost.wording.titles import Titles
 
 _CHUNK_KEYS = 200
 
@@ -116,7 +116,7 @@ class Links:
 
     def seen(self, target: Model) -> list[sa.ColumnElement[bool]]:
         """Return the condition for rows that the user may see."""
-        return condition_of(self.app, self.user, target)
+        return self.titles.readable.rows(target)
 
     def target(self, field: Field) -> Model:
         """Return the model whose rows a field links to."""

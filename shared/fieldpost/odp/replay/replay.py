@@ -22,7 +22,7 @@ from fieldpost.odp.replay.integrity import (
     repeated_key,
     rows_that_refer,
 )
-from fieldpost.odp.replay.links import LinkWork
+from fieldpost.odp.replay.links import Links, LinkWork
 from fieldpost.odp.replay.merge import Merge
 from fieldpost.odp.replay.new_keys import NewKeys
 from fieldpost.odp.replay.references import References
@@ -62,7 +62,7 @@ def replay(
     if refused := tuple(denials(app, envelope, user)):
         return Result(Outcome.FORBIDDEN, refused)
     with acting_as(author or user):
-        work = _Replay(envelope, session, app, user, keys)
+        work = _Replay(envelope, session, app, user, keys, author)
         try:
             return work.run()
         except UnknownKey:
@@ -79,6 +79,7 @@ class _Replay:
     app: App
     user: User
     book: KeyBook
+    author: User | None = None
     rows: dict[int, tuple[Any, Operation, Place]] = field(default_factory=dict)
     tops: dict[int, Any] = field(default_factory=dict)
     inserted: dict[str, set[Key]] = field(default_factory=dict)
@@ -95,8 +96,9 @@ class _Replay:
         # a row that another transaction is changing is waited for: compare and write see one state
         self.locking = self.session.get_bind().dialect.name != "sqlite"
         self.keys = NewKeys(self.session, self.app, self.book)
-        self.references = References(self.session, self.app)
         self.links = LinkWork(self.session, self.app, self.user, self.keys.real)
+        others = [Links(self.session, self.app, self.author)] if self.author else []
+        self.references = References(self.session, self.app, self.links.links, *others)
         self.words = Titles(self.session, self.app, self.user).words
 
     def run(self) -> Result:
@@ -214,7 +216,7 @@ class _Replay:
             return
         if None not in key:
             inserted.add(key)
-        self.invalid += self.references.missing_above(operation, model, row, values)
+        self.invalid += self.references.missing_above(operation, place, row, values)
         self.session.add(row)
         self.rows[id(row)] = (row, operation, place)
         if model.links:
@@ -226,8 +228,7 @@ class _Replay:
             if (above := self.keys.above(place, attribute, value)) is not None:
                 return above
             value = self.keys.resolve(place.form.model, attribute, value)
-        model = place.form.model
-        self.invalid += self.references.missing(operation, model, attribute, value)
+        self.invalid += self.references.missing(operation, place, attribute, value)
         return value
 
     def _update(self, operation: Operation, place: Place, row: Any, values: dict[str, Any]) -> None:
@@ -238,9 +239,9 @@ class _Replay:
         takes = [*merge.takes, *self._judged(operation, place.form, row, merge)]
         for attribute in takes:
             real = self.keys.resolve(model, attribute, values[attribute])
-            self.invalid += self.references.missing(operation, model, attribute, real)
+            self.invalid += self.references.missing(operation, place, attribute, real)
             setattr(row, attribute, real)
-        self.invalid += self.references.missing_above(operation, model, row, takes)
+        self.invalid += self.references.missing_above(operation, place, row, takes)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from fieldpost.errors import Problem, join_path
+from fieldpost.errors import Code, Problem, join_path
 from fieldpost.pages import Form
 from fieldpost.rules import broken_rules
 
@@ -25,7 +25,7 @@ def rule_problems(places: Places, *, patient: bool = False) -> Iterator[Problem]
     for row, at, form in places.values():
         for found in broken_rules(row, patient=patient):
             path = _path(row, form, at, found.path, places)
-            if path is None:
+            if path is None and found.code is Code.RULE:
                 _warn(str(found.detail.get("rule", "")), form.model.cls.__name__, found.path)
             yield Problem(found.code, at if path is None else path, found.message, found.detail)
 

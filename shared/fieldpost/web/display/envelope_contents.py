@@ -98,8 +98,7 @@ class Contents:
         target = self.app.models.get(each.target or "")
         if target is None or len(target.key) != 1 or not target.can_hold((value,)):
             return NOT_HERE
-        row = self.session.get(target.cls, (value,))
-        return NOT_HERE if row is None else target.title_of(row)
+        return self.links.titles.of(target, [value]).get(value, NOT_HERE)
 
     def _row(self, operation: Operation) -> RowWords:
         model = self.app.models.get(operation.model)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost.odp.form.processor import load
 from fieldpost.odp.lineage.temporary_keys import is_temporary
-from fieldpost.odp.replay.access import Place, places_of, top_of
+from fieldpost.odp.replay.access import Place, is_in_scope, places_of, top_of
 from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS
 from fieldpost.web.display.envelope_contents import Contents
@@ -36,13 +36,22 @@ def envelope_title(
     key = list(record or (whole[0].key if whole else ()))
     if key and not any(is_temporary(part) for part in key):
         row = load(session, spec, key)
-        if row is not None and (title := spec.title_of(row)):
+        if row is not None and _is_hers(contents, page, row) and (title := spec.title_of(row)):
             return title
     if whole:
         return _told(contents, page, whole[0])
     places = places_of(page)
     tops = (top_row(session, places[o.model], o) for o in done if o.model in places)
-    return next((spec.title_of(top) for top in tops if top is not None), "")
+    hers = (top for top in tops if top is not None and _is_hers(contents, page, top))
+    return next(map(spec.title_of, hers), "")
+
+
+def _is_hers(contents: Contents, page: Page, record: Any) -> bool:
+    """Say whether who reads may see a record: an envelope may name any."""
+    user = contents.links.user
+    if not page.may_open(user):
+        return False
+    return is_in_scope(contents.session, page, user, page.spec.key_of(record))
 
 
 def _told(contents: Contents, page: Page, operation: Operation) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 from fieldpost.odp.replay.links import Links
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key, Model
+from fieldpost.schema.unreadable import Unreadable
+from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import ValueProblem
+from fieldpost.wording.titles import NOT_HERE
 
 MOST_BOXES = 50
 """Rows that are offered at once; beyond that the form has a search for them."""
@@ -76,23 +79,44 @@ def titles(links: Links, field: Field, text: str) -> str:
 def linked_words(
     links: Links, model: Model, fields: Sequence[Field], rows: Sequence[Any], most: int = 0
 ) -> dict[tuple[str, Key], str]:
-    """Return the titles of linked rows by field name and key, of many rows at once.
+    """Return the titles of rows that rows point to, by field name and key, of many rows at once.
 
     Args:
-        links: who looks.
+        links: who looks: what she may not see is not named.
         model: of the rows.
-        fields: those of them that are many-to-many count.
+        fields: lookups and those that are many-to-many count.
         rows: mapped objects.
         most: how many rows are named; 0 names all.
     """
-    found = {}
+    found = dict[tuple[str, Key], str]()
     for field in fields:
+        if field.kind is Kind.LOOKUP:
+            found |= _lookup_words(links, model, field, rows)
         if field.kind is not Kind.LINKS:
             continue
         target = links.target(field)
         for key, linked in links.rows(field, model, rows).items():
             found[field.name, key] = _listed([target.title_of(row) for row in linked], most)
     return found
+
+
+def _lookup_words(
+    links: Links, model: Model, field: Field, rows: Sequence[Any]
+) -> dict[tuple[str, Key], str]:
+    target = links.app.models.get(field.target or "")
+    values = {model.key_of(row): getattr(row, field.attribute) for row in rows}
+    if target is None:
+        return {(field.name, key): words_for(field, value) for key, value in values.items()}
+    there = {key: v for key, v in values.items() if v is not None and not _is_odd(v)}
+    titles = links.titles.of(target, there.values())
+    return {
+        (field.name, key): titles.get(value, NOT_HERE) if key in there else words_for(field, value)
+        for key, value in values.items()
+    }
+
+
+def _is_odd(value: Any) -> bool:
+    return isinstance(value, Unreadable)
 
 
 def _box(field: Field, key: Key, title: str, chosen: Collection[Key]) -> Box:

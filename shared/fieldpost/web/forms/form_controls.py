@@ -19,6 +19,7 @@ from fieldpost.schema.models import Model
 from fieldpost.schema.validation import fills_itself, read_text
 from fieldpost.schema.value_words import words_for
 from fieldpost.schema.values import MOST_ATTACHMENTS, ValueProblem
+from fieldpost.text import jsontext
 from fieldpost.text.characters import visible
 from fieldpost.types import Attachment
 from fieldpost.web.display.conflict_sides import NONE, Marks, RowRemark, Version
@@ -29,7 +30,7 @@ from fieldpost.web.forms.inputs import input_type, keypad, needs_lines, parted
 from fieldpost.web.framework.requests import PageRequest
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.wire.limits import Limits
-from fieldpost.wording.titles import condition_of
+from fieldpost.wording.titles import NOT_HERE
 
 MOST_CHOICES = 500
 """Rows of a lookup that are offered at once; beyond that the form has a search for them."""
@@ -259,7 +260,9 @@ class FormView:
         if target is None:
             return 0
         if target.name not in self._counts:
-            query = sa.select(sa.func.count()).select_from(target.cls).where(*self._scope(target))
+            query = (
+                sa.select(sa.func.count()).select_from(target.cls).where(*self.links.seen(target))
+            )
             self._counts[target.name] = self.session.scalar(query) or 0
         return self._counts[target.name]
 
@@ -307,11 +310,8 @@ class FormView:
             key = (field.codec.from_text(text),)
         except ValueProblem:
             return []
-        row = self.session.get(target.cls, key) if target.can_hold(key) else None
-        return [] if row is None else [Choice(text, target.title_of(row))]
-
-    def _scope(self, target: Model) -> list[Any]:
-        return condition_of(self.asked.home.app, self.asked.user, target)
+        title = self.links.titles.of(target, key).get(key[0], NOT_HERE)
+        return [Choice(text, title)]
 
 
 def add_row(form: Form, row: Row, place: str) -> str:
@@ -346,12 +346,20 @@ def with_uploads(asked: PageRequest, form: Form) -> list[tuple[str, str]]:
     for name, files in asked.uploads.items():
         path = name.removesuffix(".file")
         kept = [asked.home.keep_upload(upload, asked.user).to_json() for upload in files]
-        if _is_several(form, path):
-            before = json.loads(values.get(path) or "[]")
-            posted.append((path, json.dumps([*before, *kept])))
-        else:
+        if not _is_several(form, path):
             posted.append((path, json.dumps(kept[-1])))
+        elif (before := _listed(values.get(path, ""))) is not None:
+            posted.append((path, json.dumps([*before, *kept])))
     return posted
+
+
+def _listed(text: str) -> list[Any] | None:
+    """Return what a field of several files holds; None where it is no list: the field says so."""
+    try:
+        found = jsontext.parse(text or "[]")
+    except ValueError:
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _is_several(form: Form, path: str) -> bool:

@@ -51,7 +51,7 @@ def record_view(asked: PageRequest, form: Form, record: Any, links: Links) -> Re
     fields = tuple(
         _attached(f, record)
         if f.kind in ATTACHMENT_KINDS and not isinstance(getattr(record, f.attribute), Unreadable)
-        else _in_words(f, cell_words(asked, f, record, linked, key))
+        else _in_words(f, cell_words(f, record, linked, key))
         for f in shown
     )
     return RecordView(fields, tuple(_lists(asked, form, record, links)))

@@ -14,6 +14,7 @@ from fieldpost.errors import Code, FieldpostError, Forbidden, InputError, NotFou
 from fieldpost.home import Home, Upload
 from fieldpost.users import User
 from fieldpost.web.display.values import ADDRESS
+from fieldpost.web.framework.posted_pairs import URLENCODED, posted_pairs
 from fieldpost.web.framework.templates import render
 from fieldpost.wire.protocol import DRAFT_HEADER, MAX_OPERATIONS
 
@@ -63,6 +64,7 @@ STATUS: Mapping[Code, int] = {
     Code.STORAGE_FAILED: 507,
     Code.TOO_BIG: 413,
     Code.UNREACHABLE: 503,
+    Code.OFFICE_BUSY: 503,
     Code.SERVER_TROUBLE: 503,
     Code.SCOPE_FAILED: 503,
     Code.UNREADABLE: 422,
@@ -81,7 +83,11 @@ def endpoint(
     """
 
     async def respond(request: Request) -> Response:
-        asked = await _read(home, request)
+        try:
+            asked = await _read(home, request)
+        except InputError as error:
+            # the form cannot be read, so none can be shown again
+            return error_page(_asked(home, request, (), {}), error)
         try:
             return await home.run(lambda: handler(asked))
         except InputError as error:
@@ -103,6 +109,10 @@ async def _read(home: Home, request: Request) -> PageRequest:
     posted: list[tuple[str, str]] = []
     uploads: dict[str, list[Upload]] = {}
     if request.method == "POST":
+        if request.headers.get("content-type", "").partition(";")[0].strip() == URLENCODED:
+            body = await request.body()
+            posted = await home.run(lambda: posted_pairs(body, MAX_FORM_FIELDS))
+            return _asked(home, request, posted, uploads)
         async with request.form(max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS) as form:
             for name, value in form.multi_items():
                 if isinstance(value, str):
@@ -110,6 +120,15 @@ async def _read(home: Home, request: Request) -> PageRequest:
                 elif isinstance(value, UploadFile) and value.filename:
                     kept = Upload(value.filename, value.content_type or "", await value.read())
                     uploads.setdefault(name, []).append(kept)
+    return _asked(home, request, posted, uploads)
+
+
+def _asked(
+    home: Home,
+    request: Request,
+    posted: Sequence[tuple[str, str]],
+    uploads: Mapping[str, Sequence[Upload]],
+) -> PageRequest:
     return PageRequest(
         home,
         request.scope[USER],

@@ -13,7 +13,6 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Page
 from fieldpost.schema.fields import Field, Kind
 from fieldpost.schema.models import Key
-from fieldpost.schema.unreadable import Unreadable
 from fieldpost.schema.value_words import words_for
 from fieldpost.web.display.linked_rows import MOST_TITLES, linked_words
 from fieldpost.web.display.values import record_url
@@ -83,7 +82,7 @@ def list_page(asked: PageRequest) -> Response:
         result = run_list(session, asked.home.app, page, asked.user, query)
         links = Links(session, asked.home.app, asked.user)
         linked = linked_words(links, page.spec, page.columns, result.rows, MOST_TITLES)
-        lines = [_line(asked, page, row, entries, linked) for row in result.rows]
+        lines = [_line(page, row, entries, linked) for row in result.rows]
     return asked.page(
         "list.html",
         page=page,
@@ -112,7 +111,6 @@ def search_words(text: str) -> str:
 
 
 def _line(
-    asked: PageRequest,
     page: Page,
     row: Any,
     entries: Entries,
@@ -121,50 +119,24 @@ def _line(
     real = page.spec.key_of(row)
     key = page.spec.key_to_json(real)
     cells = tuple(
-        Cell(f.label, cell_words(asked, f, row, linked, real), f.kind in NUMBERS)
-        for f in page.columns
+        Cell(f.label, cell_words(f, row, linked, real), f.kind in NUMBERS) for f in page.columns
     )
     entry = entries.get(tuple(key))
     return Line(record_url(page.name, key), cells, entry.state if entry else "")
 
 
-def cell_words(
-    asked: PageRequest, field: Field, row: Any, linked: dict[tuple[str, Key], str], key: Key
-) -> str:
+def cell_words(field: Field, row: Any, linked: dict[tuple[str, Key], str], key: Key) -> str:
     """Return a field of a record in words, as a list shows it.
 
     Args:
-        asked: the request.
         field: the field.
         row: the record.
-        linked: words of many-to-many fields by name and key.
+        linked: titles of what lookups and many-to-many fields point to, by name and key.
         key: the record's.
     """
-    if field.kind is Kind.LINKS:
+    if field.kind in (Kind.LINKS, Kind.LOOKUP):
         return linked.get((field.name, key), "")
-    value = getattr(row, field.attribute)
-    if isinstance(value, Unreadable):
-        return words_for(field, value)
-    if field.kind is Kind.LOOKUP:
-        return lookup_words(asked, field, row)
-    return words_for(field, value)
-
-
-def lookup_words(asked: PageRequest, field: Field, row: Any) -> str:
-    """Return the title of the row that a lookup points to."""
-    target = asked.home.app.models.get(field.target or "")
-    value = getattr(row, field.attribute)
-    if target is None or value is None:
-        return words_for(field, value)
-    pointed: Any = None
-    if field.name != field.attribute:
-        pointed = getattr(row, field.name)
-    else:
-        from sqlalchemy.orm import object_session
-
-        session = object_session(row)
-        pointed = session.get(target.cls, value) if session is not None else None
-    return words_for(field, value) if pointed is None else target.title_of(pointed)
+    return words_for(field, getattr(row, field.attribute))
 
 
 def _heading(asked: PageRequest, field: Field, sort: tuple[str, ...]) -> Heading:

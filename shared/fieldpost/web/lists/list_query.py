@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.odp.replay.access import key_condition
 from fieldpost.pages import Page
-from fieldpost.schema.fields import Field, Kind
+from fieldpost.schema.fields import Field
 from fieldpost.schema.models import Key
 from fieldpost.schema.unreadable import is_readable
 from fieldpost.users import User
@@ -136,12 +136,18 @@ def _sorted_by_database(
 
 
 def _order(page: Page, query: ListQuery) -> list[tuple[Field, bool]]:
-    """Return the fields to sort by, and whether downwards."""
+    """Return the fields to sort by, and whether downwards.
+
+    An order tells what stands in a column: nobody sorts by one that the page does not show.
+    """
+    shown = {*page.columns, *page.layout.fields.values()}
     found = []
     for name in query.sort or tuple(page.sort):
         plain = name.removeprefix("-")
         each = page.spec.fields.get(plain) or page.spec.by_attribute.get(plain)
-        if each is not None and each.kind not in UNSORTED and not each.private:
+        if each is None or each.kind in UNSORTED or each.private:
+            continue
+        if each in shown or not query.sort:
             found.append((each, name.startswith("-")))
     return found
 
@@ -152,12 +158,6 @@ def _load(session: Session, page: Page, keys: list[tuple[Any, ...]]) -> list[Any
     wanted = sa.or_(*(key_condition(page.spec, key) for key in keys))
     if len(page.spec.key) == 1:
         wanted = getattr(page.model, page.spec.key[0]).in_([key[0] for key in keys])
-    relations = page.spec.mapper.relationships
-    shown = [
-        joinedload(getattr(page.model, f.name))
-        for f in page.columns
-        if f.kind is Kind.LOOKUP and f.name in relations
-    ]
-    rows = session.scalars(sa.select(page.model).where(wanted).options(*shown)).unique()
+    rows = session.scalars(sa.select(page.model).where(wanted)).unique()
     by_key = {page.spec.key_of(row): row for row in rows}
     return [by_key[key] for key in keys if key in by_key]

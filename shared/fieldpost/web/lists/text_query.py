@@ -15,12 +15,12 @@ from fieldpost.pages import Page
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field, Kind
 from fieldpost.schema.models import Key
 from fieldpost.schema.places import downwards, in_python, place_of, upwards
-from fieldpost.schema.unreadable import is_readable
+from fieldpost.schema.unreadable import Unreadable, is_readable
 from fieldpost.schema.value_words import sought_words
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
 from fieldpost.wording.places import of_key
-from fieldpost.wording.titles import Titles, condition_of, search_parts
+from fieldpost.wording.titles import NOT_HERE, Titles, search_parts
 
 _AT_ONCE = 2_000
 _SPARE = 10_000
@@ -196,16 +196,19 @@ class TextQuery:
             pointing = sa.select(self.page.spec.column(each.attribute)).where(*self.conditions)
             # a row may point to one of its own table
             among = target.column(target.key[0]).in_(pointing.correlate(None))
-            self._named[each.name] = self.titles.where(target, among)
+            seen = self.titles.readable.rows(target)
+            self._named[each.name] = self.titles.where(target, among, *seen)
         named = self._named[each.name]
-        return lambda value: named.get((value,), sought_words(each, value))
+        return lambda value: (
+            sought_words(each, value) if _is_empty(value) else (named.get((value,), NOT_HERE))
+        )
 
     def _linked(self, each: Field, mask_of: Callable[[str], int]) -> Mapping[Key, int]:
         """Return by key which of the words the titles have that a row is linked to."""
         how, spec = each.association, self.page.spec
         assert how is not None
         target = self.app.models[how.target]
-        seen = self.titles.where(target, *condition_of(self.app, self.user, target))
+        seen = self.titles.where(target, *self.titles.readable.rows(target))
         masks = {key: mask for key, title in seen.items() if (mask := mask_of(title))}
         if not masks:
             return {}
@@ -221,6 +224,10 @@ class TextQuery:
             owner = tuple(row[: len(own)])
             found[owner] = found.get(owner, 0) | masks.get(tuple(row[len(own) :]), 0)
         return found
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or isinstance(value, Unreadable)
 
 
 def _upwards(number: int) -> Callable[[Any], Any]:

@@ -150,7 +150,7 @@ def test_what_both_wanted_alike_is_no_question(browser: FakeBrowser, home: FakeH
 
 
 def test_a_lookup_is_shown_by_its_title(browser: FakeBrowser, home: FakeHome) -> None:
-    """Nobody reads keys: a chosen row is named (R38)."""
+    """Nobody reads keys: a chosen row is named, unless it is none of hers (R38, R67)."""
     eric = "00000000-0000-0000-0000-000000000002"
     change(home, Visit, 1, patient_id=sa.text("'00000000000000000000000000000009'"))
     wanted = Operation("update", "visit", (1,), {"patient_id": eric}, {"patient_id": str(ADA)})
@@ -158,7 +158,7 @@ def test_a_lookup_is_shown_by_its_title(browser: FakeBrowser, home: FakeHome) ->
     words = words_of(text)
 
     assert eric == versions_of(text, "patient")["mine"][0]
-    assert "Mine Eric Özil Theirs Berts Own Before Ada Ärmel" in words
+    assert "Mine Eric Özil Theirs an entry that is not here Before Ada Ärmel" in words
 
 
 def test_pictures_of_both_sides_are_seen(browser: FakeBrowser, home: FakeHome) -> None:

@@ -1,0 +1,187 @@
+"""Whose an attachment is: whoever brought it, and whoever may read something that refers to it.
+
+To know a digest proves nothing, to have brought the content does.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.errors import Code, Problem, join_path, problem
+from fieldpost.odp.lineage.drift import in_present_names
+from fieldpost.odp.repair.pending_change import present_operations
+from fieldpost.reading.readable import Readable
+from fieldpost.schema.fields import ATTACHMENT_KINDS, Field
+from fieldpost.schema.models import Key, Model
+from fieldpost.types import Attachment
+from fieldpost.users import User
+from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost_server.inbox.dependencies import envelopes_query, is_done, kept_receipt, keys_in
+from fieldpost_server.inbox.envelope_access import may_read
+from fieldpost_server.storage import tables
+from fieldpost_server.storage.attachments import AttachmentStore, media_type
+
+_MOST_HINTS = 50_000
+
+
+class AttachmentAccess:
+    """Says what of the store a user may have.
+
+    Args:
+        app: whose rows refer to attachments.
+        store: keeps them.
+    """
+
+    def __init__(self, app: App, store: AttachmentStore) -> None:
+        self.app = app
+        self.store = store
+        # where a digest was found: looked at first, and asked again each time
+        self._hints: dict[str, tuple[str, str, Key]] = {}
+
+    def may_have(self, session: Session, user: User, sha256: str) -> bool:
+        """Say whether an attachment has arrived whole, and a user may read it and refer to it."""
+        return not self.lacking(session, user, [sha256])
+
+    def lacking(
+        self, session: Session, user: User, digests: Iterable[str], authors: Iterable[str] = ()
+    ) -> list[str]:
+        """Return which of the attachments are not there for a user.
+
+        Args:
+            session, user, digests: where, for whom, and which.
+            authors: whose work she repairs: what they brought is there for that.
+        """
+        wanted = list(dict.fromkeys(digests))
+        there = self.store.brought(session, {user.name, *authors}, wanted)
+        left = [sha256 for sha256 in wanted if sha256 not in there]
+        return [sha256 for sha256 in left if not self._is_open_to(session, user, sha256)]
+
+    def faults(
+        self, session: Session, user: User, envelope: Envelope, authors: Iterable[str] = ()
+    ) -> Iterator[Problem]:
+        """Yield where an envelope refers to what is not there for its user, or is otherwise.
+
+        What it introduces it lists, and nothing else: what is listed is waited for.
+        """
+        named = list(self._references(envelope))
+        digests = [entry["sha256"] for _, _, entry, _ in named]
+        if set(envelope.attachments) - set(digests):
+            reason = "'attachments' must name what the operations set"
+            yield problem(Code.MALFORMED, "attachments", reason=reason)
+        lacking = set(self.lacking(session, user, digests, authors))
+        kept = self.store.found(session, digests)
+        for at, field, entry, is_new in named:
+            sha256, whole = entry["sha256"], kept.get(entry["sha256"])
+            is_listed = sha256 in envelope.attachments or not is_new
+            is_there = sha256 not in lacking and whole is not None
+            if not (is_listed and is_there and _is_told_truly(entry, whole or ())):
+                yield problem(Code.NOT_THE_FILE, join_path(at, field.name), label=field.label)
+
+    def _references(
+        self, envelope: Envelope
+    ) -> Iterator[tuple[str, Field, Mapping[str, Any], bool]]:
+        """Yield place, field and entry of each reference, and whether it was not there before."""
+        for operation in in_present_names(self.app, envelope).operations:
+            model = self.app.models.get(operation.model)
+            fields = {} if model is None else model.by_attribute
+            for attribute, data in operation.set.items():
+                field = fields.get(attribute)
+                if field is None or field.kind not in ATTACHMENT_KINDS:
+                    continue
+                before = {e["sha256"] for e in _entries(operation.was.get(attribute))}
+                for entry in _entries(data):
+                    yield operation.at, field, entry, entry["sha256"] not in before
+
+    def _is_open_to(self, session: Session, user: User, sha256: str) -> bool:
+        if not self.store.has(session, sha256):
+            return False
+        if self._is_in_a_record(session, user, sha256):
+            return True
+        return user.is_supervisor and self._is_in_an_envelope(session, user, sha256)
+
+    def _is_in_a_record(self, session: Session, user: User, sha256: str) -> bool:
+        hint = self._hints.get(sha256)
+        for model, field, query in self._readable_references(user):
+            place = (model.name, field.attribute)
+            if hint is not None and hint[:2] == place:
+                known = query.where(_has_key(model, hint[2]))
+                if self._found(session, known, sha256) is not None:
+                    return True
+            text = sa.cast(field.column, sa.Text).contains(sha256)
+            key = self._found(session, query.where(text), sha256)
+            if key is not None:
+                self._remember(sha256, (*place, key))
+                return True
+        return False
+
+    def _readable_references(self, user: User) -> Iterator[tuple[Model, Field, sa.Select[Any]]]:
+        """Yield the fields that refer to attachments, with the query for what she may read."""
+        readable = Readable(self.app, user, patient=True)
+        for model in self.app.models.values():
+            for field in model.fields.values():
+                if field.kind in ATTACHMENT_KINDS and (
+                    conditions := [
+                        g.condition for g in readable.grants(model) if field.attribute in g.columns
+                    ]
+                ):
+                    yield model, field, _referring(model, field).where(sa.or_(*conditions))
+
+    def _found(self, session: Session, query: sa.Select[Any], sha256: str) -> Key | None:
+        """Return the key of the first row that refers to an attachment: names may look like one."""
+        for *key, value in session.execute(query):
+            held = value if isinstance(value, list) else [value]
+            if any(isinstance(each, Attachment) and each.sha256 == sha256 for each in held):
+                return tuple(key)
+        return None
+
+    def _remember(self, sha256: str, place: tuple[str, str, Key]) -> None:
+        # fault point: attachment-place-remembered — memory only, and asked again each time: without
+        # it the rows are looked through.
+        while len(self._hints) >= _MOST_HINTS:
+            self._hints.pop(next(iter(self._hints)), None)
+        self._hints[sha256] = place
+
+    def _is_in_an_envelope(self, session: Session, user: User, sha256: str) -> bool:
+        """Say whether an envelope refers to it that needs a supervisor, and she may read."""
+        named = tables.envelope.c.content.contains(sha256)
+        for row in session.execute(envelopes_query().where(sa.not_(is_done()), named)).all():
+            envelope = read_envelope(row.content)
+            if sha256 not in envelope.attachments:
+                continue
+            keys = keys_in(session, row.device, [envelope])
+            operations = present_operations(self.app, envelope, lambda *k, keys=keys: keys.get(k))
+            receipt = kept_receipt(session, row)
+            if may_read(session, self.app, user, envelope, tuple(operations), receipt):
+                return True
+        return False
+
+
+def _entries(data: Any) -> list[Mapping[str, Any]]:
+    """Return the references in a value; of what is none replay says so."""
+    entries = data if isinstance(data, list) else [data]
+    return [e for e in entries if isinstance(e, dict) and isinstance(e.get("sha256"), str)]
+
+
+def _referring(model: Model, field: Field) -> sa.Select[Any]:
+    key = [model.column(attribute) for attribute in model.key]
+    column = model.column(field.attribute)
+    return sa.select(*key, column).where(column.is_not(None))
+
+
+def _has_key(model: Model, key: Key) -> sa.ColumnElement[bool]:
+    pairs = zip(model.key, key, strict=True)
+    return sa.and_(*(model.column(attribute) == part for attribute, part in pairs))
+
+
+def _is_told_truly(entry: Mapping[str, Any], whole: Collection[Attachment]) -> bool:
+    """Say whether a reference tells size and kind as the store has them.
+
+    Of what is no picture nobody relies on the type: it is handed over as bytes.
+    """
+    told = media_type(str(entry.get("type", "")))
+    kinds = {each.type for each in whole}
+    is_plain = not told.startswith("image/") and not any(k.startswith("image/") for k in kinds)
+    return entry.get("size") in {each.size for each in whole} and (told in kinds or is_plain)

@@ -1,0 +1,180 @@
+"""What is unsafe about a server is named, and not served by chance (R61, R65)."""
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from fieldpost_server.accounts.users import add_user
+from fieldpost_server.cli import serve
+from fieldpost_server.cli.main import main
+from fieldpost_server.operations import deployment
+from fieldpost_server.operations.deployment import mark_demo, unsafe
+from fieldpost_server.settings import Settings
+
+SAFE = {"origin": "https://field.example.com", "proxies": "127.0.0.1"}
+
+
+@pytest.fixture(autouse=True)
+def nobody_special(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may run as root; a server should not."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+@pytest.fixture
+def safe(office: Any, tmp_path: Path) -> Settings:
+    """Settings of a server of which nothing is unsafe."""
+    secret = tmp_path / "secret"
+    secret.write_text("x" * 40)
+    secret.chmod(0o600)
+    office.settings.data.chmod(0o700)
+    if (file := office.database.engine.url.database) and Path(file).is_file():
+        Path(file).chmod(0o600)
+    safe: Settings = replace(office.settings, **SAFE, signing_secret_file=str(secret))
+    return safe
+
+
+def numbers(office: Any, settings: Settings) -> list[str]:
+    with office.database.read_session() as session:
+        return [each.asvs for each in unsafe(settings, session)]
+
+
+def test_a_safe_server_has_no_findings(office: Any, safe: Settings) -> None:
+    """The doctor complains of nothing that is right."""
+    assert [] == numbers(office, safe)
+
+
+@pytest.mark.parametrize(
+    ("changes", "asvs"),
+    [
+        ({"origin": "", "host": "0.0.0.0"}, "12.2.1"),
+        ({"origin": "http://field.example.com", "host": "10.0.0.5"}, "12.2.1"),
+        ({"origin": ""}, "12.2.1"),
+        ({"proxies": "*"}, "4.1.3"),
+        ({"proxies": ""}, "16.2.1"),
+        ({"demo": True}, "6.3.2"),
+        ({"signing_secret_file": ""}, "13.3.1"),
+        ({"database": "postgresql://u:p@db.example.com/x"}, "12.3.1"),
+        ({"database": "postgresql://u:p@db.example.com/x?sslmode=require"}, "12.3.1"),
+        ({"database": "postgresql://u:p@db.example.com/x?sslmode=verify-full"}, None),
+        ({"host": "::1"}, None),
+    ],
+)
+def test_what_is_unsafe_is_named_with_its_number(
+    office: Any, safe: Settings, changes: dict[str, Any], asvs: str | None
+) -> None:
+    """Each fault has the number of what ASVS 5.0 asks for, and no other comes with it."""
+    assert ([asvs] if asvs else []) == numbers(office, replace(safe, **changes))
+
+
+@pytest.mark.parametrize("what", ["data", "secret"])
+def test_files_that_others_may_read_are_named(office: Any, safe: Settings, what: str) -> None:
+    """Database, attachments and secrets are for the server's own user."""
+    path = safe.data if what == "data" else Path(safe.signing_secret_file)
+    path.chmod(0o755)
+
+    assert ["13.3.2"] == numbers(office, safe)
+
+
+def test_running_as_root_is_named(
+    office: Any, safe: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault in the server should not be one of the machine."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert ["13.2.2"] == numbers(office, safe)
+
+
+@pytest.mark.parametrize("how", ["mark", "account"])
+def test_a_demo_is_known_by_its_mark_or_its_accounts(
+    office: Any, safe: Settings, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Also one that was made before there was a mark."""
+    if how == "mark":
+        office.write(mark_demo)
+        office.write(mark_demo)
+    else:
+        monkeypatch.setattr(deployment, "_DEMO_ACCOUNT", ("demo", "demo"))
+        office.write(lambda s: add_user(s, "demo", "demo", seats=9, password_at_least=1))
+
+    assert ["6.3.2"] == numbers(office, safe)
+
+
+@pytest.fixture
+def served(
+    office: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, list[Any]]]:
+    """A function that serves the office's database, and returns status and what was served."""
+    monkeypatch.setattr(serve, "load_as_a_device", lambda _: None)
+    monkeypatch.setattr(serve, "make_application", lambda settings: settings)
+    monkeypatch.setattr(serve, "start_logging", lambda: None)
+    monkeypatch.setattr(serve, "_settle_memory", lambda: None)
+
+    def run(*words: str, **variables: str) -> tuple[int, list[Any]]:
+        found: list[Any] = []
+        monkeypatch.setattr(uvicorn, "run", lambda app, **_: found.append(app))
+        for name, value in variables.items():
+            monkeypatch.setenv(f"FIELDPOST_{name.upper()}", value)
+        url = office.settings.database_url
+        options = ["--app", "apps.clinic:app", "--data", str(tmp_path / "data"), "--database", url]
+        return main([*options, "serve", *words]), found
+
+    return run
+
+
+def test_a_demo_is_not_served_by_chance(
+    office: Any, served: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everybody knows its passwords: only who insists serves it (R65)."""
+    office.write(mark_demo)
+
+    assert (1, []) == served()
+    assert "made by 'fieldpost demo'" in capsys.readouterr().err
+    status, applications = served("--insecure")
+    assert (0, 1) == (status, len(applications))
+
+
+@pytest.mark.parametrize(
+    ("variables", "status"),
+    [
+        ({"host": "0.0.0.0"}, 1),
+        ({"host": "192.168.1.5", "origin": "http://192.168.1.5:8000"}, 1),
+        ({"host": "0.0.0.0", "origin": "https://field.example.com"}, 0),
+        ({"host": "0.0.0.0", "insecure": "yes"}, 0),
+        ({"host": "127.0.0.1"}, 0),
+    ],
+)
+def test_nobody_is_served_readable_passwords_by_chance(
+    served: Any, capsys: pytest.CaptureFixture[str], variables: dict[str, str], status: int
+) -> None:
+    """An address that others reach needs a public one with https, or somebody who insists."""
+    assert status == served(**variables)[0]
+    assert ("FIELDPOST_ORIGIN" in capsys.readouterr().err) == bool(status)
+
+
+def test_the_command_names_all_and_fails(office: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script sees from the status, a person from the words, what is to be done (R61)."""
+    options = ["--app", "apps.clinic:app", "--data", str(office.settings.data)]
+    options += ["--database", office.settings.database_url]
+    assert 1 == main([*options, "doctor", "--deploy"])
+    said = capsys.readouterr().out
+    assert 0 == main([*options, "doctor"])
+
+    assert {"ASVS 12.2.1", "ASVS 13.3.1"} <= {line.partition(":")[0] for line in said.splitlines()}
+
+
+def test_what_the_commands_make_is_nobody_elses(tmp_path: Path) -> None:
+    """Database, key and attachments cannot be read by others of the same machine."""
+    data = tmp_path / "new"
+    options = ["--app", "apps.clinic:app", "--data", str(data)]
+    url = f"sqlite:///{data / 'fieldpost.sqlite3'}"
+    assert 0 == main([*options, "--database", url, "db", "install"])
+
+    made = [data, *data.rglob("*")]
+    assert (data / "fieldpost.sqlite3") in made
+    assert [] == [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077]
