@@ -7,7 +7,7 @@ import { within } from "../../limits.js";
 
 const PATIENCE_MS = 5_000;
 const PROBE = "private window?";
-const WORDS = "This is a private window: it forgets everything when it is closed. What is not at the office by then is lost. Use an ordinary window for work without a connection.";
+const WORDS = "This is a private window: it forgets everything when it is closed. Sync before that, or use an ordinary window.";
 
 /** Say so above every page, if this is a private window. */
 export async function sayIfPrivate() {

@@ -39,11 +39,10 @@ def engine_of(
     """Return what makes browsers of one engine, on profiles of their own."""
     name: str = request.param
     program = find_part(name)
-    if name == WebKit.name:
-        WebKit.display = request.getfixturevalue("screen")
+    screen = request.getfixturevalue("screen") if name == WebKit.name else ""
 
     def make(profile: Path, *, is_private: bool = False) -> Engine:
-        return ENGINES[name](program, profile, is_private=is_private)
+        return ENGINES[name](program, profile, is_private=is_private, screen=screen)
 
     return make
 

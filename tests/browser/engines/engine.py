@@ -19,15 +19,19 @@ class Engine(ABC):
     Attributes:
         profile: the folder; what is in it survives the browser.
         log: what the browser says, its pages' consoles included.
+        screen: the X display of a browser that cannot do without one.
     """
 
     name: str
     window: Window
 
-    def __init__(self, program: Path, profile: Path, *, is_private: bool = False) -> None:
+    def __init__(
+        self, program: Path, profile: Path, *, is_private: bool = False, screen: str = ""
+    ) -> None:
         self.program = program
         self.profile = profile
         self.is_private = is_private
+        self.screen = screen
         self.log = profile.with_name(f"{profile.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None

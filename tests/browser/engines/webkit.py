@@ -77,7 +77,6 @@ class WebKit(Engine):
     """
 
     name = "webkit"
-    display = ""
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with socket.socket() as free:
@@ -85,7 +84,7 @@ class WebKit(Engine):
             self._port = int(free.getsockname()[1])
         command = [str(self.program), f"--port={self._port}"]
         plain = {"NO_AT_BRIDGE": "1", "GDK_BACKEND": "x11", "LC_ALL": "C"}
-        return self._run(command, DISPLAY=self.display, **plain)
+        return self._run(command, DISPLAY=self.screen, **plain)
 
     def _connect(self) -> Wire:
         self._until_listening()
