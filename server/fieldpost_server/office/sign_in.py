@@ -150,7 +150,9 @@ class SignIn:
         name, password = attempt.name, attempt.password
         with database.read_session() as session:
             _, stored = password_of(session, name)
-        guess = Guess(name, attempt.address, browser_of(attempt.known, name, stored))
+            guess = Guess(name, attempt.address, browser_of(attempt.known, name, stored))
+            # who has to wait anyway does not stand in line for the one writer of SQLite
+            wait = seconds_to_wait(session, guess)
 
         def counted(session: Session) -> int:
             # before it is judged: a burst of guesses is as slow as one after the other
@@ -159,7 +161,7 @@ class SignIn:
                 record_failure(session, guess)
             return wait
 
-        if wait := database.write(counted):
+        if wait := wait or database.write(counted):
             words = problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
             return Judged(fault=words)
         # no transaction is open meanwhile: a hash takes as long as a hundred envelopes
