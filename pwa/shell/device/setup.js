@@ -85,7 +85,6 @@ function lookWhenSlow(manifest) {
       const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
       if (!sound) reject(new Error("Files of the app are damaged on this device."));
     }, LOOK_AFTER_MS);
-    begun.addEventListener("abort", () => clearTimeout(timer));
   });
   return { damage, end: () => clearTimeout(timer) };
 }

@@ -16,6 +16,7 @@ from fieldpost.odp.replay.result import Result
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Void, read_envelope
 from fieldpost.wire.receipts import Outcome, Receipt
+from fieldpost.wire.shapes import id_faults
 from fieldpost_server.accounts.users import find_user
 from fieldpost_server.inbox.applier import Applier, Refused, now, receipt_of
 from fieldpost_server.inbox.attachment_access import AttachmentAccess
@@ -67,6 +68,7 @@ class Inbox:
         self.signer.ready()
         try:
             envelope = read_envelope(text)
+            _check_ids(envelope)
         except InputError as error:
             log("envelope refused", user=user.name, device=device, why=str(error)[:500])
             return Receipt("", device, 0, "", Outcome.INVALID, error.problems, (), now())
@@ -251,6 +253,17 @@ class Inbox:
         return self.applier.apply(
             session, envelope, user, rebased, gap=gap, is_new=known.same is None
         )
+
+
+def _check_ids(envelope: Envelope) -> None:
+    """Refuse an envelope whose ids are none; raises `InputError`.
+
+    What was kept before anybody looked at them can still be read.
+    """
+    voided = [envelope.voids.id] if envelope.voids is not None else []
+    faults = id_faults(envelope.id, envelope.device, (*envelope.supersedes, *voided))
+    if faults:
+        raise InputError(faults)
 
 
 def _kept_before(session: Session, submission: Submission) -> Any:

@@ -133,13 +133,31 @@ def known_around(session: Session, envelope: Envelope, user: User) -> Known:
         locked_device(session, envelope.device, user)
         return known_around(session, envelope, user)
     here = [row for row in rows if row.device == envelope.device]
+    same = next((r for r in rows if r.id == envelope.id), None)
+    settled = settled_of_row(rows[0])
+    if same is None and settled is not None and not _was_theirs(session, envelope, settled):
+        # fault point: foreign-settlement-gone — it was about what its author had never seen; it
+        # goes in the transaction of the envelope that it named, or stays and is met again.
+        session.execute(sa.delete(_SETTLEMENT).where(_SETTLEMENT.c.envelope == envelope.id))
+        settled = None
     return Known(
-        same=next((r for r in rows if r.id == envelope.id), None),
+        same=same,
         taken=[r for r in here if r.number == envelope.number],
         before=[r for r in here if r.number == envelope.number - 1],
-        settled=settled_of_row(rows[0]),
+        settled=settled,
         timeline=rows[0].timeline or "",
     )
+
+
+def _was_theirs(session: Session, envelope: Envelope, settled: Settled) -> bool:
+    """Say whether an envelope that has not arrived was settled by its own user or device.
+
+    Nobody else can know it; who has read its id somewhere settles nothing by it.
+    """
+    if settled.user == envelope.user:
+        return True
+    query = sa.select(_ENVELOPE.c.device).where(_ENVELOPE.c.id == settled.by)
+    return session.scalar(query) == envelope.device
 
 
 def settled_of_row(row: Any) -> Settled | None:

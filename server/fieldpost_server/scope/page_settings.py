@@ -14,6 +14,9 @@ from fieldpost.users import User
 from fieldpost.wire.limits import Limits
 from fieldpost_server.storage import tables
 
+_MADE = 2
+"""Counts how plans are made: with another number devices ask for all of their tables."""
+
 # every call of a device asks for it
 _CHOSEN = sa.select(tables.page_setting.c.page, tables.page_setting.c.offline)
 
@@ -54,5 +57,5 @@ def plan_id(user: User, offline: Iterable[Page], app_version: str) -> str:
     whole.
     """
     marked = [page.name for page in offline]
-    content = canonical([user.name, sorted(user.roles), marked, app_version])
+    content = canonical([user.name, sorted(user.roles), marked, app_version, _MADE])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

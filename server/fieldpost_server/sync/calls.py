@@ -20,6 +20,7 @@ from fieldpost.text.jsontext import parse
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
+from fieldpost.wire.shapes import is_device_id
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
@@ -89,8 +90,8 @@ class Sync:
             device = data["device"]
         except (ValueError, KeyError, TypeError):
             data, device = {}, None
-        if not _is_device_id(device):
-            reason = "'device' must be text that begins with 'd-'"
+        if not is_device_id(device):
+            reason = "'device' must be 'd-' and a UUID"
             raise InputError([problem(Code.MALFORMED, "device", reason=reason)])
         if data.get("user", user.name) != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
@@ -166,7 +167,7 @@ class Sync:
         check_protocol(request)
         device = request.headers.get(DEVICE_HEADER, "")
         # no database need look for what was never registered; PostgreSQL knows no text with NUL
-        if not _is_device_id(device) or self._find(session, _user(request), device) is None:
+        if not is_device_id(device) or self._find(session, _user(request), device) is None:
             raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
         return device
 
@@ -337,12 +338,6 @@ class Sync:
 def _user(request: Request) -> User:
     user: User = request.scope[USER]
     return user
-
-
-def _is_device_id(device: object) -> bool:
-    if not isinstance(device, str) or len(device) > 100:
-        return False
-    return device.startswith("d-") and device.isascii() and device.isprintable()
 
 
 def _are_ids(ids: object) -> bool:

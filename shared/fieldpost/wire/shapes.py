@@ -1,7 +1,7 @@
 """The shape of an envelope: what is wrong with plain data that should be one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:
 _KEY_LIMIT = 1 << 63
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_UNKNOWN = 20
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RELATIONS = ("after", "supersedes", "voids")
 _OPERATION_PARTS = frozenset({"do", "model", "key", "set", "was", "at", "rows"})
 _PARTS = frozenset({*TEXTS, *_RELATIONS, "format", "number", "operations", "attachments", "digest"})
@@ -56,6 +57,33 @@ def shape_faults(data: Mapping[str, Any]) -> list[Problem]:
     faults += _attachment_faults(data.get("attachments", []))
     faults += _relation_faults(data)
     faults += _operations_faults(data)
+    return faults
+
+
+def is_device_id(device: object) -> bool:
+    """Say whether something is the id of a device: `d-` and a UUID in its canonical spelling."""
+    return isinstance(device, str) and device[:2] == "d-" and is_uuid(device[2:])
+
+
+def is_uuid(text: object) -> bool:
+    """Say whether something is a UUID in its canonical spelling: one id is spelt in one way."""
+    return isinstance(text, str) and _UUID.fullmatch(text) is not None
+
+
+def id_faults(identity: str, device: str, named: Iterable[str]) -> list[Problem]:
+    """Return what is wrong with the ids of an envelope that arrives.
+
+    Args:
+        identity, device: its own, and that of its device.
+        named: ids of the envelopes that it repairs or discards.
+    """
+    faults = []
+    if not is_uuid(identity):
+        faults.append(malformed("'id' must be a UUID in its canonical spelling", "id"))
+    if not is_device_id(device):
+        faults.append(malformed("'device' must be 'd-' and a UUID", "device"))
+    if not all(map(is_uuid, named)):
+        faults.append(malformed("an envelope must be named by its UUID", "supersedes"))
     return faults
 
 

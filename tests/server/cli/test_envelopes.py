@@ -1,6 +1,7 @@
 """The command line shows and checks what the inbox holds (R32, R33, R59, R61)."""
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -116,7 +117,9 @@ def test_a_chain_with_voids_is_sound_whichever_the_next_follows(
     never_sent = device.envelope(visit(-4))
     last = device.envelope(visit(-5))
     voids = [
-        replace(e, id=f"v-{e.number}", operations=(), voids=Void(e.id, e.digest)).sealed()
+        replace(
+            e, id=str(uuid.UUID(int=e.number)), operations=(), voids=Void(e.id, e.digest)
+        ).sealed()
         for e in (refused, never_sent)
     ]
     told = [r["outcome"] for r in device.push(kept, refused, voids[0], behind, voids[1], last)]

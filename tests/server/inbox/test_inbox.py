@@ -262,7 +262,7 @@ def test_an_envelope_of_somebody_else_is_refused_and_not_kept(
     """User, device and app must be those of the session (R34)."""
     for parts, code in (
         ({"user": "bert"}, "wrong_user"),
-        ({"device": "d-other"}, "wrong_device"),
+        ({"device": f"d-{uuid.uuid4()}"}, "wrong_device"),
         ({"app": "other"}, "wrong_app"),
     ):
         receipt = sender.send(sender.next(visit(), **parts, number=1, previous=""))

@@ -26,6 +26,9 @@ def sender(office: Any) -> Sender:
     return Sender(office)
 
 
+VOID = "00000000-0000-4000-8000-000000000001"
+
+
 def reading(office: Any, work: Callable[[Any], Any]) -> Any:
     with office.database.read_session() as session:
         return work(session)
@@ -54,7 +57,7 @@ def a_conflict(office: Any, sender: Sender, visit: NewVisit) -> tuple[int, Envel
     return key, refused, sender.send(refused)
 
 
-def void_of(envelope: Envelope, identity: str = "v-1") -> Envelope:
+def void_of(envelope: Envelope, identity: str = VOID) -> Envelope:
     voids = Void(envelope.id, envelope.digest)
     return replace(envelope, id=identity, operations=(), after=(), voids=voids).sealed()
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import uuid
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -134,7 +135,7 @@ def test_a_device_of_another_user_is_refused(office: Any, visit: NewVisit) -> No
 
 def test_a_device_names_its_owner_when_it_registers(office: Any) -> None:
     """An office that has forgotten a device gives it to nobody else (R49, R67)."""
-    asked = {"device": "d-forgotten", "user": "anna"}
+    asked = {"device": f"d-{uuid.UUID(int=7)}", "user": "anna"}
     stranger = office.client("bert").post("/sync/device", json=asked)
     owner = office.client("anna").post("/sync/device", json=asked)
 

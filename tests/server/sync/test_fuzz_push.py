@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -49,12 +50,14 @@ def examples(office: Any) -> settings:
     return fuzzed(OFTEN if is_sqlite else SELDOM)
 
 
+DEVICE = f"d-{uuid.UUID(int=1)}"
+ID = str(uuid.UUID(int=1 << 100))
 SOUND = envelope(
     Operation("insert", "visit", (-1,), {"patient_id": str(ADA), "visited_on": "2026-11-23"}),
     Operation("insert", "order", (-2,), {"visit_id": -1, "group": "x"}, at="orders[0]"),
     Operation("update", "visit", (1,), {"score": 5}, {"score": 50, "weight": "70.50"}),
-    id="fuzz",
-    device="d-fuzz",
+    id=ID,
+    device=DEVICE,
     number=1_000,
     previous="sha256:" + "0" * 64,
 ).to_text()
@@ -72,7 +75,7 @@ def test_every_line_is_answered_and_only_sound_ones_count(
 ) -> None:
     """Garbage gets a receipt and leaves no row; what is sound among it is applied (R27, R66)."""
     device = office.device("anna", download=False)
-    device.id = device.chain.device = "d-fuzz"
+    device.id = device.chain.device = DEVICE
     device.register()
     turns = itertools.count(1)
 
@@ -106,7 +109,7 @@ def test_every_line_is_answered_and_only_sound_ones_count(
 def line_of(each: garbage.Spoiled | bytes, number: int) -> bytes:
     if isinstance(each, bytes):
         return each
-    return each.line(id=("fuzz", f"fuzz-{number}"), number=(1_000, 1_000 + number))
+    return each.line(id=(ID, str(uuid.UUID(int=1 << 100 | number))), number=(1_000, 1_000 + number))
 
 
 def takes_a_low_number(line: bytes) -> bool:

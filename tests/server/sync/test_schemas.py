@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -84,7 +85,7 @@ class Talk:
         mismatch = replace(conflict, page="patient").sealed()
         missing = device.envelope(self.visit(-7), attachments=("f" * 64,))
         self.push(conflict, behind, invalid, forbidden, mismatch, missing, "{}", '"\\ud800"')
-        self.push(void_of(invalid, "v-1"), void_of(invalid, "v-2"), invalid)
+        self.push(void_of(invalid, str(uuid.uuid4())), void_of(invalid, str(uuid.uuid4())), invalid)
         self.push(device.envelope(edit(key, 10, 70), supersedes=(conflict.id,)), conflict)
         asked = {"envelopes": [conflict.id, behind.id, invalid.id, "nobody's"]}
         answer = device.client.post("/sync/receipts", json=asked, headers=device.headers)
