@@ -7,6 +7,7 @@ import { forgetHalfFiles } from "../../half-files.js";
 import { forgetVersionsBut, keepFiles } from "../../kept-files.js";
 import { askFor } from "../../office.js";
 import { read } from "../../store.js";
+import { isFull } from "../../stored-files.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
@@ -134,8 +135,7 @@ async function bring(served, current) {
     else await forgetHalfFiles();
   } catch (error) {
     // what a worker saves goes before an update: none of it stays where there is no space for all of it
-    const isFull = /** @type {Error} */ (error).name === "QuotaExceededError";
-    if (isFull) await Promise.all([forgetHalfFiles(), forgetVersionsBut([current])]);
+    if (isFull(error)) await Promise.all([forgetHalfFiles(), forgetVersionsBut([current])]);
     throw error;
   }
   await forgetVersionsBut([current, served.version]);

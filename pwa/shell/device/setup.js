@@ -19,6 +19,7 @@ import {
 } from "./app-versions.js";
 import { areWhole } from "../../kept-files.js";
 import { askOffice, NoAnswer, Refusal } from "../../office.js";
+import { isFull } from "../../stored-files.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
@@ -169,11 +170,6 @@ async function untilItWorks(work) {
       await offerRetry(isFull(error) ? NO_SPACE : ((await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`), RETRY_MS);
     }
   }
-}
-
-/** @param {unknown} error */
-function isFull(error) {
-  return /** @type {{name?: string}} */ (error)?.name === "QuotaExceededError";
 }
 
 /** @param {unknown} error */
