@@ -1,7 +1,10 @@
 """Signing in and out."""
 
 import asyncio
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -84,7 +87,7 @@ class SignIn:
     home: ServerHome
     settings: Settings
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_HASHES))
-    line: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    printer: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "sign-in-page"))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -111,9 +114,9 @@ class SignIn:
         judged = await self._judged(Attempt(name, password, address, token, known))
         if (fault := judged.fault) is not None:
             status = _STATUS.get(fault.code, 422)
-            async with self.line:
-                # one page after the other, and not in the event loop: fifty at once hold up nobody
-                refused = await run_in_threadpool(self._page, wanted, name, fault, status)
+            # one page after the other, and not in the event loop: fifty at once hold up nobody
+            made = partial(copy_context().run, self._page, wanted, name, fault, status)
+            refused = await asyncio.get_running_loop().run_in_executor(self.printer, made)
             refused.headers.update(retry_after([fault]))
             return refused
         answer: Response = RedirectResponse(_own_address(wanted), 303)

@@ -12,6 +12,7 @@ import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from functools import lru_cache
 
 import pytest
 from starlette.datastructures import Headers, QueryParams
@@ -142,7 +143,12 @@ def many_members(n: int) -> None:
 
 
 def noise(n: int) -> None:
-    read_all(gzip.compress(random.Random(1).randbytes(10 * n)), is_zipped=True)
+    read_all(zipped_noise(n), is_zipped=True)
+
+
+@lru_cache
+def zipped_noise(n: int) -> bytes:
+    return gzip.compress(random.Random(1).randbytes(10 * n))
 
 
 def multipart(body: bytes) -> None:
