@@ -26,9 +26,9 @@ def posted_pairs(body: bytes, most: int) -> list[tuple[str, str]]:
     return pairs
 
 
-def _text(part: bytes) -> str:
-    """Return what a part says; the standard library takes eighty times its size for that."""
-    plain = part.replace(b"+", b" ")
+def _text(encoded: bytes) -> str:
+    """Return what is encoded; the standard library takes eighty times its size for that."""
+    plain = encoded.replace(b"+", b" ")
     if b"%" not in plain:
         return plain.decode("utf-8", "replace")
     found, start = bytearray(), 0
