@@ -215,5 +215,5 @@ def test_fifty_sign_ins_hold_up_nobody(served: Served) -> None:
             statuses |= {each.result() for each in answers}
 
     # two answers; a machine that is slow when nobody signs in is slower then
-    assert statistics.median(seconds) < max(2.0, 10 * quiet), (quiet, seconds)
+    assert statistics.median(seconds) < max(2.0, 20 * quiet), (quiet, seconds)
     assert statuses <= {422, 429, 503}

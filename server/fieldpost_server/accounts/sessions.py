@@ -119,6 +119,16 @@ def cookie_name(name: str, *, secure: bool) -> str:
     return f"{ONLY_THIS_HOST}{name}" if secure else name
 
 
+def cookies_of(header: str) -> dict[str, str]:
+    """Return the cookies of a request as they travel; the last one of a name wins.
+
+    Ours are never quoted, and taking quotes apart costs some editions of Python the square of what
+    comes (CVE-2024-7592): so it is not done.
+    """
+    pairs = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): value.strip() for name, is_one, value in pairs if is_one}
+
+
 def cookie_of(cookies: Mapping[str, str], name: str, *, secure: bool) -> str:
     """Return a cookie's value; by https one that a neighbour may have set does not count."""
     own = cookies.get(f"{ONLY_THIS_HOST}{name}", "")

