@@ -35,7 +35,7 @@ from fieldpost_server.accounts.throttle import Guess
 from fieldpost_server.delivery.wheels import make_wheel
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.http.guards import split
-from fieldpost_server.storage.attachments import _fault_of, _media_type
+from fieldpost_server.storage.attachments import _fault_of, media_type
 from fieldpost_server.sync.prepared_images import _RANGE, Prepared
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import _forget_odd_range
@@ -211,7 +211,7 @@ def origin(n: int) -> None:
 
 def picture_heads(n: int) -> None:
     for type_ in ("image/heic", "image/webp", "image/" + "x" * n, "/" * n):
-        _fault_of(b"....ftyp" * 2, _media_type(type_))
+        _fault_of(b"....ftyp" * 2, media_type(type_))
 
 
 def file_name(n: int) -> None:
