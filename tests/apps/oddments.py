@@ -44,8 +44,8 @@ class Thing(Base):
     token: Mapped[uuid.UUID | None]
     kind: Mapped[Kind | None] = mapped_column(sa.Enum(Kind, native_enum=False, length=20))
     photos: Mapped[Photos | None]
-    extra: Mapped[Any | None] = mapped_column(sa.JSON)
-    raw: Mapped[bytes | None]
+    extra: Mapped[Any | None] = mapped_column(sa.JSON, info={"public": True})
+    raw: Mapped[bytes | None] = mapped_column(info={"public": True})
 
     parts: Mapped[list["Part"]] = relationship(cascade="all, delete-orphan", back_populates="thing")
 

@@ -76,9 +76,12 @@ class Model:
 
     wholes: dict[str, bytes] = field(default_factory=dict)
     parts: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    brought: set[tuple[str, str]] = field(default_factory=set)
 
     def there(self, user: str, sha256: str) -> int:
-        return len(self.wholes.get(sha256, self.parts.get((user, sha256), b"")))
+        if (user, sha256) in self.brought:
+            return len(self.wholes[sha256])
+        return len(self.parts.get((user, sha256), b""))
 
     def files(self) -> dict[str, bytes]:
         found = {f"{sha256[:2]}/{sha256}": content for sha256, content in self.wholes.items()}
@@ -96,7 +99,7 @@ class Model:
         begin, whole = int(start), int(size)
         if max(begin + len(piece), whole) > MOST:
             return 413
-        if sha256 in self.wholes:
+        if (user, sha256) in self.brought:
             return 204
         held = self.parts.get((user, sha256), b"")
         if begin != len(held) or begin + len(piece) > whole:
@@ -106,23 +109,24 @@ class Model:
         if len(held) < whole:
             return 204
         del self.parts[user, sha256]
-        return self.keep(sha256, type_, held) or 204
+        return self.keep(user, sha256, type_, held) or 204
 
-    def put(self, sha256: str, type_: str, content: bytes) -> int:
+    def put(self, user: str, sha256: str, type_: str, content: bytes) -> int:
         """Do what a PUT does, and return its status."""
         if len(content) > MOST:
             return 413
-        if sha256 in self.wholes and digest(content) == sha256:
+        if (user, sha256) in self.brought and digest(content) == sha256:
             return 201
-        return self.keep(sha256, type_, content) or 201
+        return self.keep(user, sha256, type_, content) or 201
 
-    def keep(self, sha256: str, type_: str, content: bytes) -> int:
+    def keep(self, user: str, sha256: str, type_: str, content: bytes) -> int:
         if digest(content) != sha256:
             return 422
         kind = type_.partition(";")[0].lower()
         if kind.startswith("image/") and not (kind == "image/png" and content[:4] == PNG[:4]):
             return 415
         self.wholes[sha256] = content
+        self.brought.add((user, sha256))
         return 0
 
 
@@ -136,7 +140,7 @@ class Uploader:
 
     def start_again(self) -> None:
         self.model = Model()
-        self.office.run(sa.delete(tables.attachment))
+        self.office.run(sa.delete(tables.attachment), sa.delete(tables.attachment_bringer))
         for path in self.office.settings.attachments.rglob("*"):
             if path.is_file():
                 path.unlink()
@@ -151,12 +155,13 @@ class Uploader:
         refused = is_refused(answer)
 
         if address is not sha256:
-            wanted = 404
+            # too large a body is refused before anybody looks where it was to go
+            wanted = 413 if answer.status_code == 413 and len(self.piece) > MOST else 404
         elif call.method == "HEAD":
             wanted = 200
             assert str(self.model.there(device.user, sha256)) == answer.headers["Upload-Offset"]
         elif call.method == "GET":
-            wanted = self._shown(answer, sha256)
+            wanted = self._shown(answer, device.user, sha256)
         else:
             wanted = self._written(answer, device, call, sha256)
         assert wanted == answer.status_code, (call, answer.text)
@@ -192,7 +197,7 @@ class Uploader:
 
     def _written(self, answer: Any, device: Any, call: Call, sha256: str) -> int:
         if call.method == "PUT":
-            return self.model.put(sha256, call.type_, call.content)
+            return self.model.put(device.user, sha256, call.type_, call.content)
         there = self.model.there(device.user, sha256)
         wanted = self.model.patch(
             device.user, sha256, self.start, self.size, call.type_, self.piece
@@ -204,8 +209,8 @@ class Uploader:
             assert {"offset": there} == answer.json()["error"]["detail"]
         return wanted
 
-    def _shown(self, answer: Any, sha256: str) -> int:
-        if sha256 not in self.model.wholes:
+    def _shown(self, answer: Any, user: str, sha256: str) -> int:
+        if (user, sha256) not in self.model.brought:
             return 404
         content = self.model.wholes[sha256]
         assert answer.content == content or (
