@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def served(
     office: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, list[Any]]]:
     """A function that serves the office's database, and returns status and what was served."""
-    monkeypatch.setattr(serve, "load_as_a_device", lambda _: None)
+    monkeypatch.setattr(serve, "loading_as_a_device", lambda *_: nullcontext(lambda: None))
     monkeypatch.setattr(serve, "make_application", lambda settings: settings)
     monkeypatch.setattr(serve, "start_logging", lambda: None)
     monkeypatch.setattr(serve, "_settle_memory", lambda: None)
