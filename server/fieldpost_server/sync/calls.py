@@ -20,12 +20,15 @@ from fieldpost.text.jsontext import parse
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
+from fieldpost_server.accounts.devices import needs_noting, note_contact
+from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.feed.scope_delta import cursor_now, read_delta
 from fieldpost_server.home import ServerHome
+from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.http.bodies import spooled
 from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
@@ -81,9 +84,10 @@ class Sync:
         """Take a device in, or greet one that is known."""
         check_protocol(request)
         body = await request.body()
-        return JSONResponse(await run_in_threadpool(self._registration, _user(request), body))
+        return JSONResponse(await run_in_threadpool(self._registration, request, body))
 
-    def _registration(self, user: User, body: bytes) -> dict[str, Any]:
+    def _registration(self, request: Request, body: bytes) -> dict[str, Any]:
+        user = _user(request)
         try:
             data = parse(body)
             device = data["device"]
@@ -98,18 +102,17 @@ class Sync:
             report = loss_report_of(data)
         except ValueError as error:
             raise InputError([problem(Code.MALFORMED, "forgotten", reason=str(error))]) from error
-        return self._registered(user, device, report)
+        return self._registered(request, device, report)
 
-    def _registered(self, user: User, device: str, report: LossReport | None) -> dict[str, Any]:
-        table = tables.device
+    def _registered(
+        self, request: Request, device: str, report: LossReport | None
+    ) -> dict[str, Any]:
+        user, token, actor = _user(request), request.scope[TOKEN], actor_of(request)
 
         def work(session: Session) -> tuple[Any, Problem | None]:
             if self._find(session, user, device) is None:
-                session.execute(
-                    sa.insert(table).values(
-                        id=device, user=user.name, kind="device", app_version=self.app_version
-                    )
-                )
+                self._take_in(session, device, actor)
+            note_contact(session, device, token)
             waits = None
             if report is not None:
                 waits = take_report(session, self.home.app, device, report)
@@ -133,6 +136,11 @@ class Sync:
             "last_digest": row.last_digest or "",
             "arrived": arrived,
         }
+
+    def _take_in(self, session: Session, device: str, actor: Actor) -> None:
+        values = {"id": device, "user": actor.name, "app_version": self.app_version}
+        session.execute(sa.insert(tables.device).values(kind="device", **values))
+        record(session, actor, Event.DEVICE_REGISTERED, device)
 
     def _arrived(self, session: Session, device: str) -> dict[str, Any]:
         """Say how far the device's envelopes have arrived, and which numbers never did."""
@@ -164,10 +172,15 @@ class Sync:
 
     def _check_device(self, request: Request, session: Session) -> str:
         check_protocol(request)
-        device = request.headers.get(DEVICE_HEADER, "")
+        device, token = request.headers.get(DEVICE_HEADER, ""), request.scope[TOKEN]
         # no database need look for what was never registered; PostgreSQL knows no text with NUL
-        if not _is_device_id(device) or self._find(session, _user(request), device) is None:
+        row = self._find(session, _user(request), device) if _is_device_id(device) else None
+        if row is None:
             raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
+        # fault point: contact-unnoted — nothing was answered yet: the device asks again, and only
+        # then is it known which session it uses.
+        if needs_noting(session, row, token):
+            self.home.database.write(lambda writing: note_contact(writing, device, token))
         return device
 
     # envelopes
