@@ -3,9 +3,9 @@
 import gzip
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -42,6 +42,8 @@ from fieldpost_server.sync.openapi import description
 from fieldpost_server.sync.prepared_images import Prepared, PreparedImages
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import Uploads, check_protocol
+
+T = TypeVar("T")
 
 GZIP_LEVEL = 5
 MOST_IMAGES = 2
@@ -177,17 +179,28 @@ class Sync:
         row = self._find(session, _user(request), device) if _is_device_id(device) else None
         if row is None:
             raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
-        # fault point: contact-unnoted — nothing was answered yet: the device asks again, and only
-        # then is it known which session it uses.
         if needs_noting(session, row, token):
-            self.home.database.write(lambda writing: note_contact(writing, device, token))
+            request.state.contact = device
         return device
+
+    def _noting(self, request: Request, work: Callable[[Request], T]) -> T:
+        """Run work that checks the device, and keep that it was here before that is answered.
+
+        The work's own session is closed by then: nobody holds a connection who waits for another.
+        """
+        result = work(request)
+        if device := getattr(request.state, "contact", ""):
+            token = request.scope[TOKEN]
+            # fault point: contact-unnoted — nothing was answered yet: the device asks again, and
+            # only then is it known which session it uses.
+            self.home.database.write(lambda session: note_contact(session, device, token))
+        return result
 
     # envelopes
 
     async def keys(self, request: Request) -> Response:
         """Send the keys that receipts are signed with: a receipt may name one that is new."""
-        await run_in_threadpool(self._known_device, request)
+        await run_in_threadpool(self._noting, request, self._known_device)
         return JSONResponse(await run_in_threadpool(self._signing_keys))
 
     def _signing_keys(self) -> dict[str, Any]:
@@ -196,7 +209,7 @@ class Sync:
 
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
-        device = await run_in_threadpool(self._device_in_step, request)
+        device = await run_in_threadpool(self._noting, request, self._device_in_step)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
         is_zipped = request.headers.get("content-encoding", "").lower() == "gzip"
@@ -252,7 +265,7 @@ class Sync:
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
-        device = await run_in_threadpool(self._known_device, request)
+        device = await run_in_threadpool(self._noting, request, self._known_device)
         found = await run_in_threadpool(self._kept, device, await request.body())
         text = "".join(f"{receipt}\n" for receipt in found)
         return Response(text, media_type="application/x-ndjson")
@@ -278,7 +291,7 @@ class Sync:
 
     async def image(self, request: Request) -> Response:
         """Send the user's rows as a SQLite database, compressed."""
-        return (await run_in_threadpool(self._image, request)).answer(request)
+        return (await run_in_threadpool(self._noting, request, self._image)).answer(request)
 
     def _image(self, request: Request) -> Prepared:
         user, images = _user(request), PreparedImages(self.settings.data / "images")
@@ -310,12 +323,13 @@ class Sync:
         """Send what changed since the cursor."""
         cursor = Cursor.parse(request.query_params.get("cursor", ""))
         whole = request.query_params.getlist("replace")[:200]
-        return await run_in_threadpool(self._pull_in_place, request, cursor, whole)
 
-    def _pull_in_place(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
-        # whole tables take what an image takes
-        with (self.images if whole else self.pulls).one():
-            return self._pull(request, cursor, whole)
+        def in_place(request: Request) -> Response:
+            # whole tables take what an image takes
+            with (self.images if whole else self.pulls).one():
+                return self._pull(request, cursor, whole)
+
+        return await run_in_threadpool(self._noting, request, in_place)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
         user, app = _user(request), self.home.app

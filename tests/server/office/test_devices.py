@@ -1,14 +1,18 @@
 """Devices: seen, named and revoked (R34, R46, R52)."""
 
 import re
+import threading
 import uuid
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from fieldpost.errors import Forbidden
+from fieldpost.users import User
 from fieldpost.wire.envelope import Operation
-from fieldpost_server.accounts.devices import devices, find_device, revoke
+from fieldpost_server.accounts.devices import devices, find_device, note_contact, revoke
+from fieldpost_server.accounts.sessions import find_session, start_session
 from fieldpost_server.storage import tables
 
 
@@ -135,3 +139,33 @@ def test_what_is_no_device_cannot_be_revoked(office: Any, device: str) -> None:
     assert 404 == revoked(office.client("admin"), device).status_code
     with office.database.read_session() as session:
         assert [False] == [each.revoked for each in devices(session)]
+
+
+def test_a_contact_at_the_moment_of_the_end_opens_nothing(office: Any) -> None:
+    """A session that the device begins to use while it is revoked ends, too (R52)."""
+    device = office.device("anna", download=False)
+    start, outcomes = threading.Barrier(2), dict[str, bool]()
+    late = office.write(lambda session: start_session(session, User("anna")))
+
+    def contact() -> None:
+        start.wait()
+        try:
+            office.write(lambda session: note_contact(session, device.id, late))
+            outcomes["noted"] = True
+        except Forbidden:
+            outcomes["noted"] = False
+
+    def end() -> None:
+        start.wait()
+        office.write(lambda session: revoke(session, find_device(session, device.id)))
+
+    threads = [threading.Thread(target=work) for work in (contact, end)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with office.database.read_session() as session:
+        found = find_session(session, late, office.settings)
+
+    # either it was noted, and ended with the device, or it was refused
+    assert outcomes["noted"] == (found is None)

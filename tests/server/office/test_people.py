@@ -1,13 +1,15 @@
 """People: accounts, roles, passwords, invitations and sessions by page (R5, R57, R65)."""
 
 import re
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from fieldpost_server.accounts.invitations import invite
+from fieldpost.errors import InputError
+from fieldpost_server.accounts.invitations import invite, take_invitation
 from fieldpost_server.accounts.users import NO_PASSWORD
 from fieldpost_server.storage import tables
 
@@ -218,3 +220,25 @@ def test_an_unknown_person_is_said(office: Any) -> None:
         change(admin, what, "nobody", active="false").status_code
         for what in ("role", "active", "password", "invitation", "sessions")
     }
+
+
+def test_of_two_who_open_a_link_at_once_one_is_too_late(office: Any) -> None:
+    """An invitation sets one password, however quickly it is used (R65)."""
+    code = code_in(change(office.client("admin"), "invitation", "dora").text)
+    start, outcomes = threading.Barrier(4), list[str]()
+
+    def take() -> None:
+        start.wait()
+        try:
+            office.write(lambda session: take_invitation(session, code))
+            outcomes.append("taken")
+        except InputError as error:
+            outcomes.append(str(error.problems[0].code))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert ["invitation_over"] * 3 + ["taken"] == sorted(outcomes)
