@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from fieldpost.errors import Code, FieldpostError, InputError, Problem, problem
 from fieldpost.users import User
+from fieldpost.web.framework.templates import DONE_WORDS
 from fieldpost_server.accounts.devices import devices
 from fieldpost_server.accounts.known_browsers import KNOWN, browser_of, known_browser
 from fieldpost_server.accounts.passwords import MIN_CHARACTERS, verify_password
@@ -25,10 +26,8 @@ from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.office.devices import lines_of
 from fieldpost_server.office.hashes import hashing
-from fieldpost_server.office.pages import fields_of, server_page, user_of
+from fieldpost_server.office.pages import fields_of, leading_back, server_page, user_of
 from fieldpost_server.settings import Settings
-
-_DONE = {"saved": "Saved", "password": "Password changed", "ended": "Session ended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,12 @@ class Account:
             Route("/account", self.show, methods=["GET"]),
             Route("/account/password", self.change_password, methods=["POST"]),
             Route("/account/sessions", self.end_sessions, methods=["POST"]),
+            *(leading_back(f"/account/{name}", "/account") for name in ("password", "sessions")),
         ]
 
     async def show(self, request: Request) -> Response:
         """Show the account of whoever asks."""
-        done = _DONE.get(request.query_params.get("done", ""), "")
+        done = DONE_WORDS.get(request.query_params.get("done", ""), "")
         return await run_in_threadpool(self._page, user_of(request), request.scope[TOKEN], (), done)
 
     async def change_password(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import status_of
 from fieldpost_server.http.authentication import actor_of
 from fieldpost_server.inbox.dependencies import last_app_version, missing_numbers, waiting_count
-from fieldpost_server.office.pages import admin_of, fields_of, server_page, user_of
+from fieldpost_server.office.pages import admin_of, fields_of, leading_back, server_page, user_of
 
 MOST_ROWS = 100
 """Devices that one page shows; a search finds the others."""
@@ -66,6 +66,7 @@ class DevicePages:
             Route("/devices", self.show, methods=["GET"]),
             Route("/devices/name", self.name, methods=["POST"]),
             Route("/devices/revoke", self.revoke, methods=["POST"]),
+            *(leading_back(f"/devices/{name}", "/devices") for name in ("name", "revoke")),
         ]
 
     async def show(self, request: Request) -> Response:

@@ -2,10 +2,12 @@
 
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.users import User
@@ -63,6 +65,16 @@ async def fields_of(request: Request, most: int = 20) -> dict[str, str]:
     """Return the fields of a short form, without files; of one that comes twice the last."""
     async with request.form(max_files=0, max_fields=most) as form:
         return {name: str(value)[:MOST_CHARACTERS] for name, value in form.multi_items()}
+
+
+def leading_back(path: str, where: str) -> Route:
+    """Return a route for whoever reloads the answer to a form that was sent to `path`."""
+
+    async def lead(request: Request) -> Response:
+        user = request.query_params.get("user", "")
+        return RedirectResponse(f"{where}?user={quote(user, safe='')}" if user else where, 303)
+
+    return Route(path, lead, methods=["GET"])
 
 
 def public_address(request: Request, settings: Settings) -> str:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from fieldpost.errors import Code, FieldpostError, InputError, Problem, problem
 from fieldpost.users import User
+from fieldpost.web.framework.templates import DONE_WORDS
 from fieldpost_server.accounts.invitations import invite
 from fieldpost_server.accounts.passwords import MIN_CHARACTERS
 from fieldpost_server.accounts.seats import seats_taken
@@ -40,6 +41,7 @@ from fieldpost_server.office.invitation import qr_code
 from fieldpost_server.office.pages import (
     admin_of,
     fields_of,
+    leading_back,
     public_address,
     server_page,
 )
@@ -48,8 +50,6 @@ from fieldpost_server.settings import Settings
 Fields = Mapping[str, str]
 Change = Callable[[Session, Actor, Fields], str | None]
 """One change of a user; where it is an invitation, it returns the code."""
-
-_DONE = {"saved": "Saved", "added": "Added", "ended": "Sessions ended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,13 @@ class People:
                 Route(f"/people/{name}", self._changing(change), methods=["POST"])
                 for name, change in changes.items()
             ),
+            *(leading_back(f"/people/{name}", "/people") for name in ("password", *changes)),
         ]
 
     async def show(self, request: Request) -> Response:
         """Show everybody, or one person."""
         admin, name = admin_of(request), request.query_params.get("user", "")
-        done = _DONE.get(request.query_params.get("done", ""), "")
+        done = DONE_WORDS.get(request.query_params.get("done", ""), "")
         if name:
             return await run_in_threadpool(self._person, admin, name, done=done)
         return await run_in_threadpool(self._everybody, admin, done=done)

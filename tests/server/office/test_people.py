@@ -242,3 +242,14 @@ def test_of_two_who_open_a_link_at_once_one_is_too_late(office: Any) -> None:
         thread.join()
 
     assert ["invitation_over"] * 3 + ["taken"] == sorted(outcomes)
+
+
+def test_whoever_reloads_the_answer_to_a_form_is_led_back(office: Any) -> None:
+    """A link is shown once; its page is no dead end."""
+    admin = office.client("admin")
+    shown = change(admin, "invitation", "dora")
+    action = re.search(r'action="(/people/invitation[^"]*)"', shown.text)
+    assert action is not None
+    led = admin.get(action[1])
+
+    assert (303, "/people?user=dora") == (led.status_code, led.headers["location"])

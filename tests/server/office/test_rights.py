@@ -40,6 +40,11 @@ RIGHTS = {
     "POST /people/invitation": ADMIN,
     "POST /people/sessions": ADMIN,
     "GET /devices": ADMIN,
+    # they lead back to the page of the form
+    **{f"GET /people/{name}": SIGNED_IN for name in ("role", "active", "password")},
+    **{f"GET /people/{name}": SIGNED_IN for name in ("invitation", "sessions")},
+    **{f"GET /account/{name}": SIGNED_IN for name in ("password", "sessions")},
+    **{f"GET /devices/{name}": SIGNED_IN for name in ("name", "revoke")},
     "GET /security-events": ADMIN,
 }
 """By method and path: who is answered otherwise than that she may not."""
