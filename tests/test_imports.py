@@ -127,6 +127,7 @@ ON_SERVERS = ON_DEVICES | {
     "fieldpost_server",
     "micropip",
     "psycopg",
+    "segno",
     "uvicorn",
 }
 # there are no threads and no processes in Pyodide

@@ -25,8 +25,13 @@ from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
 from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.office.account import Account
 from fieldpost_server.office.designer import Designer
+from fieldpost_server.office.devices import DevicePages
+from fieldpost_server.office.events import event_routes
 from fieldpost_server.office.failures import Failures
+from fieldpost_server.office.invitation import Invitation
+from fieldpost_server.office.people import People
 from fieldpost_server.office.sign_in import SignIn
 from fieldpost_server.office.supervision import supervision_routes
 from fieldpost_server.operations.health import Health
@@ -91,11 +96,17 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
 
 
 def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
+    sign_in = SignIn(home, settings)
     return [
         *assets.routes(),
         Route("/health", PublicHealth(Health(home, settings)).answer),
         Route("/robots.txt", _robots),
-        *SignIn(home, settings).routes(),
+        *sign_in.routes(),
+        *Invitation(home, settings, sign_in.places).routes(),
+        *People(home, settings, sign_in.places).routes(),
+        *Account(home, settings, sign_in.places).routes(),
+        *DevicePages(home).routes(),
+        *event_routes(home),
         *Designer(home, settings).routes(),
         *supervision_routes(home),
         *Sync(home, settings, assets.app_version, Checksums(home.app)).routes(),

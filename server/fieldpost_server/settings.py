@@ -31,6 +31,8 @@ class Settings:
         seats: how many users may have the role ``Offline``.
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
+        invitation_hours: a link by which somebody sets a password of her own works for so long.
+        keep_events_days: security events older than this are forgotten.
         demo: show the demo accounts on the sign-in page.
         insecure: serve also what is not safe: a demo's database, or without https an address that
             others reach.
@@ -59,6 +61,8 @@ class Settings:
     seats: int = 100
     session_idle_hours: int = 14 * 24
     session_hours: int = 90 * 24
+    invitation_hours: int = 7 * 24
+    keep_events_days: int = 365
     demo: bool = False
     insecure: bool = False
     max_body_bytes: int = 16 * MIB

@@ -98,6 +98,12 @@ class Code(StrEnum):
     USER_EXISTS = "user_exists"
     PASSWORD_TOO_SHORT = "password_too_short"  # noqa: S105 - a code, no password
     PASSWORD_COMMON = "password_common"  # noqa: S105 - as above
+    PASSWORD_WRONG = "password_wrong"  # noqa: S105 - as above
+    PASSWORD_DUE = "password_due"  # noqa: S105 - as above
+    ACCOUNT_OFF = "account_off"
+    OWN_ACCOUNT = "own_account"
+    INVITATION_OVER = "invitation_over"
+    UNKNOWN_DEVICE = "unknown_device"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
     FORGOTTEN = "forgotten"
@@ -319,6 +325,20 @@ _DOOR: Mapping[Code, str] = {
         "This password is one of the first that anybody would try. Choose another one, such as "
         "three or four words that do not belong together."
     ),
+    Code.PASSWORD_WRONG: "The present password is wrong. Check it and try again.",
+    Code.PASSWORD_DUE: (
+        "Your password was set by somebody else, and you need one of your own. "
+        "Open {address} in the browser, sign in there and choose it."
+    ),
+    Code.ACCOUNT_OFF: (
+        "Your account is switched off. Ask your administrator; what you have saved on a device "
+        "is kept there."
+    ),
+    Code.OWN_ACCOUNT: "You cannot switch off your own account. Ask another administrator.",
+    Code.INVITATION_OVER: (
+        "This link was used before, or has run out. Ask your administrator for a new one."
+    ),
+    Code.UNKNOWN_DEVICE: "There is no such device. Choose one of the list.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (
         "This device keeps another user's work. Sign in as that user to go on; nothing is lost."

@@ -40,6 +40,7 @@ IN_A_FORM = frozenset(
         Code.NOT_TEXT,
         Code.NOT_AN_ID,
         Code.NOT_AN_ATTACHMENT,
+        Code.NOT_THE_FILE,
         Code.NOT_A_PICTURE,
         Code.TOO_SMALL,
         Code.TOO_LARGE,

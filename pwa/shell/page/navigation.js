@@ -18,6 +18,8 @@ const DONE = new Map([
   ["unchanged", "Nothing had changed"],
   ["repaired", "Repaired"],
   ["discarded", "Discarded"],
+  ["password", "Password changed"],
+  ["ended", "Ended"],
   ["kept", "Nothing was left to change, so the entry is settled"],
 ]);
 

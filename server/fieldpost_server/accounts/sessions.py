@@ -56,13 +56,25 @@ class Found:
     stale: bool
 
 
-def start_session(session: Session, user: User) -> str:
-    """Start a session and return its token, which is nowhere but in the cookie."""
+def start_session(session: Session, user: User, browser: str = "", address: str = "") -> str:
+    """Start a session and return its token, which is nowhere but in the cookie.
+
+    Args:
+        session: to write in.
+        user: whose it is.
+        browser: what hers is called, for the list of her sessions.
+        address: where she is.
+    """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     now = tables.utc_now()
     session.execute(
         sa.insert(tables.session).values(
-            token_sha256=_digest(token), user=user.name, created_at=now, last_seen_at=now
+            token_sha256=digest_of(token), user=user.name, created_at=now, last_seen_at=now
+        )
+    )
+    session.execute(
+        sa.insert(tables.session_origin).values(
+            token_sha256=digest_of(token), browser=browser[:200], address=address[:200]
         )
     )
     return token
@@ -74,7 +86,7 @@ def find_session(
     """Return what the token stands for, or None if it is unknown, ended or expired."""
     now = now or tables.utc_now()
     values = {
-        "token": _digest(token),
+        "token": digest_of(token),
         "oldest": now - timedelta(hours=settings.session_hours),
         "idle_since": now - timedelta(hours=settings.session_idle_hours),
     }
@@ -91,16 +103,21 @@ def touch_session(session: Session, token: str, now: datetime | None = None) -> 
     """Write that the session was used now."""
     session.execute(
         sa.update(tables.session)
-        .where(tables.session.c.token_sha256 == _digest(token))
+        .where(tables.session.c.token_sha256 == digest_of(token))
         .values(last_seen_at=now or tables.utc_now())
     )
 
 
-def end_session(session: Session, token: str) -> None:
-    """End the session on the server; the cookie is worthless from now on."""
-    session.execute(
-        sa.delete(tables.session).where(tables.session.c.token_sha256 == _digest(token))
-    )
+def end_session(session: Session, token: str) -> str:
+    """End the session on the server; the cookie is worthless from now on.
+
+    Returns:
+        the name of its user; empty where there was none.
+    """
+    is_it = tables.session.c.token_sha256 == digest_of(token)
+    user: str | None = session.scalar(sa.select(tables.session.c.user).where(is_it))
+    session.execute(sa.delete(tables.session).where(is_it))
+    return user or ""
 
 
 def delete_expired(session: Session, settings: Settings, now: datetime | None = None) -> int:
@@ -171,5 +188,6 @@ def delete_cookies(response: Response, *, secure: bool) -> None:
         response.delete_cookie(named, path="/", secure=secure, httponly=hidden, samesite="lax")
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """Return what is kept of a token; no token is found by it."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,9 +1,11 @@
 """A device that signed out without a connection: its session ends at the next contact."""
 
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.accounts.sessions import (
     COOKIE,
     cookie_name,
@@ -35,7 +37,8 @@ class EndLeftSessions:
             await self.app(scope, receive, send)
             return
         if token := cookie_of(cookies, COOKIE, secure=secure):
-            await run_in_threadpool(self._end, token)
+            address = (scope.get("client") or ("",))[0]
+            await run_in_threadpool(self._end, token, address)
         kept = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
 
         async def send_without_mark(message: Message) -> None:
@@ -50,10 +53,16 @@ class EndLeftSessions:
 
         await self.app({**scope, "headers": kept}, receive, send_without_mark)
 
-    def _end(self, token: str) -> None:
+    def _end(self, token: str, address: str) -> None:
         # fault point: left-session-open — the mark is in the browser's cookie until an answer takes
         # it away: its next request ends the session.
-        self.database.write(lambda session: end_session(session, token))
+        self.database.write(lambda session: sign_out(session, token, address))
+
+
+def sign_out(session: Session, token: str, address: str) -> None:
+    """End a session at the wish of whoever has its token."""
+    if user := end_session(session, token):
+        record(session, Actor(user, address), Event.SIGNED_OUT)
 
 
 def _is_http(scope: Scope) -> bool:

@@ -71,6 +71,18 @@ def seconds_to_wait(session: Session, guess: Guess, now: datetime | None = None)
     return 0 if until is None or until <= now else ceil((until - now).total_seconds())
 
 
+def count_attempt(session: Session, guess: Guess) -> int:
+    """Count an attempt before it is judged: a burst is as slow as one after the other.
+
+    Returns:
+        seconds to wait; with any the attempt is not to be judged.
+    """
+    wait = seconds_to_wait(session, guess)
+    if not wait:
+        record_failure(session, guess)
+    return wait
+
+
 def record_failure(session: Session, guess: Guess, now: datetime | None = None) -> None:
     """Count an attempt as failed, before it is judged; `forget_failures` takes it back."""
     now = now or tables.utc_now()

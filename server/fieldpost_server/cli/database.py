@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from fieldpost.app import App
+from fieldpost_server.accounts.security_events import COMMAND_LINE, Event, record
 from fieldpost_server.authoring.model_fit import fit, unready
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.feed.triggers import install
@@ -53,7 +56,12 @@ def _install(command: Command) -> None:
 def _restored(command: Command) -> None:
     """Begin a new history, so that nothing made before takes a key for another row's."""
     counted = captured_tables(command.app)
-    command.write(lambda session: begin_timeline(session, counted))
+
+    def work(session: Session) -> None:
+        begin_timeline(session, counted)
+        record(session, COMMAND_LINE, Event.DATABASE_RESTORED)
+
+    command.write(work)
     command.say(
         "Noted. Devices download everything with their next sync, and bring what is missing."
     )

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from fieldpost_server.accounts.security_events import COMMAND_LINE, Event, record
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.signing.keyring import PublicKey, public_keys, read_secret, rotate
 
@@ -29,7 +32,14 @@ def _list(command: Command) -> None:
 def _rotate(command: Command) -> None:
     """Make a new key; its id is printed."""
     secret, distrust = read_secret(command.settings.signing_secret_file), command.options.distrust
-    made = command.write(lambda session: rotate(session, secret, distrust=distrust))
+
+    def work(session: Session) -> str:
+        made = rotate(session, secret, distrust=distrust)
+        detail = f"{made}, the one before is distrusted" if distrust else made
+        record(session, COMMAND_LINE, Event.KEY_ROTATED, detail=detail)
+        return made
+
+    made = command.write(work)
     command.say(f"Receipts are signed with {made} from now on.")
     if distrust:
         command.say("Devices will say that the office's identity has changed: tell their users.")

@@ -16,6 +16,7 @@ from fieldpost_server.authoring.model_fit import database_problem
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.cli.database import declare_database
 from fieldpost_server.cli.demo import declare_demo
+from fieldpost_server.cli.devices import declare_devices
 from fieldpost_server.cli.doctor import declare_doctor
 from fieldpost_server.cli.envelopes import declare_envelopes
 from fieldpost_server.cli.keys import declare_keys
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     declare_demo(commands)
     declare(commands, "check", _check, "check health")
     declare_database(commands)
+    declare_devices(commands)
     declare_doctor(commands)
     declare_envelopes(commands)
     declare_keys(commands)

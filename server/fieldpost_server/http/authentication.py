@@ -6,13 +6,17 @@ from urllib.parse import quote
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
+from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import SHELL_HEADER
+from fieldpost_server.accounts.devices import is_of_revoked_device
+from fieldpost_server.accounts.security_events import Actor
 from fieldpost_server.accounts.sessions import (
     COOKIE,
     cookie_of,
@@ -20,7 +24,7 @@ from fieldpost_server.accounts.sessions import (
     find_session,
     touch_session,
 )
-from fieldpost_server.http.answers import signed_out
+from fieldpost_server.http.answers import error_answer, signed_out
 from fieldpost_server.scope.page_settings import offline_pages_for
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
@@ -32,6 +36,7 @@ _PUBLIC = (
     "/assets/",
     "/sign-in",
     "/sign-out",
+    "/invitation",
     "/sw.js",
     "/manifest.webmanifest",
     "/health",
@@ -105,14 +110,33 @@ class Authentication:
             self.database.write(lambda writing: _touch(writing, token))
         return found.user, offline
 
+    def _is_revoked(self, scope: Scope) -> bool:
+        with self.database.read_session() as session:
+            return is_of_revoked_device(session, scope[TOKEN])
+
     async def _send_away(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        if scope["path"].startswith(_API) and await run_in_threadpool(self._is_revoked, scope):
+            revoked = Forbidden([problem(Code.DEVICE_REVOKED)])
+            await error_answer(revoked)(scope, receive, send)
+            return
         if scope["path"].startswith(_API) or headers.get(SHELL_HEADER):
             await signed_out()(scope, receive, send)
             return
         wanted = scope["path"] if scope["method"] == "GET" else "/"
         where = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted)}"
         await RedirectResponse(where, 303)(scope, receive, send)
+
+
+def actor_of(request: Request) -> Actor:
+    """Return who asks, and from where; whoever is not signed in has no name."""
+    user = request.scope.get(USER)
+    return Actor(user.name if user else "", address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Return where a request comes from, as far as the server knows."""
+    return request.client.host if request.client else ""
 
 
 def _touch(session: Session, token: str) -> None:

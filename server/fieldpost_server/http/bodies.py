@@ -33,6 +33,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 _LIMITS = {
     "/sign-in": 64 * KIB,
     "/sign-out": 64 * KIB,
+    "/invitation": 64 * KIB,
     "/sync/receipts": MIB,
     "/sync/device": 4 * MIB,
 }
@@ -40,6 +41,9 @@ _LIMITS = {
 _PIECE_BYTES = 4 * MIB
 _BY_PREFIX = {
     "/designer": 64 * KIB,
+    "/people": 64 * KIB,
+    "/account": 64 * KIB,
+    "/devices": 64 * KIB,
     "/sync/attachments/": _PIECE_BYTES,
 }
 

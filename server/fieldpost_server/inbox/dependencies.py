@@ -247,6 +247,23 @@ def first_receipt(session: Session, user: User, identity: str) -> Receipt | None
     return receipt if receipt.is_applied else None
 
 
+def waiting_count(session: Session, device: str) -> int:
+    """Return how many envelopes of a device have arrived and wait for something."""
+    query = _ROWS.with_only_columns(sa.func.count()).where(
+        _ENVELOPE.c.device == device,
+        _ENVELOPE.c.outcome == str(Outcome.WAITING),
+        _SETTLEMENT.c.envelope.is_(None),
+    )
+    return session.scalar(query) or 0
+
+
+def last_app_version(session: Session, device: str) -> str:
+    """Return which version of the app has made the newest envelope of a device; may be empty."""
+    newest = sa.select(_ENVELOPE.c.content).where(_ENVELOPE.c.device == device)
+    content = session.scalar(newest.order_by(_ENVELOPE.c.number.desc()).limit(1))
+    return "" if content is None else str(json.loads(content).get("app_version", ""))
+
+
 def missing_numbers(session: Session, device: str, most: int = 100) -> list[list[int]]:
     """Return the numbers that never arrived from a device: ranges [from, to], the first `most`."""
     numbers = sa.select(

@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from fieldpost.errors import Code, FieldpostError, Forbidden, Problem, problem
+from fieldpost.errors import FieldpostError, Problem
 from fieldpost.users import User
-from fieldpost.web.framework.requests import USER
 from fieldpost_server.accounts.seats import seats_taken
+from fieldpost_server.accounts.security_events import Event, record
 from fieldpost_server.accounts.users import give_role, list_users, take_role
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import status_of
+from fieldpost_server.http.authentication import actor_of
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import server_page
+from fieldpost_server.office.pages import admin_of, server_page
 from fieldpost_server.scope.page_settings import offline_pages, set_offline
 from fieldpost_server.settings import Settings
 
@@ -39,34 +40,38 @@ class Designer:
 
     async def show(self, request: Request) -> Response:
         """Show pages, users and seats."""
-        admin = _admin(request)
+        admin = admin_of(request)
         done = "Saved" if request.query_params.get("done") == "saved" else ""
         return await run_in_threadpool(self._page, admin, None, 200, done)
 
     async def change_page(self, request: Request) -> Response:
         """Mark a page offline, or take the mark away."""
-        admin, name = _admin(request), request.path_params["page"]
+        admin, name = admin_of(request), request.path_params["page"]
         async with request.form(max_files=0, max_fields=10) as form:
             offline = form.get("offline") == "true"
-        app = self.home.app
-        return await self._change(
-            admin,
-            lambda session: set_offline(session, app, name, offline=offline),
-            f"page {name} offline={offline}",
-        )
+        app, actor = self.home.app, actor_of(request)
+
+        def work(session: Session) -> None:
+            set_offline(session, app, name, offline=offline)
+            detail = f"{name}: {'offline' if offline else 'online only'}"
+            record(session, actor, Event.PAGE_CHANGED, detail=detail)
+
+        return await self._change(admin, work, f"page {name} offline={offline}")
 
     async def change_role(self, request: Request) -> Response:
         """Give a user a role, or take it."""
-        admin, name = _admin(request), request.path_params["user"]
+        admin, name = admin_of(request), request.path_params["user"]
         async with request.form(max_files=0, max_fields=10) as form:
             role, give = str(form.get("role", "")), form.get("give") == "true"
-        known, seats = self.home.app.roles, self.settings.seats
+        known, seats, actor = self.home.app.roles, self.settings.seats, actor_of(request)
 
         def work(session: Session) -> None:
             if give:
                 give_role(session, name, role, known_roles=known, seats=seats)
             else:
                 take_role(session, name, role)
+            what = Event.ROLE_GIVEN if give else Event.ROLE_TAKEN
+            record(session, actor, what, name, role)
 
         return await self._change(admin, work, f"user {name} {role}={give}")
 
@@ -102,10 +107,3 @@ class Designer:
             left_out=[*self.home.unreadable.tables(), *self.home.failures.words()],
             done=done,
         )
-
-
-def _admin(request: Request) -> User:
-    user: User = request.scope[USER]
-    if not user.is_admin:
-        raise Forbidden([problem(Code.FORBIDDEN)])
-    return user

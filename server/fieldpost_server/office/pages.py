@@ -2,13 +2,22 @@
 
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
-from starlette.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
+from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.users import User
+from fieldpost.web.framework.requests import USER
 from fieldpost.web.framework.templates import PAGE_HEADERS, environment
 from fieldpost_server.home import ServerHome
+from fieldpost_server.settings import Settings
+
+MOST_CHARACTERS = 2_000
+"""Of a field of such a form; whatever is longer is refused by all that read one."""
 
 
 @lru_cache(maxsize=1)
@@ -32,3 +41,42 @@ def server_page(
     }
     text = _environment().get_template(template).render({**shared, **home.context(user), **values})
     return HTMLResponse(text, status, PAGE_HEADERS)
+
+
+def user_of(request: Request) -> User:
+    """Return who asks; only where somebody must be signed in."""
+    user: User = request.scope[USER]
+    return user
+
+
+def admin_of(request: Request) -> User:
+    """Return the administrator who asks.
+
+    Raises:
+        Forbidden: she is none.
+    """
+    user = user_of(request)
+    if not user.is_admin:
+        raise Forbidden([problem(Code.FORBIDDEN)])
+    return user
+
+
+async def fields_of(request: Request, most: int = 20) -> dict[str, str]:
+    """Return the fields of a short form, without files; of one that comes twice the last."""
+    async with request.form(max_files=0, max_fields=most) as form:
+        return {name: str(value)[:MOST_CHARACTERS] for name, value in form.multi_items()}
+
+
+def leading_back(path: str, where: str) -> Route:
+    """Return a route for whoever reloads the answer to a form that was sent to `path`."""
+
+    async def lead(request: Request) -> Response:
+        user = request.query_params.get("user", "")
+        return RedirectResponse(f"{where}?user={quote(user, safe='')}" if user else where, 303)
+
+    return Route(path, lead, methods=["GET"])
+
+
+def public_address(request: Request, settings: Settings) -> str:
+    """Return the address at which people reach this server, without a slash at its end."""
+    return (settings.origin or str(request.base_url)).rstrip("/")

@@ -16,8 +16,11 @@ from starlette.routing import Route
 from fieldpost.errors import Code, Problem, problem
 from fieldpost.users import User
 from fieldpost.wire.protocol import SHELL_HEADER
+from fieldpost_server.accounts.invitations import AT_SIGN_IN, invite
 from fieldpost_server.accounts.known_browsers import KNOWN, browser_of, known_browser
 from fieldpost_server.accounts.passwords import renewed_hash, verify_password
+from fieldpost_server.accounts.security_events import Actor, Event, record
+from fieldpost_server.accounts.session_list import browser_words
 from fieldpost_server.accounts.sessions import (
     cookie_of,
     cookies_of,
@@ -27,19 +30,25 @@ from fieldpost_server.accounts.sessions import (
     set_known,
     start_session,
 )
+from fieldpost_server.accounts.sign_out import sign_out
 from fieldpost_server.accounts.throttle import (
     Guess,
+    count_attempt,
     forget_failures,
-    record_failure,
     seconds_to_wait,
 )
-from fieldpost_server.accounts.users import password_of, renew_hash
+from fieldpost_server.accounts.users import (
+    is_password_due,
+    password_of,
+    password_of_switched_off,
+    renew_hash,
+)
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import retry_after
-from fieldpost_server.http.authentication import TOKEN
+from fieldpost_server.http.authentication import TOKEN, address_of
 from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import server_page
+from fieldpost_server.office.pages import public_address, server_page
 from fieldpost_server.settings import Settings
 
 DEMO_ACCOUNTS = ("worker1", "worker2", "office", "lead", "admin")
@@ -59,6 +68,7 @@ class Attempt:
         address: where from.
         token: of the session that the browser has until now; may be empty.
         known: cookie that says with whom the browser has signed in; may be empty.
+        browser: what the browser is called.
     """
 
     name: str
@@ -66,19 +76,26 @@ class Attempt:
     address: str
     token: str = ""
     known: str = ""
+    browser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What an attempt has come to: a session, or why there is none."""
+    """What an attempt has come to: a session, or why there is none.
+
+    With `code` the password is right and was chosen by somebody else: the code lets its user
+    choose one of her own (`invitations`).
+    """
 
     token: str = ""
     user: str = ""
     known: str = ""
+    code: str = ""
     fault: Problem | None = None
 
 
 _WRONG = Judged(fault=problem(Code.SIGN_IN_FAILED))
+_OFF = Judged(fault=problem(Code.ACCOUNT_OFF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +125,20 @@ class SignIn:
             name = str(form.get("name", ""))[:MAX_CHARACTERS].strip()
             password = str(form.get("password", ""))
             wanted = str(form.get("next", ""))
-        address = request.client.host if request.client else ""
         secure = self._is_secure(request)
         known = cookie_of(cookies_of(request.headers.get("cookie", "")), KNOWN, secure=secure)
         token = request.scope.get(TOKEN, "")
-        judged = await self._judged(Attempt(name, password, address, token, known))
-        if (fault := judged.fault) is not None:
+        browser = browser_words(request.headers.get("user-agent", ""))
+        attempt = Attempt(name, password, address_of(request), token, known, browser)
+        judged = await self._judged(attempt)
+        by_shell = bool(request.headers.get(SHELL_HEADER))
+        if judged.code and not by_shell:
+            return RedirectResponse(f"/invitation?code={judged.code}", 303)
+        fault = judged.fault
+        if judged.code:
+            address = f"{public_address(request, self.settings)}/sign-in"
+            fault = problem(Code.PASSWORD_DUE, address=address)
+        if fault is not None:
             status = _STATUS.get(fault.code, 422)
             # one page after the other, and not in the event loop: fifty at once hold up nobody
             made = partial(copy_context().run, self._page, wanted, name, fault, status)
@@ -121,7 +146,7 @@ class SignIn:
             refused.headers.update(retry_after([fault]))
             return refused
         answer: Response = RedirectResponse(_own_address(wanted), 303)
-        if request.headers.get(SHELL_HEADER):
+        if by_shell:
             answer = Response(status_code=204)
         set_cookies(answer, judged.token, judged.user, self.settings, secure=secure)
         set_known(answer, judged.known, secure=secure)
@@ -129,11 +154,11 @@ class SignIn:
 
     async def sign_out(self, request: Request) -> Response:
         """End the session on the server."""
-        token = request.scope.get(TOKEN, "")
+        token, address = request.scope.get(TOKEN, ""), address_of(request)
         # fault point: session-not-ended — cookie and session are as they were: the person sees no
         # answer and signs out again.
         await run_in_threadpool(
-            self.home.database.write, lambda session: end_session(session, token)
+            self.home.database.write, lambda session: sign_out(session, token, address)
         )
         # not every browser ends a request whose redirect the shell does not follow
         by_shell = bool(request.headers.get(SHELL_HEADER))
@@ -154,43 +179,31 @@ class SignIn:
             return await run_in_threadpool(self._checked, attempt)
 
     def _checked(self, attempt: Attempt) -> Judged:
-        database = self.home.database
-        name, password = attempt.name, attempt.password
+        database, name = self.home.database, attempt.name
         with database.read_session() as session:
             _, stored = password_of(session, name)
+            off = None if stored else password_of_switched_off(session, name)
             guess = Guess(name, attempt.address, browser_of(attempt.known, name, stored))
             # who has to wait anyway does not stand in line for the one writer of SQLite
             wait = seconds_to_wait(session, guess)
-
-        def counted(session: Session) -> int:
-            # before it is judged: a burst of guesses is as slow as one after the other
-            wait = seconds_to_wait(session, guess)
-            if not wait:
-                record_failure(session, guess)
-            return wait
-
-        if wait := wait or database.write(counted):
+        if wait := wait or database.write(lambda session: count_attempt(session, guess)):
             words = problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail={"seconds": wait})
             return Judged(fault=words)
         # no transaction is open meanwhile: a hash takes as long as a hundred envelopes
-        is_right = verify_password(stored, password)
-        renewed = renewed_hash(stored, password) if is_right and stored else ""
+        is_right = verify_password(stored or off, attempt.password)
+        renewed = renewed_hash(stored, attempt.password) if is_right and stored else ""
 
         def work(session: Session) -> Judged:
-            user, now_stored = password_of(session, name)
-            if user is None or now_stored is None or now_stored != stored:
-                return _WRONG  # changed or switched off since it was read
-            if renewed:
-                renew_hash(session, user, renewed)
-            forget_failures(session, guess)
-            # whoever signs in anew on a browser is done with what was open there
-            end_session(session, attempt.token)
-            known = known_browser(user.name, renewed or now_stored)
-            return Judged(start_session(session, user), user.name, known)
+            judged = _WRONG
+            if is_right:
+                judged = _begun(session, attempt, guess, stored, renewed) if stored else _OFF
+            # nobody learns here what was typed where there is no such user: it may be a password
+            _note(session, attempt, judged, name if stored or off else "")
+            return judged
 
         # fault point: sign-in-undecided — the attempt is counted as failed and no session was made:
         # the count ends with the next sign-in, or by time.
-        judged = database.write(work) if is_right else _WRONG
+        judged = database.write(work)
         log("sign-in refused" if judged.fault else "signed in", user=name, address=attempt.address)
         return judged
 
@@ -206,3 +219,30 @@ def _own_address(wanted: str) -> str:
     """Return where to go after signing in: an address of this server, whatever was asked for."""
     is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if is_own and wanted.isprintable() else "/"
+
+
+def _begun(session: Session, attempt: Attempt, guess: Guess, stored: str, renewed: str) -> Judged:
+    """Begin the session of somebody whose password was right."""
+    user, now_stored = password_of(session, attempt.name)
+    if user is None or now_stored != stored:
+        return _WRONG  # changed or switched off since it was read
+    if renewed:
+        renew_hash(session, user, renewed)
+    forget_failures(session, guess)
+    # whoever signs in anew on a browser is done with what was open there
+    end_session(session, attempt.token)
+    if is_password_due(session, user.name):
+        return Judged(user=user.name, code=invite(session, user.name, AT_SIGN_IN))
+    token = start_session(session, user, attempt.browser, attempt.address)
+    return Judged(token, user.name, known_browser(user.name, renewed or stored))
+
+
+def _note(session: Session, attempt: Attempt, judged: Judged, name: str) -> None:
+    """Keep what an attempt has come to as a security event."""
+    if judged.token:
+        actor = Actor(judged.user, attempt.address)
+        record(session, actor, Event.SIGNED_IN, detail=attempt.browser)
+        return
+    why = judged.fault.code if judged.fault else Code.PASSWORD_DUE
+    stranger = Actor("", attempt.address)
+    record(session, stranger, Event.SIGN_IN_REFUSED, name, f"{why} {attempt.browser}".strip())

@@ -11,6 +11,9 @@ from logging import ERROR
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from fieldpost_server.accounts.devices import forget_uses
+from fieldpost_server.accounts.invitations import delete_expired_invitations
+from fieldpost_server.accounts.security_events import delete_old_events
 from fieldpost_server.accounts.sessions import delete_expired
 from fieldpost_server.accounts.throttle import delete_old
 from fieldpost_server.feed.changes import prune_changes
@@ -25,13 +28,17 @@ WATCH_EVERY_S = 60
 
 
 def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
-    """Delete old changes, ended sessions and abandoned uploads; returns how many."""
+    """Delete old changes and events, ended sessions and abandoned uploads; returns how many."""
     oldest = utc_now() - timedelta(days=settings.keep_changes_days)
 
     def work(session: Session) -> dict[str, int]:
         delete_old(session)
+        delete_expired_invitations(session)
+        ended = delete_expired(session, settings)
         return {
-            "sessions": delete_expired(session, settings),
+            "uses": forget_uses(session),
+            "events": delete_old_events(session, settings.keep_events_days),
+            "sessions": ended,
             "changes": prune_changes(session, older_than=oldest),
         }
 

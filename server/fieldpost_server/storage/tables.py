@@ -58,6 +58,61 @@ session = sa.Table(
     sa.Column("last_seen_at", AwareDateTime, nullable=False),
 )
 
+session_origin = sa.Table(
+    "fieldpost_session_origin",
+    metadata,
+    sa.Column(
+        "token_sha256",
+        sa.ForeignKey(session.c.token_sha256, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("browser", sa.String(200), nullable=False, default=""),
+    sa.Column("address", sa.String(200), nullable=False, default=""),
+    comment="Where a session was begun, in words for its user; older ones have none.",
+)
+
+session_device = sa.Table(
+    "fieldpost_session_device",
+    metadata,
+    # no foreign key: whoever still holds the cookie of a revoked device is told so
+    sa.Column("token_sha256", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(100), primary_key=True, index=True),
+    comment="Which devices have used a session; of revoked devices kept for good.",
+)
+
+password_due = sa.Table(
+    "fieldpost_password_due",
+    metadata,
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), primary_key=True),
+    comment="Who has a password that somebody else has chosen, and needs one of her own.",
+)
+
+invitation = sa.Table(
+    "fieldpost_invitation",
+    metadata,
+    # the code itself is in the link only, as a session's token in its cookie
+    sa.Column("code_sha256", sa.String(64), primary_key=True),
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("expires_at", AwareDateTime, nullable=False),
+    comment="Links by which somebody sets a password of her own, once.",
+)
+
+security_event = sa.Table(
+    "fieldpost_security_event",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", AwareDateTime, nullable=False, default=utc_now, index=True),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("what", sa.String(50), nullable=False),
+    sa.Column("whom", sa.String(200), nullable=False),
+    sa.Column("address", sa.String(200), nullable=False),
+    sa.Column("detail", sa.String(500), nullable=False),
+    sa.Column("searched", sa.Text, nullable=False),
+    # a number is never given twice: a gap shows that something was taken out
+    sqlite_autoincrement=True,
+    comment="Who did what to whom, from where; searched: all of it, folded.",
+)
+
 sign_in_failure = sa.Table(
     "fieldpost_sign_in_failure",
     metadata,
@@ -89,6 +144,14 @@ device = sa.Table(
     sa.Column("app_version", sa.String(100), nullable=False, default=""),
     sa.Column("revoked", sa.Boolean, nullable=False, default=False),
     comment="number and last_digest: of the newest envelope received from the device.",
+)
+
+device_name = sa.Table(
+    "fieldpost_device_name",
+    metadata,
+    sa.Column("device", sa.String(100), primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    comment="What people call a device.",
 )
 
 envelope = sa.Table(

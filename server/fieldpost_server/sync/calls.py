@@ -3,9 +3,9 @@
 import gzip
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,12 +21,15 @@ from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
 from fieldpost.wire.shapes import is_device_id
+from fieldpost_server.accounts.devices import needs_noting, note_contact
+from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
 from fieldpost_server.feed.scope_delta import cursor_now, read_delta
 from fieldpost_server.home import ServerHome
+from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.http.bodies import spooled
 from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
@@ -40,6 +43,8 @@ from fieldpost_server.sync.openapi import description
 from fieldpost_server.sync.prepared_images import Prepared, PreparedImages
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import Uploads, check_protocol
+
+T = TypeVar("T")
 
 GZIP_LEVEL = 5
 MOST_IMAGES = 2
@@ -82,9 +87,10 @@ class Sync:
         """Take a device in, or greet one that is known."""
         check_protocol(request)
         body = await request.body()
-        return JSONResponse(await run_in_threadpool(self._registration, _user(request), body))
+        return JSONResponse(await run_in_threadpool(self._registration, request, body))
 
-    def _registration(self, user: User, body: bytes) -> dict[str, Any]:
+    def _registration(self, request: Request, body: bytes) -> dict[str, Any]:
+        user = _user(request)
         try:
             data = parse(body)
             device = data["device"]
@@ -99,18 +105,17 @@ class Sync:
             report = loss_report_of(data)
         except ValueError as error:
             raise InputError([problem(Code.MALFORMED, "forgotten", reason=str(error))]) from error
-        return self._registered(user, device, report)
+        return self._registered(request, device, report)
 
-    def _registered(self, user: User, device: str, report: LossReport | None) -> dict[str, Any]:
-        table = tables.device
+    def _registered(
+        self, request: Request, device: str, report: LossReport | None
+    ) -> dict[str, Any]:
+        user, token, actor = _user(request), request.scope[TOKEN], actor_of(request)
 
         def work(session: Session) -> tuple[Any, Problem | None]:
             if self._find(session, user, device) is None:
-                session.execute(
-                    sa.insert(table).values(
-                        id=device, user=user.name, kind="device", app_version=self.app_version
-                    )
-                )
+                self._take_in(session, device, actor)
+            note_contact(session, device, token)
             waits = None
             if report is not None:
                 waits = take_report(session, self.home.app, device, report)
@@ -134,6 +139,11 @@ class Sync:
             "last_digest": row.last_digest or "",
             "arrived": arrived,
         }
+
+    def _take_in(self, session: Session, device: str, actor: Actor) -> None:
+        values = {"id": device, "user": actor.name, "app_version": self.app_version}
+        session.execute(sa.insert(tables.device).values(kind="device", **values))
+        record(session, actor, Event.DEVICE_REGISTERED, device)
 
     def _arrived(self, session: Session, device: str) -> dict[str, Any]:
         """Say how far the device's envelopes have arrived, and which numbers never did."""
@@ -165,17 +175,33 @@ class Sync:
 
     def _check_device(self, request: Request, session: Session) -> str:
         check_protocol(request)
-        device = request.headers.get(DEVICE_HEADER, "")
+        device, token = request.headers.get(DEVICE_HEADER, ""), request.scope[TOKEN]
         # no database need look for what was never registered; PostgreSQL knows no text with NUL
-        if not is_device_id(device) or self._find(session, _user(request), device) is None:
+        row = self._find(session, _user(request), device) if is_device_id(device) else None
+        if row is None:
             raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
+        if needs_noting(session, row, token):
+            request.state.contact = device
         return device
+
+    def _noting(self, request: Request, work: Callable[[Request], T]) -> T:
+        """Run work that checks the device, and keep that it was here before that is answered.
+
+        The work's own session is closed by then: nobody holds a connection who waits for another.
+        """
+        result = work(request)
+        if device := getattr(request.state, "contact", ""):
+            token = request.scope[TOKEN]
+            # fault point: contact-unnoted — nothing was answered yet: the device asks again, and
+            # only then is it known which session it uses.
+            self.home.database.write(lambda session: note_contact(session, device, token))
+        return result
 
     # envelopes
 
     async def keys(self, request: Request) -> Response:
         """Send the keys that receipts are signed with: a receipt may name one that is new."""
-        await run_in_threadpool(self._known_device, request)
+        await run_in_threadpool(self._noting, request, self._known_device)
         return JSONResponse(await run_in_threadpool(self._signing_keys))
 
     def _signing_keys(self) -> dict[str, Any]:
@@ -184,7 +210,7 @@ class Sync:
 
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
-        device = await run_in_threadpool(self._device_in_step, request)
+        device = await run_in_threadpool(self._noting, request, self._device_in_step)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
         is_zipped = request.headers.get("content-encoding", "").lower() == "gzip"
@@ -240,7 +266,7 @@ class Sync:
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
-        device = await run_in_threadpool(self._known_device, request)
+        device = await run_in_threadpool(self._noting, request, self._known_device)
         found = await run_in_threadpool(self._kept, device, await request.body())
         text = "".join(f"{receipt}\n" for receipt in found)
         return Response(text, media_type="application/x-ndjson")
@@ -266,7 +292,7 @@ class Sync:
 
     async def image(self, request: Request) -> Response:
         """Send the user's rows as a SQLite database, compressed."""
-        return (await run_in_threadpool(self._image, request)).answer(request)
+        return (await run_in_threadpool(self._noting, request, self._image)).answer(request)
 
     def _image(self, request: Request) -> Prepared:
         user, images = _user(request), PreparedImages(self.settings.data / "images")
@@ -298,12 +324,13 @@ class Sync:
         """Send what changed since the cursor."""
         cursor = Cursor.parse(request.query_params.get("cursor", ""))
         whole = request.query_params.getlist("replace")[:200]
-        return await run_in_threadpool(self._pull_in_place, request, cursor, whole)
 
-    def _pull_in_place(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
-        # whole tables take what an image takes
-        with (self.images if whole else self.pulls).one():
-            return self._pull(request, cursor, whole)
+        def in_place(request: Request) -> Response:
+            # whole tables take what an image takes
+            with (self.images if whole else self.pulls).one():
+                return self._pull(request, cursor, whole)
+
+        return await run_in_threadpool(self._noting, request, in_place)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
         user, app = _user(request), self.home.app

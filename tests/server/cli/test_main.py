@@ -99,3 +99,38 @@ def test_a_setting_that_cannot_be_read_is_named(
 
     assert 1 == main([*data, "user", "list"])
     assert "FIELDPOST_SEATS is 'many'" in capsys.readouterr().err
+
+
+def test_people_are_managed_without_a_browser(
+    data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the page of people does, the command line does as well (R61)."""
+
+    def run(*words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        status = main([*data, *words])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    assert 0 == run("user", "add", "boss", "--role", "Admin", "--password", "correct horse")[0]
+    status, words = run("user", "add", "zoe", "--invite")
+    assert (0, True) == (status, "/invitation?code=" in words)
+    assert "/invitation?code=" in run("user", "invite", "zoe")[1]
+    assert (0, "zoe has the role Doctor.\n") == run("user", "role", "give", "zoe", "Doctor")
+    assert (0, "zoe does not have the role Doctor.\n") == run(
+        "user", "role", "take", "zoe", "Doctor"
+    )
+    assert 1 == run("user", "role", "zoe")[0]
+    assert 0 == run("user", "off", "zoe")[0]
+    assert "zoe" not in run("user", "list")[1]
+    assert "zoe\t\t\toff\n" in run("user", "list", "--all")[1]
+    assert 0 == run("user", "on", "zoe")[0]
+    assert "zoe" in run("user", "list")[1]
+    status, words = run("user", "off", "boss")
+    assert (1, True) == (status, "only administrator" in words)
+    assert (0, "") == run("user", "sessions", "zoe")
+    assert (0, "Ended 0 of the sessions of zoe.\n") == run("user", "end-sessions", "zoe")
+    assert 0 == run("user", "password", "zoe", "--once", "--password", "words of the office")[0]
+    assert (0, "") == run("device", "list")
+    status, words = run("device", "revoke", "d-1")
+    assert (1, True) == (status, "no such device" in words)

@@ -24,6 +24,8 @@ DONE_WORDS = {
     "unchanged": "Nothing had changed",
     "repaired": "Repaired",
     "discarded": "Discarded",
+    "password": "Password changed",
+    "ended": "Ended",
     "kept": "Nothing was left to change, so the entry is settled",
 }
 """What ``?done=…`` announces."""

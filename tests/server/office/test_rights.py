@@ -1,0 +1,99 @@
+"""Who may open which page of the server's own: one table, and no page is missing from it (R34)."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from starlette.routing import Route
+
+from fieldpost_server import office as room
+from fieldpost_server.storage import tables
+
+EVERYBODY, SIGNED_IN, SUPERVISOR, ADMIN = (
+    {"", "anna", "dora", "lead", "admin"},
+    {"anna", "dora", "lead", "admin"},
+    {"lead", "admin"},
+    {"admin"},
+)
+RIGHTS = {
+    "GET /sign-in": EVERYBODY,
+    "POST /sign-in": EVERYBODY,
+    "POST /sign-out": EVERYBODY,
+    "GET /invitation": EVERYBODY,
+    "POST /invitation": EVERYBODY,
+    "GET /account": SIGNED_IN,
+    "POST /account/password": SIGNED_IN,
+    "POST /account/sessions": SIGNED_IN,
+    # of her own only: `test_devices`
+    "POST /devices/name": SIGNED_IN,
+    "POST /devices/revoke": SIGNED_IN,
+    "GET /envelopes": SUPERVISOR,
+    "GET /envelopes/{envelope}": SUPERVISOR,
+    "GET /designer": ADMIN,
+    "POST /designer/pages/{page}": ADMIN,
+    "POST /designer/users/{user}": ADMIN,
+    "GET /people": ADMIN,
+    "POST /people": ADMIN,
+    "POST /people/role": ADMIN,
+    "POST /people/active": ADMIN,
+    "POST /people/password": ADMIN,
+    "POST /people/invitation": ADMIN,
+    "POST /people/sessions": ADMIN,
+    "GET /devices": ADMIN,
+    # they lead back to the page of the form
+    **{f"GET /people/{name}": SIGNED_IN for name in ("role", "active", "password")},
+    **{f"GET /people/{name}": SIGNED_IN for name in ("invitation", "sessions")},
+    **{f"GET /account/{name}": SIGNED_IN for name in ("password", "sessions")},
+    **{f"GET /devices/{name}": SIGNED_IN for name in ("name", "revoke")},
+    "GET /security-events": ADMIN,
+}
+"""By method and path: who is answered otherwise than that she may not."""
+
+
+def of_the_room(office: Any) -> set[str]:
+    """Return method and path of every route whose handler lies in the room `office`."""
+    found = set()
+    for route in office.application.routes:
+        assert isinstance(route, Route)
+        within = getattr(route.endpoint, "__module__", "")
+        inner = getattr(route.endpoint, "__wrapped__", route.endpoint)
+        names = {within, getattr(inner, "__module__", "")}
+        if any(name.startswith(room.__name__) for name in names) or route.path in WRAPPED:
+            found |= {
+                f"{method} {route.path}" for method in route.methods or () if method != "HEAD"
+            }
+    return found
+
+
+WRAPPED = {"/envelopes", "/envelopes/{envelope}"}
+"""Their handlers stand behind the shared frame's, which hides where they lie."""
+
+
+def test_every_page_is_in_the_table(office: Any) -> None:
+    """Whoever adds a page says here who may open it."""
+    assert set(RIGHTS) == of_the_room(office)
+
+
+@pytest.mark.parametrize("asked", RIGHTS)
+def test_a_page_is_for_whom_the_table_names(office: Any, asked: str) -> None:
+    """Strangers are led to the sign-in, others are refused, and nothing changes (R34, R65)."""
+    office.run(
+        sa.insert(tables.user).values(
+            name="lead", folded_name="lead", password_hash=_hash_of(office), active=True
+        ),
+        sa.insert(tables.user_role).values(user="lead", role="Supervisor"),
+    )
+    method, path = asked.split()
+    address = path.format(envelope="x", page="visit", user="dora")
+    for name in ("", "anna", "dora", "lead", "admin"):
+        client = office.client(name or None)
+        answer = client.request(method, address, headers={"Fieldpost-Shell": "1"})
+        refused = {401} if not name else {403}
+
+        assert (name in RIGHTS[asked]) == (answer.status_code not in refused), (name, answer)
+
+
+def _hash_of(office: Any) -> str:
+    """Return the hash of the password that everybody has here."""
+    query = sa.select(tables.user.c.password_hash).where(tables.user.c.name == "dora")
+    return str(office.rows(query)[0][0])
