@@ -162,8 +162,19 @@ BESIDE_A_SYNC = frozenset({Code.TABLE_UNDECIDED, Code.TABLE_UNREAD})
 """Said of a sync that went through, and on the page of entries: the next sync tries again
 (`tests/client/sync/test_failed_tables.py`)."""
 
-AT_THE_DOOR = frozenset({Code.SIGN_IN_FAILED, Code.SIGN_IN_THROTTLED, Code.SIGN_IN_BUSY})
-"""Said beside the fields for name and password (`tests/server/office/test_sign_in.py`)."""
+AT_THE_DOOR = frozenset(
+    {
+        Code.SIGN_IN_FAILED,
+        Code.SIGN_IN_THROTTLED,
+        Code.SIGN_IN_BUSY,
+        Code.ACCOUNT_OFF,
+        Code.PASSWORD_DUE,
+        Code.PASSWORD_WRONG,
+        Code.INVITATION_OVER,
+    }
+)
+"""Said beside the fields for name and password, or for a new one
+(`tests/server/office/test_sign_in.py`, `test_account.py`)."""
 
 TOLD_AFTERWARDS = frozenset(
     {
@@ -190,6 +201,8 @@ NOT_FOR_WORKERS = frozenset(
         Code.NO_SUCH_USER,
         Code.NO_SUCH_ROLE,
         Code.NO_SUCH_DEVICE,
+        Code.UNKNOWN_DEVICE,
+        Code.OWN_ACCOUNT,
         Code.NOT_WAITING,
         Code.USER_EXISTS,
         Code.PASSWORD_TOO_SHORT,

@@ -142,6 +142,8 @@ def take_role(session: Session, name: str, role: str) -> None:
         InputError: she is the only administrator, and would be none then.
     """
     user = existing_user(session, name)
+    if role not in user.roles:
+        return
     if role == ADMIN:
         _need_another_admin(session, user)
     session.execute(

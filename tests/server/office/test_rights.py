@@ -1,6 +1,7 @@
 """Who may open which page of the server's own: one table, and no page is missing from it (R34)."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
@@ -91,6 +92,32 @@ def test_a_page_is_for_whom_the_table_names(office: Any, asked: str) -> None:
         refused = {401} if not name else {403}
 
         assert (name in RIGHTS[asked]) == (answer.status_code not in refused), (name, answer)
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+GARBAGE = ["\0", "\ud800", "\u202e\r\n", "x" * 5000, "%", "[1]" * 500]
+FIELDS = ("user", "role", "give", "active", "session", "device", "name", "code", "old", "new")
+
+
+@pytest.mark.parametrize("asked", [asked for asked in RIGHTS if asked.startswith("POST")])
+def test_whatever_a_form_holds_is_answered(office: Any, asked: str) -> None:
+    """In every field, also behind one that is right, and in addresses (R66)."""
+    admin = office.client("admin")
+    address = asked.split()[1].format(page="visit", user="dora")
+    for text in GARBAGE:
+        value = text.encode("utf-8", "surrogatepass")
+        every: dict[Any, Any] = {
+            **dict.fromkeys((*FIELDS, "password", "display_name"), value),
+            value: b"x",
+        }
+        for body in (every, {**every, "user": b"dora"}):
+            client = admin if address != "/sign-out" else office.client()
+            sent = {"content": urlencode(body), "headers": FORM}
+            answer = client.post(address, **sent)
+            assert answer.status_code < 500, (address, text, answer.text)
+        shown = admin.get(f"/people?{urlencode({'user': value})}")
+        assert shown.status_code < 500, text
+    assert 200 == office.client("admin").get("/people").status_code
 
 
 def _hash_of(office: Any) -> str:
