@@ -32,9 +32,13 @@ OVERFLOWS = """() => {
     .filter((each) => each.getBoundingClientRect().right > width + 1 && !inside(each))
     .map((each) => `${each.tagName}.${each.className} ${each.textContent.slice(0, 40)}`);
 }"""
-SETTLED = """() => Promise.all(document.getAnimations()
-  .filter((each) => each.effect.getTiming().iterations !== Infinity)
-  .map((each) => each.finished.catch(() => {})))"""
+# an animation of an element that goes away meanwhile never finishes
+SETTLED = """() => Promise.race([
+  new Promise((resolve) => setTimeout(resolve, 1000)),
+  Promise.all(document.getAnimations()
+    .filter((each) => each.effect.getTiming().iterations !== Infinity)
+    .map((each) => each.finished.catch(() => {}))),
+])"""
 VISIBLE_HEIGHT = """() => {
   const bars = [".toolbar", "form.record > .form-actions"]
     .map((each) => document.querySelector(each))

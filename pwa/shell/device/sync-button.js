@@ -154,7 +154,8 @@ function drawButton() {
 
 /** The number that is seen while something else is said. */
 function alsoHeard() {
-  return working && status && countOf(status) ? ` (${status.words})` : "";
+  const count = working && status ? countOf(status) : "";
+  return count && `, ${count} ${status?.attention ? "to be seen to" : "waiting"}`;
 }
 
 /** @param {Status} status */
