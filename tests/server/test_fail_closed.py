@@ -14,6 +14,7 @@ from fieldpost.app import App
 from fieldpost.errors import DefinitionError
 from fieldpost.pages import Page
 from fieldpost.users import User
+from fieldpost_server.scope.replication_plan import TablePlan
 
 Break = Callable[[str, Callable[[Any], Any]], None]
 
@@ -109,3 +110,13 @@ def test_a_scope_is_tried_without_disturbing_other_threads() -> None:
 
     assert (True, False, False) == (same, different, replaced)
     assert "takes the comparison 'house.owner = :owner_1' for a value of Python" in said.result()
+
+
+def test_a_table_that_nothing_grants_is_empty(office: Any) -> None:
+    """What titles ask of a table opens none of its rows: without a grant there is no row (R8)."""
+    model = office.home.app.models["visit"]
+    plan = TablePlan(model, always=set(model.readable))
+
+    with office.database.read_session() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(model.table))
+        assert [] == list(plan.read(session))

@@ -57,7 +57,7 @@ def forgets_half(user: User) -> Any:
 
 def keeps_quiet(user: User) -> Any:
     try:
-        lost: Any = not (House.owner == user.name)  # noqa: SIM201
+        lost: Any = not (House.owner == user.name)  # noqa: SIM201 - what authors write
         return sa.and_(lost, House.empty)
     except TypeError:
         return sa.true()
@@ -84,7 +84,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda user: (House.owner == user.name) and House.empty,
         "takes the comparison 'house.owner = :owner_1' for a value of Python",
     ),
-    "not": (lambda user: not (House.owner == user.name), "use and_(), or_()"),  # noqa: SIM201
+    "not": (lambda user: not (House.owner == user.name), "use and_(), or_()"),  # noqa: SIM201 - what authors write
     "in": (lambda user: House.owner in [user.name, ""], "for a value of Python"),
     "or": (lambda user: House.empty.is_(True) or House.owner == user.name, "for a value of Python"),
     "a lost comparison that is hidden": (keeps_quiet, "for a value of Python"),

@@ -151,7 +151,7 @@ def too_big(limit: int) -> Problem:
 async def spooled(request: Request) -> BinaryIO:
     """Return a request's body as a file that is gone when it is closed; small ones need no disk."""
     # a file for whoever reads it, who closes it
-    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115
+    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the request closes it
     try:
         # fault point: body-half-spooled — the file has no name and ends with the process: whoever
         # sent the body has no answer, and sends it again.

@@ -83,7 +83,8 @@ class TablePlan:
         """Return the condition as one."""
         if self.links is not None:
             return self.links
-        return sa.or_(*(grant.condition for grant in self.grants))
+        # false first: what nothing grants is no row, where an empty 'or' would be every row
+        return sa.or_(sa.false(), *(grant.condition for grant in self.grants))
 
     def add(self, grant: Grant) -> bool:
         """Add a grant; say whether it is new."""

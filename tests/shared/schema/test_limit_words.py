@@ -56,7 +56,7 @@ WORDS: dict[str, tuple[type[Any], Any, Any, str]] = {
     "the moment before which": (
         datetime,
         at.Lt(datetime(2026, 1, 1, 9)),  # noqa: DTZ001 - a wall clock's
-        datetime(2026, 1, 1, 9),  # noqa: DTZ001
+        datetime(2026, 1, 1, 9),  # noqa: DTZ001 - a naive one is meant
         "Size must be earlier than 1 Jan 2026, 09:00. Correct it.",
     ),
     "a decimal": (
