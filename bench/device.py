@@ -12,6 +12,8 @@ from jobs.app import Base, Job, app
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import insert
 
+from replay import PASSWORD
+
 from browser.device import Device
 from browser.office import Office
 from browser.pictures import png
@@ -102,7 +104,7 @@ def prepare(data: Path) -> None:
     install(database.engine, [m.table for m in app.models.values()])
     database.write(
         lambda session: add_user(
-            session, "bench", "bench-bench", roles=["Offline"], known_roles=app.roles, seats=10
+            session, "bench", PASSWORD, roles=["Offline"], known_roles=app.roles, seats=10
         )
     )
     database.close()
@@ -119,7 +121,7 @@ def measure(chromium: str) -> dict[str, Any]:
         device = Device(playwright, chromium, Path(folder) / "profile", proxy.origin)
         try:
             began = time.perf_counter()
-            device.sign_in("bench", "bench-bench")
+            device.sign_in("bench", PASSWORD)
             device.wait_ready()
             first = time.perf_counter() - began
             wait_for_snapshot(device.page)

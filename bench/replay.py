@@ -24,6 +24,7 @@ FORMS = 600
 ROUNDS = 6
 """The first one warms up; the others count."""
 CHILDREN = 20
+PASSWORD = "measured in one run"
 DEVICE = f"d-{uuid.UUID(int=1)}"
 
 
@@ -122,7 +123,7 @@ def _server(settings: Settings, database: Database) -> Iterator[Callable[[list[s
     """Give a call that pushes to a real server, and says how long the last receipt took."""
     database.write(
         lambda session: add_user(
-            session, "bench", "bench-bench", roles=["Offline"], known_roles=app.roles, seats=10
+            session, "bench", PASSWORD, roles=["Offline"], known_roles=app.roles, seats=10
         )
     )
     variables = {"FIELDPOST_DATABASE": settings.database} if settings.database else {}
@@ -130,7 +131,7 @@ def _server(settings: Settings, database: Database) -> Iterator[Callable[[list[s
     office.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{office.port}", timeout=300) as client:
-            client.post("/sign-in", data={"name": "bench", "password": "bench-bench"})
+            client.post("/sign-in", data={"name": "bench", "password": PASSWORD})
             client.post("/sync/device", json={"device": DEVICE})
             yield lambda lines: _pushed(client, lines)
     finally:

@@ -13,6 +13,7 @@ import evidence as evidence_of
 
 if TYPE_CHECKING:
     from postgresql import Cluster
+    from templates import Templates
 
 ROOT = Path(__file__).parent.parent
 # quick ones first: a mistake shows early
@@ -128,6 +129,14 @@ def postgres_url(postgres: "Cluster") -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     yield postgres.create(name)
     postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> "Templates":
+    """Return what keeps databases that many tests begin with."""
+    from templates import Templates  # not inside Pyodide
+
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 from inspections.app import app as inspections
 from inspections.models import Inspection, Site, SiteKind
+from templates import Templates
 
 VERSION = "sha256:test"
 
@@ -158,22 +159,32 @@ class Backup:
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, templates: Templates
+) -> Iterator[Office]:
     """An office with two sites, one inspection of each of two workers, and their accounts."""
     monkeypatch.setattr(application, "make_assets", lambda *_: NoAssets(VERSION))
     settings = Settings(
         app="inspections.app:app", data=tmp_path, database=f"sqlite:///{tmp_path / 'office.sqlite'}"
     )
+    is_copy = templates.copy("inspections", settings.database)
     server = application.make_application(settings)
     made = Office(server, settings)
+    if not is_copy:
+        _fill(made)
+        templates.keep("inspections", settings.database)
+    yield made
+    made.database.close()
+
+
+def _fill(made: Office) -> None:
     inspections.base.metadata.create_all(made.database.engine)
     tables.metadata.create_all(made.database.engine)
     install(made.database.engine, captured_tables(inspections))
     for name in ("ann", "bob"):
         made.add_user(name, "Offline")
     made.write(_seed)
-    yield made
-    made.database.close()
+    made.database.engine.dispose()
 
 
 def _seed(session: Session) -> None:

@@ -37,6 +37,7 @@ from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
+from templates import Templates
 
 PASSWORD = "correct horse"
 PEOPLE = {"anna": ["Offline"], "bert": ["Offline"], "dora": ["Doctor"], "admin": ["Admin"]}
@@ -234,10 +235,11 @@ OpenOffice = Callable[[App, Callable[[Session], None], Sequence[str]], Office]
 
 
 @pytest.fixture
-def open_office(database_url: str, tmp_path: Path) -> Iterator[OpenOffice]:
+def open_office(database_url: str, tmp_path: Path, templates: Templates) -> Iterator[OpenOffice]:
     """Return a function that serves one of the apps with rows, and `PEOPLE` as its users.
 
-    It takes the app, what adds the rows, and the tables whose keys are counted.
+    It takes the app, what adds the rows, and the tables whose keys are counted. What adds the
+    rows is asked once a session where it is a function that says itself which rows these are.
     """
     opened: list[Office] = []
 
@@ -245,12 +247,20 @@ def open_office(database_url: str, tmp_path: Path) -> Iterator[OpenOffice]:
         settings = Settings(
             app=f"apps.{app.name}:app", data=tmp_path / "data", database=database_url
         )
+        name = (app.name, fill.__module__, fill.__qualname__, *counted)
+        is_new = not opened and "<" not in fill.__qualname__
+        is_copy = is_new and templates.copy(name, database_url)
         made = Office(settings, make_application(settings, cast(Assets, NoAssets())))
         opened.append(made)
+        if is_copy:
+            return made
         app.base.metadata.create_all(made.database.engine)
         triggers.install(made.database.engine, captured_tables(app))
         made.write(fill)
         made.write(lambda session: _settle(session, app, counted))
+        if is_new:
+            made.database.engine.dispose()
+            templates.keep(name, database_url)
         return made
 
     yield make
@@ -261,7 +271,11 @@ def open_office(database_url: str, tmp_path: Path) -> Iterator[OpenOffice]:
 @pytest.fixture
 def office(open_office: OpenOffice) -> Office:
     """A server with data; `anna` and `bert` are field workers."""
-    return open_office(clinic.app, lambda session: session.add_all(rows()), ("visit", '"order"'))
+    return open_office(clinic.app, _fill, ("visit", '"order"'))
+
+
+def _fill(session: Session) -> None:
+    session.add_all(rows())
 
 
 def _settle(session: Session, app: App, counted: Sequence[str]) -> None:

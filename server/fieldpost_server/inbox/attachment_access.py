@@ -55,6 +55,8 @@ class AttachmentAccess:
             authors: whose work she repairs: what they brought is there for that.
         """
         wanted = list(dict.fromkeys(digests))
+        if not wanted:
+            return []  # most envelopes: nothing is asked of the database
         there = self.store.brought(session, {user.name, *authors}, wanted)
         left = [sha256 for sha256 in wanted if sha256 not in there]
         return [sha256 for sha256 in left if not self._is_open_to(session, user, sha256)]
@@ -71,6 +73,8 @@ class AttachmentAccess:
         if set(envelope.attachments) - set(digests):
             reason = "'attachments' must name what the operations set"
             yield problem(Code.MALFORMED, "attachments", reason=reason)
+        if not named:
+            return
         lacking = set(self.lacking(session, user, digests, authors))
         kept = self.store.found(session, digests)
         for at, field, entry, is_new in named:

@@ -13,6 +13,8 @@ from fieldpost.wire.envelope import Operation, Void
 SMALL = {"fieldpost_signing_key", "fieldpost_page_setting"}
 """Tables of a few rows, which are read whole."""
 
+MOST_STATEMENTS = 6
+
 OURS = re.compile(r"^SCAN (fieldpost_\w+)")
 
 
@@ -23,6 +25,19 @@ def statements(engine: sa.Engine) -> Iterator[dict[str, Any]]:
 
     def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
         found[statement] = parameters[0] if many else parameters
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield found
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def runs(engine: sa.Engine) -> Iterator[list[str]]:
+    """Collect each run of a statement, in their order."""
+    found: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        found.append(statement)
 
     sa.event.listen(engine, "before_cursor_execute", note)
     yield found
@@ -61,6 +76,25 @@ def test_no_envelope_reads_all_others(office: Any, visit: Any) -> None:
     assert wanted == [receipt["outcome"] for receipt in told[:4]]
     assert len(found) > 20
     assert SMALL >= {table for table, _ in scanned(engine, found)}
+
+
+def test_one_more_envelope_takes_few_statements(office: Any, visit: Any) -> None:
+    """A form without files costs a push few statements: on PostgreSQL each is a way there and back.
+
+    Whatever is added to every envelope is paid here first, and in `bench/replay.py` then.
+    """
+    anna = office.device("anna")
+    anna.push(*(anna.envelope(visit(-number)) for number in range(1, 4)))
+    one, two = [anna.envelope(visit(-4))], [anna.envelope(visit(-key)) for key in (5, 6)]
+    engine = office.database.engine
+    with runs(engine) as of_one:
+        anna.push(*one)
+    with runs(engine) as of_two:
+        told = anna.push(*two)
+
+    assert ["accepted"] * 2 == [receipt["outcome"] for receipt in told]
+    more = len(of_two) - len(of_one)
+    assert 0 < more <= MOST_STATEMENTS, of_two[-more:]
 
 
 def edit(key: int, weight: str) -> Operation:
