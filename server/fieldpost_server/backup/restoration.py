@@ -1,10 +1,10 @@
 """Putting a backup back: into an empty place, on a new timeline, with everybody signed out."""
 
+import fcntl
 import os
-import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,7 @@ class Restoration:
         try:
             with opened(self.backup.path / DATABASES["postgresql"]) as dump:
                 self.programs.load(database.engine.url, dump)
-        except FieldpostError:
+        except (FieldpostError, OSError):
             with database.engine.begin() as connection:
                 # fault point: restore-failed-marked — the load has left nothing; with the mark the
                 # database would have to be made anew.
@@ -266,6 +266,10 @@ _NEXT = (
         "what was saved online since is lost."
     ),
 )
+_IN_USE = "Stop the server and all that has it open, such as Litestream, and try again"
+_SHARED_FIRST, _SHARED_BYTES = 0x4000_0002, 510
+"""Where SQLite locks its files, see its `os.h`."""
+
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 _REPLACE = "Name another place with --data or --database, or give --replace to put it aside"
 _CREATE = (
@@ -295,25 +299,28 @@ def _remains(file: Path) -> list[Path]:
     return [each for each in named if os.path.lexists(each)]
 
 
-def _put_aside(file: Path) -> Path | None:
-    """Give a database that nobody has open another name; raises `BackupError`."""
-    if file.is_file():
-        connection = sqlite3.connect(file, timeout=0)
+@contextmanager
+def _nobodys(file: Path) -> Iterator[None]:
+    """Let nobody open a SQLite database; raises `BackupError` where somebody has it open."""
+    with file.open("r+b") as held:
         try:
-            # gathers everything into the one file, and fails while anybody else has it open
-            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-        except sqlite3.OperationalError as error:
-            advice = "Stop the server and all that has it open, such as Litestream, and try again"
-            if "locked" in str(error):
-                raise fault(Code.RESTORE_TARGET, target=file, advice=advice) from error
-            # what is damaged is put aside as it is
-        except sqlite3.DatabaseError:
-            pass
-        finally:
-            connection.close()
-    aside = f"{file.name}.before-restore-{utc_now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-    for each in _remains(file):
-        # fault point: half-aside — the former database is there under one name or the other, and
-        # nothing of it is deleted: the restore is run again, and puts aside the rest.
-        each.rename(file.with_name(aside + each.name.removeprefix(file.name)))
+            # the lock that every reader and writer of SQLite shares; opened by SQLite itself, a
+            # damaged database would lose the log that may hold what can be saved of it
+            # fault point: former-database-locked — the lock ends with the process; nothing of the
+            # database was touched.
+            fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_BYTES, _SHARED_FIRST)
+        except (BlockingIOError, PermissionError):
+            raise fault(Code.RESTORE_TARGET, target=file, advice=_IN_USE) from None
+        yield
+
+
+def _put_aside(file: Path) -> Path:
+    """Give a database that nobody has open another name; raises `BackupError`."""
+    moment = f"{utc_now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+    aside = f"{file.name}.before-restore-{moment}"
+    with _nobodys(file) if file.is_file() else nullcontext():
+        for each in _remains(file):
+            # fault point: half-aside — all of the former database is there, under one name or the
+            # other: the restore is run again, and puts aside the rest.
+            each.rename(file.with_name(aside + each.name.removeprefix(file.name)))
     return file.with_name(aside)

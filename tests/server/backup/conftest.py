@@ -80,8 +80,9 @@ def yard(
         url = f"sqlite:///{folder / 'office.sqlite'}"
         if is_postgresql:
             made.append(f"elsewhere_{database_url.partition('?')[0].rpartition('_')[2]}_{number}")
-            url = request.getfixturevalue("postgres").create(made[-1])
-        return replace(office.settings, data=folder, database=url)
+            url = str(request.getfixturevalue("postgres").create(made[-1]))
+        settings: Settings = office.settings
+        return replace(settings, data=folder, database=url)
 
     yield Yard(office, Place(tmp_path / "backups"), Programs(str(programs)), empty)
     for name in made:
