@@ -52,6 +52,7 @@ FLOORS = {
         http
         inbox
         feed
+        backup
         restore
         scope
         accounts
