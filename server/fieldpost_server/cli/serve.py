@@ -16,6 +16,7 @@ from fieldpost_server.application import make_application
 from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.authoring.model_fit import unready
 from fieldpost_server.cli.command import Command, declare
+from fieldpost_server.delivery.app_files import left_at_home
 from fieldpost_server.http.connections import HEADER_BYTES, MOST_CONNECTIONS, Connection
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
@@ -39,7 +40,7 @@ def _serve(command: Command) -> None:
     if command.options.insecure:
         settings = replace(settings, insecure=True)
         command = replace(command, settings=settings)
-    with loading_as_a_device(settings.app, settings.data) as loaded:
+    with loading_as_a_device(settings.app, settings.data, app.files) as loaded:
         application = ready(command, app, loaded)
     command.say(f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
     serve(settings, application)
@@ -60,6 +61,7 @@ def ready(command: Command, app: App, loaded: Callable[[], None]) -> Starlette:
         for words in unready(database, app):
             command.say(f"Mind: {words}")
         _need_safety(command.settings, database)
+    _say_left_at_home(command, app)
     _set_clock(command.settings)
     application = make_application(command.settings)
     loaded()
@@ -98,6 +100,17 @@ def _need_safety(settings: Settings, database: Database) -> None:
         more = "To serve it all the same, give 'serve --insecure' or set FIELDPOST_INSECURE=yes."
         text = " ".join([*(each.words for each in found), more])
         raise DefinitionError([problem(Code.DEFINITION, "deployment", text=text)])
+
+
+def _say_left_at_home(command: Command, app: App) -> None:
+    """Name data files that an app on a device would look for in vain."""
+    package = command.settings.app.partition(":")[0].partition(".")[0]
+    if names := left_at_home(package, app.files):
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        command.say(
+            f"Mind: devices do not get {', '.join(names[:5])}{more}: App(files=…) lists what they "
+            "get. Put what is for the server only into a folder 'server'."
+        )
 
 
 def _set_clock(settings: Settings) -> None:
