@@ -33,6 +33,7 @@ TYPES: Mapping[str, str] = {
     ".zip": "application/zip",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
 }
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
@@ -45,6 +46,7 @@ GROUND_FILES = (
     "half-files.js",
     "kept-files.js",
 )
+PLAIN_FILES = ("style.css", "licences.txt")
 VENDOR_FILES = {
     "vendor/ed25519.js": "@noble/ed25519/index.js",
     "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
@@ -163,6 +165,7 @@ class Assets:
             Route("/manifest.webmanifest", self._send_web_manifest),
             Route("/shell", self._send_shell),
             Route("/favicon.ico", self._send_favicon),
+            Route("/licences.txt", self._send_licences),
         ]
 
     def _make_manifest(self, app: str) -> dict[str, Any]:
@@ -240,6 +243,9 @@ class Assets:
     def _send_shell(self, _: Request) -> Response:
         return _fresh(self.shell_html(), ".html")
 
+    def _send_licences(self, _: Request) -> Response:
+        return _fresh(self._shell["licences.txt"].content.decode(), ".txt")
+
     def _send_favicon(self, _: Request) -> Response:
         icon = self._shell["icons/icon-192.png"]
         return Response(icon.content, media_type=icon.type)
@@ -282,7 +288,7 @@ def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
     scripts = [*ground, *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
     names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
     icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
-    files = {name: (pwa_dir / name).read_bytes() for name in [*names, "style.css", *icons]}
+    files = {name: (pwa_dir / name).read_bytes() for name in [*names, *PLAIN_FILES, *icons]}
     return files | {name: (node_modules / path).read_bytes() for name, path in VENDOR_FILES.items()}
 
 

@@ -29,6 +29,8 @@ DISTRIBUTIONS = (
 )
 """What the device needs from outside, in the versions that the server runs."""
 
+# whoever hands a copy on hands these on
+_NOTICE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 # any fixed moment does; the format begins in 1980
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -66,11 +68,11 @@ def device_wheels(
         importlib.metadata.PackageNotFoundError: a distribution is not installed.
         DefinitionError: a file of the app must not go to devices.
     """
-    own = _own_version()
+    own, notices = _own_version(), _own_notices()
     return [
         *(installed_wheel(name) for name in (*DISTRIBUTIONS, *extra)),
-        make_wheel("fieldpost", own, package_files("fieldpost")),
-        make_wheel("fieldpost_client", own, package_files("fieldpost_client")),
+        make_wheel("fieldpost", own, package_files("fieldpost"), notices),
+        make_wheel("fieldpost_client", own, package_files("fieldpost_client"), notices),
         app_wheel(app_package, files),
     ]
 
@@ -94,7 +96,19 @@ def installed_wheel(name: str) -> Wheel:
         for path in distribution.files or ()
         if is_shipped(path) and ".dist-info" not in path.parts[0] and path.parts[0] != ".."
     }
-    return make_wheel(distribution.metadata["Name"], distribution.version, files)
+    return make_wheel(distribution.metadata["Name"], distribution.version, files, notices_of(name))
+
+
+def notices_of(name: str) -> dict[str, bytes]:
+    """Return the licences of an installed distribution, by the names of their files."""
+    distribution = metadata.distribution(name)
+    return {
+        "-".join(path.parts[1:]).removeprefix("licenses-"): (
+            Path(str(distribution.locate_file(path))).read_bytes()
+        )
+        for path in distribution.files or ()
+        if ".dist-info" in path.parts[0] and _NOTICE.match(path.name)
+    }
 
 
 def app_wheel(package: str, files: Sequence[str] = FILES) -> Wheel:
@@ -116,11 +130,18 @@ def package_files(package: str) -> dict[str, bytes]:
     }
 
 
-def make_wheel(name: str, version: str, files: Mapping[str, bytes]) -> Wheel:
-    """Pack `files` (path → content) as a pure wheel."""
+def make_wheel(
+    name: str,
+    version: str,
+    files: Mapping[str, bytes],
+    notices: Mapping[str, bytes] | None = None,
+) -> Wheel:
+    """Pack `files` (path → content) as a pure wheel, with the licences that go along."""
     stem = f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}"
     info = f"{stem}.dist-info"
     every = dict(sorted(files.items()))
+    for file_name, text in sorted((notices or {}).items()):
+        every[f"{info}/licenses/{file_name}"] = text
     every[f"{info}/METADATA"] = (
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
     )
@@ -157,3 +178,10 @@ def _own_version() -> str:
         return metadata.version("fieldpost")
     except metadata.PackageNotFoundError:  # run from the sources, not installed
         return "0"
+
+
+def _own_notices() -> dict[str, bytes]:
+    try:
+        return {"LICENSE": notices_of("fieldpost")["LICENSE"]}
+    except metadata.PackageNotFoundError:  # as above
+        return {}

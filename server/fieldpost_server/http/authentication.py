@@ -49,6 +49,7 @@ _PUBLIC = (
     "/shell",
     "/favicon.ico",
     "/robots.txt",
+    "/licences.txt",
 )
 _API = ("/sync/", "/attachments/", APP_FILES)
 
