@@ -20,7 +20,7 @@ from fieldpost_server.delivery.app_files import left_at_home
 from fieldpost_server.http.connections import HEADER_BYTES, MOST_CONNECTIONS, Connection
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
-from fieldpost_server.operations.deployment import DEFAULT_ACCOUNTS, unsafe
+from fieldpost_server.operations.deployment import DEFAULT_ACCOUNTS, OPEN_FILES, unsafe
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
@@ -31,7 +31,8 @@ def declare_serve(commands: Any) -> None:
     serves.add_argument(
         "--insecure",
         action="store_true",
-        help="serve also a demo's database, or without https an address that others reach",
+        help="serve also a demo's database, files that everybody on this machine may read, or "
+        "without https an address that others reach",
     )
 
 
@@ -83,6 +84,8 @@ def serve(settings: Settings, application: Starlette) -> None:
         http=Connection,
         h11_max_incomplete_event_size=HEADER_BYTES,
         limit_concurrency=MOST_CONNECTIONS,
+        # which program in which version it is helps nobody but who looks for its faults
+        server_header=False,
         # a header of a stranger is no address: only a proxy that is named is believed
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
@@ -95,7 +98,7 @@ def _need_safety(settings: Settings, database: Database) -> None:
         found = [each for each in unsafe(settings, session) if each.stops]
     if settings.demo:
         # the demo says its passwords to everybody, and is for trying on this machine
-        found = [each for each in found if each.asvs != DEFAULT_ACCOUNTS]
+        found = [each for each in found if each.asvs not in (DEFAULT_ACCOUNTS, OPEN_FILES)]
     if found and not settings.insecure:
         more = "To serve it all the same, give 'serve --insecure' or set FIELDPOST_INSECURE=yes."
         text = " ".join([*(each.words for each in found), more])
