@@ -34,8 +34,8 @@ class Settings:
         invitation_hours: a link by which somebody sets a password of her own works for so long.
         keep_events_days: security events older than this are forgotten.
         demo: show the demo accounts on the sign-in page.
-        insecure: serve also what is not safe: a demo's database, or without https an address that
-            others reach.
+        insecure: serve also what is not safe: a demo's database, files that everybody on this
+            machine may use, or without https an address that others reach.
         max_body_bytes: largest body of a form; see `fieldpost_server.http.bodies` for calls.
         max_push_bytes: largest body of a push, after unpacking.
         max_attachment_bytes: largest attachment.

@@ -19,6 +19,9 @@ from fieldpost.schema.validation import has_default
 from fieldpost.text.collation import order_of
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 
+FILES = ("**/*.py", "**/templates/**/*.html")
+"""Files of an app's package that devices get where it lists none."""
+
 _LIST_FIELDS = 4
 """Fields of a list whose page names none."""
 
@@ -37,6 +40,11 @@ class App:
         renamed: former names of tables, pages and fields to their present ones, such as
             ``{"exam": "inspection", "inspection.points": "inspection.score"}``: envelopes that a
             device saved before an update are read with it.
+        files: which files of its package devices get, as patterns relative to it; `FILES`, its
+            modules and the pages in its folders `templates`, where it lists none. ``*`` is any
+            name, ``**`` any folders, and neither is one with a leading dot. Folders and modules
+            named `server`, tests and machine code stay where they are; what may be a secret, such
+            as a key or a database, stops the server.
     """
 
     def __init__(
@@ -49,6 +57,7 @@ class App:
         roles: Sequence[str] = (),
         renamed: Mapping[str, str] | None = None,
         language: str = "",
+        files: Sequence[str] = FILES,
     ) -> None:
         """Check the description and resolve it.
 
@@ -65,6 +74,7 @@ class App:
         self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
         self.renamed = dict(renamed or {})
         self.language = language
+        self.files = (files,) if isinstance(files, str) else tuple(files)
         self.order = order_of(language)
         for model in self.models.values():
             model.collation = self.order
@@ -73,6 +83,12 @@ class App:
         for page in pages:
             faults += self._add(page)
         faults += self._misnamed()
+        faults += [
+            f"App(files=…) lists '{pattern}', which is no pattern of files inside the package. "
+            "Write it as in 'words/*.json'."
+            for pattern in self.files
+            if not _is_pattern(pattern)
+        ]
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
@@ -153,6 +169,13 @@ class App:
         ]
         self.pages[page.name] = page
         return builder.faults
+
+
+def _is_pattern(text: str) -> bool:
+    """Say whether a pattern stays inside of a folder, and means the same on every machine."""
+    parts = text.split("/")
+    strange = "\\" in text or ":" in text or any(part in ("", ".", "..") for part in parts)
+    return not strange and parts[-1] != "**" and all("**" not in p or p == "**" for p in parts)
 
 
 def _models(title: str, base: type[DeclarativeBase]) -> dict[str, Model]:

@@ -12,7 +12,7 @@ _QUIET = ("/assets/", "/health")
 
 
 class RequestLog:
-    """Logs method, path, status, user and milliseconds; never queries, headers or bodies."""
+    """Logs method, path, status, user, address and milliseconds; no queries, headers or bodies."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -42,5 +42,6 @@ class RequestLog:
                 path=scope["path"],
                 status=status,
                 user=user.name if user else "",
+                address=scope["client"][0] if scope.get("client") else "",
                 ms=round((perf_counter() - started) * 1000, 1),
             )

@@ -18,9 +18,13 @@ from fieldpost_server.storage import tables
 DEFAULT_ACCOUNTS = "6.3.2"
 """Of accounts whose passwords everybody knows."""
 
+OPEN_FILES = "13.3.2"
+"""Of data and secrets that others on the same machine may use."""
+
 _MARK = "demo"
 _DEMO_ACCOUNT = "admin", "demo"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_EVERYBODY = stat.S_IRWXO
+_OTHERS = stat.S_IRWXG | _EVERYBODY
 _ENCRYPTED = ("verify-ca", "verify-full")
 
 
@@ -137,14 +141,15 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             "FIELDPOST_SIGNING_SECRET_FILE, and run 'fieldpost keys rotate'."
         )
         yield Finding("13.3.1", words)
-    for path in _private(settings):
+    # elsewhere modes say nothing of who may
+    for path in _private(settings) if os.name == "posix" else ():
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & _OTHERS:
-            words = (
-                f"Others on this machine may use '{path}' (mode {mode:04o}). "
-                f"Run 'chmod go= {path}'."
-            )
-            yield Finding("13.3.2", words)
+            who = "Everybody" if mode & _EVERYBODY else "The group of it"
+            words = f"{who} on this machine may use '{path}' (mode {mode:04o})."
+            words += f" Run 'chmod go= {path}'."
+            # a group may be meant to, such as that of who makes backups
+            yield Finding(OPEN_FILES, words, stops=bool(mode & _EVERYBODY))
 
 
 def _private(settings: Settings) -> Iterator[Path]:
