@@ -100,6 +100,9 @@ function mend(manifest) {
   const report = (/** @type {number} */ done, /** @type {number} */ total) =>
     showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
   return untilItWorks(async () => {
+    const kept = await keptVersion();
+    // another tab has updated meanwhile: these files are gone, and others are here
+    if (kept?.complete && kept.manifest.version !== manifest.version) await loadKeptPage();
     try {
       await precache(manifest, report);
     } catch (error) {
