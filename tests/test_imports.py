@@ -45,6 +45,7 @@ FLOORS = {
         cli
         application
         operations
+        identity
         sync  office
         authoring
         delivery
@@ -54,6 +55,7 @@ FLOORS = {
         feed
         restore
         scope
+        factors
         accounts
         signing
         storage
@@ -127,8 +129,10 @@ ON_SERVERS = ON_DEVICES | {
     "fieldpost_server",
     "micropip",
     "psycopg",
+    "pyotp",
     "segno",
     "uvicorn",
+    "webauthn",
 }
 # there are no threads and no processes in Pyodide
 NO_THREADS = {
