@@ -1,4 +1,4 @@
-"""An authenticator of software: it makes passkeys and signs with them, as a browser would say it."""
+"""An authenticator of software: it makes passkeys, and signs as a browser would say it."""
 
 import base64
 import hashlib

@@ -134,7 +134,7 @@ function send(name, password) {
 /**
  * @param {string} path
  * @param {Record<string, string>} fields
- * @returns {Promise<Said> | Said}
+ * @returns {Promise<Said>}
  */
 async function post(path, fields) {
   try {

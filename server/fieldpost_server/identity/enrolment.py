@@ -281,8 +281,14 @@ class Enrolment:
         return self._passkey_page(holder, party, error.problems[0])
 
     def _codes_page(self, holder: Holder, codes: list[str], going_on: str) -> Response:
-        user, home = holder.user, self.door.home
-        return server_page(home, user, "recovery_codes.html", codes=codes, going_on=going_on)
+        return server_page(
+            self.door.home,
+            holder.user,
+            "recovery_codes.html",
+            codes=codes,
+            going_on=going_on,
+            is_at_door=holder.half is not None,
+        )
 
     def _failed(self, holder: Holder, error: FieldpostError) -> Response:
         user = User("") if holder.half else holder.user
@@ -294,6 +300,7 @@ class Enrolment:
             status_of(error),
             problem=error.problems[0],
             going_back=going_back,
+            is_at_door=holder.half is not None,
         )
 
 

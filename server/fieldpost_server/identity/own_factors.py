@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from fieldpost.errors import Code, FieldpostError, InputError, problem
+from fieldpost.errors import Code, FieldpostError, NotFound, problem
 from fieldpost_server.accounts.security_events import Event, record
 from fieldpost_server.factors.recovery_codes import make_codes
 from fieldpost_server.factors.second_factors import factors_of, remove_factor
@@ -57,7 +57,7 @@ class OwnFactors:
 
         def work(session: Session) -> list[str]:
             if not factors_of(session, user.name):
-                raise InputError([problem(Code.NOT_FOUND)])
+                raise NotFound([problem(Code.NOT_FOUND)])
             record(session, actor, Event.RECOVERY_CODES_MADE, user.name)
             return make_codes(session, user.name)
 

@@ -3,23 +3,25 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyotp
 import pytest
+import sqlalchemy as sa
 
 from apps.soft_passkey import SoftPasskey
 from fieldpost_server.storage import tables
 
 PASSWORD = "correct horse"
 STEP_S = 30
+HOME = "/account/factors"
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Stop the clock in the middle of a step, and return what turns it on by seconds."""
-    now = datetime.fromtimestamp(tables.utc_now().timestamp() // STEP_S * STEP_S + 15, tables.UTC)
+    now = datetime.fromtimestamp(tables.utc_now().timestamp() // STEP_S * STEP_S + 15, UTC)
     at = [now]
     monkeypatch.setattr(tables, "utc_now", lambda: at[0])
 
@@ -48,7 +50,7 @@ class People:
     def sign_in(self, client: Any, name: str, password: str = PASSWORD, **more: str) -> Any:
         return client.post("/sign-in", data={"name": name, "password": password, **more})
 
-    def add_app(self, client: Any, base: str = "/account/factors", **more: str) -> tuple[Phone, Any]:
+    def add_app(self, client: Any, base: str = HOME, **more: str) -> tuple[Phone, Any]:
         """Add an authenticator app, and return it with the answer to its first code."""
         page = client.post(f"{base}/authenticator")
         assert page.status_code == 200, page.text
@@ -59,16 +61,12 @@ class People:
         self.clock(STEP_S)
         return phone, answer
 
-    def confirm_app(
-        self, client: Any, page: Any, code: str, base: str = "/account/factors", **more: str
-    ) -> Any:
+    def confirm_app(self, client: Any, page: Any, code: str, base: str = HOME, **more: str) -> Any:
         (identity,) = re.findall(r'name="id" value="([0-9a-f]{32})"', page.text)
         data = {"id": identity, "code": code, **more}
         return client.post(f"{base}/authenticator/code", data=data)
 
-    def add_passkey(
-        self, client: Any, passkey: SoftPasskey, base: str = "/account/factors", **wrong: str
-    ) -> Any:
+    def add_passkey(self, client: Any, passkey: SoftPasskey, base: str = HOME, **wrong: str) -> Any:
         options = client.post(f"{base}/passkey/options").json()
         data = {"credential": passkey.make(options, **wrong), "name": "Key"}
         return client.post(f"{base}/passkey/made", data=data)
@@ -101,8 +99,6 @@ def people(clock: Callable[[float], None]) -> People:
 @pytest.fixture
 def events(office: Any) -> Callable[[str], list[tuple[str, str, str]]]:
     """Return what is kept of who did something to somebody: what, who, detail."""
-    import sqlalchemy as sa
-
     kept = tables.security_event
 
     def of(whom: str) -> list[tuple[str, str, str]]:

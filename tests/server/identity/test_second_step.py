@@ -1,7 +1,9 @@
 """The second step of signing in: codes, recovery codes, and what an attacker tries (R65, R66)."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+import pyotp
 import pytest
 import sqlalchemy as sa
 
@@ -91,9 +93,7 @@ def test_the_code_that_has_set_it_up_is_used(office: Any, people: Any) -> None:
     """The first code of all counts as used, too (R65)."""
     client = office.client("dora")
     page = client.post("/account/factors/authenticator")
-    from pyotp import TOTP
-
-    code = TOTP(people.secret_in(page)).at(tables.utc_now())
+    code = pyotp.TOTP(people.secret_in(page)).at(tables.utc_now())
     assert 200 == people.confirm_app(client, page, code).status_code
     other = office.client()
     people.sign_in(other, "dora")
@@ -116,7 +116,8 @@ def test_guessing_codes_is_slow_and_a_right_password_does_not_begin_anew(
     assert not people.is_in(client)
 
 
-def test_waiting_begins_no_new_count(office: Any, people: Any, phone: Any) -> None:
+@pytest.mark.usefixtures("phone")
+def test_waiting_begins_no_new_count(office: Any, people: Any) -> None:
     """The wait grows to a day: in a month of guessing there are few dozen guesses (R65)."""
     month, guesses, gone = 30 * 24 * 3600, 0, 0
     while gone < month:
@@ -213,9 +214,7 @@ def test_after_ten_wrong_codes_the_password_is_asked_for(
     assert "Begin again" in people.show_code(client, phone.code()).text
 
 
-def _later() -> Any:
-    from datetime import timedelta
-
+def _later() -> datetime:
     return tables.utc_now() + timedelta(days=3)
 
 
@@ -237,10 +236,11 @@ def test_a_recovery_code_lets_in_once(office: Any, people: Any, events: Any) -> 
     assert "8 recovery codes left" in client.get("/account").text
 
 
+@pytest.mark.usefixtures("phone")
 @pytest.mark.parametrize(
     "code", ["", " ", "12345", "1234567", "१२३४५६", "0" * 2000, "\0", "000000\n"]
 )
-def test_what_is_no_code_lets_nobody_in(office: Any, people: Any, phone: Any, code: str) -> None:
+def test_what_is_no_code_lets_nobody_in(office: Any, people: Any, code: str) -> None:
     """Other digits than those of a code, none and too many are answered as a wrong one (R66)."""
     client = office.client()
     people.sign_in(client, "dora")
@@ -266,9 +266,7 @@ def test_the_log_of_security_events_tells_of_it(
     ] == events("dora")
 
 
-def test_an_invitation_stands_for_the_password_only(
-    office: Any, people: Any, phone: Any
-) -> None:
+def test_an_invitation_stands_for_the_password_only(office: Any, people: Any, phone: Any) -> None:
     """Who makes a link for somebody is not in by that: the code is asked for (R65)."""
     admin, thief = office.client("admin"), office.client()
     page = admin.post("/people/invitation", data={"user": "dora"}).text
@@ -280,7 +278,9 @@ def test_an_invitation_stands_for_the_password_only(
     assert 303 == people.show_code(thief, phone.code()).status_code
 
 
-def test_a_secret_is_sealed_where_the_server_has_one(office: Any, people: Any, tmp_path: Any) -> None:
+def test_a_secret_is_sealed_where_the_server_has_one(
+    office: Any, people: Any, tmp_path: Any
+) -> None:
     """A dump of the database makes no codes; with another secret it is said in words (R65)."""
     files = {name: tmp_path / name for name in ("one", "other")}
     for name, file in files.items():
