@@ -45,6 +45,7 @@ FLOORS = {
         cli
         application
         operations
+        identity
         sync  office
         authoring
         delivery
@@ -55,6 +56,7 @@ FLOORS = {
         backup
         restore
         scope
+        factors
         accounts
         signing
         storage
@@ -128,8 +130,10 @@ ON_SERVERS = ON_DEVICES | {
     "fieldpost_server",
     "micropip",
     "psycopg",
+    "pyotp",
     "segno",
     "uvicorn",
+    "webauthn",
 }
 # there are no threads and no processes in Pyodide
 NO_THREADS = {

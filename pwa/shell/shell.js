@@ -11,6 +11,7 @@ import { exportButton, startExporting } from "./device/export.js";
 import { startForms } from "./form/forms.js";
 import { startAccountMenu } from "./page/account-menu.js";
 import { startNavigation, visit } from "./page/navigation.js";
+import { startPasskeys } from "./page/passkeys.js";
 import { enhance, showOwn } from "./page/document.js";
 import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
@@ -29,6 +30,7 @@ async function start() {
   startNavigation();
   startAccountMenu();
   fadeStatus();
+  startPasskeys();
   startForms({ "/sign-out": signOut });
   startProblems();
   startAttachments();

@@ -24,6 +24,11 @@ from fieldpost_server.http.guards import HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
+from fieldpost_server.identity.confirmation import Confirmation
+from fieldpost_server.identity.door import Door
+from fieldpost_server.identity.enrolment import Enrolment
+from fieldpost_server.identity.own_factors import OwnFactors
+from fieldpost_server.identity.second_step import SecondStep
 from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.office.account import Account
 from fieldpost_server.office.designer import Designer
@@ -98,7 +103,9 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
 
 def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
     sign_in = SignIn(home, settings)
-    return [
+    door = Door(home, settings)
+    confirmation = Confirmation(door, sign_in.places)
+    routes: list[BaseRoute] = [
         *assets.routes(),
         Route("/health", PublicHealth(Health(home, settings)).answer),
         Route("/robots.txt", _robots),
@@ -106,6 +113,10 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *Invitation(home, settings, sign_in.places).routes(),
         *People(home, settings, sign_in.places).routes(),
         *Account(home, settings, sign_in.places).routes(),
+        *SecondStep(door).routes(),
+        *Enrolment(door).routes(),
+        *OwnFactors(door).routes(),
+        *confirmation.routes(),
         *DevicePages(home).routes(),
         *event_routes(home),
         *Designer(home, settings).routes(),
@@ -113,6 +124,7 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *Sync(home, settings, assets.app_version, Checksums(home.app)).routes(),
         *web_routes(home),
     ]
+    return confirmation.guarded(routes)
 
 
 def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Middleware]:

@@ -32,6 +32,10 @@ class Settings:
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
         invitation_hours: a link by which somebody sets a password of her own works for so long.
+        second_factor_roles: roles, separated by commas, whose people need a second factor to sign
+            in; who has none yet sets one up when she signs in next.
+        confirm_minutes: whoever has not signed in or shown her password or passkey for so long is
+            asked for it before passwords, second factors or roles are changed.
         keep_events_days: security events older than this are forgotten.
         demo: show the demo accounts on the sign-in page.
         insecure: serve also what is not safe: a demo's database, files that everybody on this
@@ -66,6 +70,8 @@ class Settings:
     session_idle_hours: int = 14 * 24
     session_hours: int = 90 * 24
     invitation_hours: int = 7 * 24
+    second_factor_roles: str = ""
+    confirm_minutes: int = 15
     keep_events_days: int = 365
     demo: bool = False
     insecure: bool = False

@@ -103,6 +103,15 @@ class Code(StrEnum):
     ACCOUNT_OFF = "account_off"
     OWN_ACCOUNT = "own_account"
     INVITATION_OVER = "invitation_over"
+    CODE_WRONG = "code_wrong"
+    SIGN_IN_OVER = "sign_in_over"
+    FACTOR_DUE = "factor_due"
+    FACTOR_NEEDED = "factor_needed"
+    FACTORS_FULL = "factors_full"
+    FACTOR_UNREADABLE = "factor_unreadable"
+    PASSKEY_FAILED = "passkey_failed"
+    PASSKEYS_ELSEWHERE = "passkeys_elsewhere"
+    CONFIRM_FIRST = "confirm_first"
     UNKNOWN_DEVICE = "unknown_device"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
@@ -353,6 +362,30 @@ _DOOR: Mapping[Code, str] = {
     Code.INVITATION_OVER: (
         "This link was used before, or has run out. Ask your administrator for a new one."
     ),
+    Code.CODE_WRONG: (
+        "The code is wrong, has run out, or was used before. Wait for the next one, and type that."
+    ),
+    Code.SIGN_IN_OVER: "Signing in took too long, or was tried too often. Begin again.",
+    Code.FACTOR_DUE: (
+        "Your role needs a second factor, and you have none yet. "
+        "Open {address} in the browser, sign in there and set it up."
+    ),
+    Code.FACTOR_NEEDED: (
+        "Your role needs a second factor, and this is the only one. Add another one first."
+    ),
+    Code.FACTORS_FULL: (
+        "You have {limit} of these, and there is no place for more. Remove one first."
+    ),
+    Code.FACTOR_UNREADABLE: (
+        "The office cannot read your authenticator's secret any more. Use another second factor or "
+        "a recovery code, or ask your administrator to reset them."
+    ),
+    Code.PASSKEY_FAILED: "The passkey could not be checked. Try again, or choose another way.",
+    Code.PASSKEYS_ELSEWHERE: (
+        "Passkeys work at an address with https, or at localhost on the office's own machine, and "
+        "this office has none that they can be for. Choose another way, or ask your administrator."
+    ),
+    Code.CONFIRM_FIRST: "Show that it is you, then this goes on.",
     Code.UNKNOWN_DEVICE: "There is no such device. Choose one of the list.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (

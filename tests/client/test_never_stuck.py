@@ -171,6 +171,15 @@ AT_THE_DOOR = frozenset(
         Code.PASSWORD_DUE,
         Code.PASSWORD_WRONG,
         Code.INVITATION_OVER,
+        Code.CODE_WRONG,
+        Code.SIGN_IN_OVER,
+        Code.FACTOR_DUE,
+        Code.FACTOR_NEEDED,
+        Code.FACTORS_FULL,
+        Code.FACTOR_UNREADABLE,
+        Code.PASSKEY_FAILED,
+        Code.PASSKEYS_ELSEWHERE,
+        Code.CONFIRM_FIRST,
     }
 )
 """Said beside the fields for name and password, or for a new one
