@@ -54,6 +54,7 @@ FLOORS = {
         feed
         restore
         scope
+        devices
         accounts
         signing
         storage
@@ -62,6 +63,7 @@ FLOORS = {
     "pwa/py/fieldpost_client": """
         main
         warmup
+        revocation
         sync
         device
         sync_status
@@ -72,6 +74,7 @@ FLOORS = {
     """,
     "pwa": """
         shell/shell
+        shell/leaving
         shell/device
         shell/form
         shell/page
@@ -90,6 +93,7 @@ from another room of its own floor. Names that only the type checker sees count.
 
 FOLDERS_OF_SCRIPTS = {
     "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
+    "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
     "shell/page": "Any page: links, answers put into the document, signing in again.",
     "worker": "The worker's side: Python is started, and given what it may use of the browser.",

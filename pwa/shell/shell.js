@@ -16,6 +16,8 @@ import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
+import { goOnObeying, startObeying } from "./leaving/revoked.js";
+import { startTelling } from "./leaving/telling.js";
 import { startSignatures } from "./form/signature-pad.js";
 import { startSyncButton } from "./device/sync-button.js";
 import { showInsecure, startInsecure } from "./page/insecure.js";
@@ -41,10 +43,14 @@ async function start() {
   startInsecure();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
+    if (await goOnObeying(null).catch((error) => console.info(error))) return;
     await finishLeaving().catch((error) => console.info(error)); // there is a next page
     return;
   }
   startSyncButton();
+  const takeOver = () => beTheOne(letGo);
+  startObeying(takeOver);
+  if (await goOnObeying(takeOver)) return;
   const left = await finishLeaving();
   if (left) {
     showResult(left);
@@ -53,8 +59,12 @@ async function start() {
   if (showInsecure(signOut)) return;
   if (isSecureContext) {
     if (await showAnother()) return;
-    await beTheOne(letGo);
-    await startDevice();
+    await takeOver();
+    if (!(await startDevice())) {
+      await goOnObeying(takeOver);
+      return;
+    }
+    startTelling();
   }
   const here = location.pathname + location.search;
   if (await visit(here, { history: "replace" })) return;

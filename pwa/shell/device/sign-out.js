@@ -7,7 +7,8 @@ import { showOwn } from "../page/document.js";
 import { askFor } from "../../office.js";
 import { visit } from "../page/navigation.js";
 import { settled } from "../page/pending.js";
-import { lock, whatIsHere } from "./owner.js";
+import { read } from "../../store.js";
+import { lock, whatIsHere, withStore } from "./owner.js";
 import { sync } from "./sync-button.js";
 import { removeDataOf } from "./wipe.js";
 
@@ -19,9 +20,8 @@ import { removeDataOf } from "./wipe.js";
 
 const PATIENCE_MS = 4_000;
 const WORD = "delete";
-/** Tells the server at the next contact that the session has ended. */
-const MARK = "fieldpost_signed_out=1; path=/; max-age=31536000; SameSite=Strict";
-const COOKIE = location.protocol === "https:" ? `__Host-${MARK}; Secure` : MARK;
+const MARK = "fieldpost_signed_out";
+const FOR_LONG = "; path=/; max-age=31536000; SameSite=Strict";
 
 /** Sign out: with this user's data, and with nobody else's. */
 export async function signOut() {
@@ -43,19 +43,27 @@ export async function signOut() {
   // fault point: sign-out-begun — nothing is removed: the app opens as before, and the person signs out
   // again.
   const isOwner = !here.owner || here.owner === user;
+  const device = isOwner ? await deviceHere() : "";
   const left = await removeDataOf(user, { owner: isOwner }).catch((error) => [`data of this app (${String(error)})`]);
   if (!isOwner) await lock(true).catch((error) => console.info(error)); // the next start sees to it
   // fault point: session-ended-data-left — the data is gone; the session ends by time, or when somebody
   // signs in here.
-  await endSession();
+  await endSession(left.length ? "" : device);
   showResult(left, isOwner ? "" : here.owner);
 }
 
-async function endPython() {
+/** End Python, which would hold the data that is to be removed. */
+export async function endPython() {
   const ending = context.device?.call("sign_out") ?? Promise.resolve();
   await within(PATIENCE_MS, ending, "Ending the app").catch((error) => console.info(error));
   context.device?.end();
   context.device = null;
+}
+
+/** @returns {Promise<string>} id of this device; empty where it has none */
+async function deviceHere() {
+  const found = await withStore((db) => read(db, "session", "device")).catch(() => "");
+  return typeof found === "string" ? found : "";
 }
 
 /**
@@ -136,17 +144,29 @@ function wordsOf({ pending, stuck, drafts }) {
   ];
 }
 
-/** End the session on the server, now or at the next contact. */
-export async function endSession() {
+/**
+ * End the session on the server, now or at the next contact.
+ * @param {string} [emptied] id of this device, where nothing is left on it
+ */
+export async function endSession(emptied = "") {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const headers = { "Fieldpost-Shell": "1" };
   forgetSignedIn();
   // fault point: left-mark-unset — the server does not know that anybody has left: the session ends by
   // time, or when its user signs out again.
-  document.cookie = COOKIE;
+  document.cookie = leftCookie(emptied || "1");
   // the mark itself ends the session, with this request or with any later one
   const asked = askFor("/sign-out", { method: "POST", headers, signal }, { status: 204 });
   await within(PATIENCE_MS, asked, "Signing out").catch((error) => console.info(error));
+}
+
+/**
+ * The mark that tells the server at the next contact that the session has ended.
+ * @param {string} value
+ */
+function leftCookie(value) {
+  const mark = `${MARK}=${value}${FOR_LONG}`;
+  return location.protocol === "https:" ? `__Host-${mark}; Secure` : mark;
 }
 
 /**

@@ -37,6 +37,24 @@ let running = null;
 let begun = 0;
 let isStopping = false;
 
+/** @type {() => void} */
+let whenRevoked = () => {};
+
+/** @param {() => void} obey is called when the office has ordered this device to wipe itself */
+export function onRevoked(obey) {
+  whenRevoked = obey;
+}
+
+/**
+ * Look whether an answer of Python brings an order of the office.
+ * @param {{revoked?: object | null}} answer
+ * @returns {boolean} whether it does
+ */
+export function heardOf({ revoked }) {
+  if (revoked) whenRevoked();
+  return Boolean(revoked);
+}
+
 /** Make the button work on this device. */
 export function startSyncButton() {
   document.addEventListener("click", onClick, { capture: true });
@@ -84,6 +102,7 @@ async function run() {
     let outcome = await context.device.call("sync");
     status = outcome.status;
     working = "";
+    if (heardOf(outcome)) return;
     if (needsSignIn(outcome) && (await askToSignIn(outcome))) {
       // at once, not when Python says so: nobody is to take the pause for the end
       working = "Synchronising…";
@@ -91,6 +110,7 @@ async function run() {
       outcome = await context.device.call("sync", { signed_in: true });
       status = outcome.status;
       working = "";
+      if (heardOf(outcome)) return;
     }
     const isDone = outcome.outcome === "done";
     const isWell = isDone && outcome.problems.length === 0;

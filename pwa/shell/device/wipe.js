@@ -28,15 +28,15 @@ export async function removeDataOf(user, { owner }) {
     if (owner) await removeFiles();
     return owner ? whatIsLeft([DATABASE]) : [];
   }
-  return removeAll(user);
+  return removeEverything(user);
 }
 
 /**
- * Remove everything of this app from the browser.
+ * Remove everything of this app from the browser, whosever it is.
  * @param {string} user who leaves
  * @returns {Promise<string[]>} what is left
  */
-async function removeAll(user) {
+export async function removeEverything(user) {
   await withStore((db) => write(db, [["put", "session", MARK, user]]));
   // fault point: wipe-half-done — the mark says that its user has left: the next start, of whatever page,
   // goes on with the removal and shows nothing before.

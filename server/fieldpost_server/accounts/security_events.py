@@ -37,6 +37,8 @@ class Event(StrEnum):
     DEVICE_REGISTERED = "device registered"
     DEVICE_NAMED = "device named"
     DEVICE_REVOKED = "device revoked"
+    WORK_HANDED_OVER = "work handed over"
+    DEVICE_EMPTIED = "device emptied"
     PAGE_CHANGED = "page changed"
     KEY_ROTATED = "signing key rotated"
     DATABASE_RESTORED = "database restored"

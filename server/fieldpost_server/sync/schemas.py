@@ -20,7 +20,7 @@ from fieldpost.wire.protocol import (
     MAX_SUPERSEDED,
 )
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome
-from fieldpost.wire.signatures import ANSWER, KEPT
+from fieldpost.wire.signatures import ANSWER, KEPT, WIPE
 
 Schema = Mapping[str, Any]
 
@@ -263,6 +263,31 @@ _DEVICES: dict[str, Schema] = {
             "endorsement": _or_null(ref("Base64")),
         }
     ),
+    # in the 'detail' of the problem `device_revoked`
+    "Revoked": _object(
+        {"order": ref("WipeOrder"), "signing_keys": _list(ref("SigningKey"), minItems=1)}
+    ),
+    "WipeOrder": _object(
+        {
+            "kind": {"const": WIPE},
+            "device": ref("DeviceId"),
+            "user": ref("Name"),
+            "hand_over": {"type": "boolean"},
+            "revoked_at": ref("Moment"),
+            "key": ref("KeyId"),
+            "signature": ref("Base64"),
+        }
+    ),
+    "StandingCall": _object(
+        {"waiting": _COUNT, "attention": _COUNT, "drafts": _COUNT},
+        {
+            "app_version": {"type": "string", "maxLength": 100},
+            "persisted": {"type": ["boolean", "null"]},
+            "used": _or_null(_COUNT),
+            "quota": _or_null(_COUNT),
+        },
+    ),
+    "HandedOverCall": _object({"left": _COUNT}),
     "Arrived": _object(
         {
             "number": _COUNT,
