@@ -16,6 +16,7 @@ import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
+import { handIn } from "./leaving/hand-in.js";
 import { goOnObeying, startObeying } from "./leaving/revoked.js";
 import { startTelling } from "./leaving/telling.js";
 import { startSignatures } from "./form/signature-pad.js";
@@ -31,7 +32,7 @@ async function start() {
   startNavigation();
   startAccountMenu();
   fadeStatus();
-  startForms({ "/sign-out": signOut });
+  startForms({ "/sign-out": signOut, "/hand-in": handIn });
   startProblems();
   startAttachments();
   startSignatures();

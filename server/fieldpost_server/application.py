@@ -32,6 +32,7 @@ from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.devices import DevicePages
 from fieldpost_server.office.events import event_routes
 from fieldpost_server.office.failures import Failures
+from fieldpost_server.office.hand_in import HandInPage
 from fieldpost_server.office.invitation import Invitation
 from fieldpost_server.office.people import People
 from fieldpost_server.office.sign_in import SignIn
@@ -114,6 +115,7 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *People(home, settings, sign_in.places).routes(),
         *Account(home, settings, sign_in.places).routes(),
         *DevicePages(home).routes(),
+        *HandInPage(home).routes(),
         *event_routes(home),
         *Designer(home, settings).routes(),
         *supervision_routes(home),

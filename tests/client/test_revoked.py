@@ -1,4 +1,4 @@
-"""A device that was revoked: it obeys its office's order, and nobody else's (R17, R46, R49, R52)."""
+"""A revoked device obeys its office's order, and nobody else's (R17, R46, R49, R52)."""
 
 import asyncio
 import json
@@ -85,9 +85,9 @@ def forged(detail: dict[str, Any], **parts: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda d: {},
-        lambda d: [],
-        lambda d: {"order": None},
+        lambda _: {},
+        lambda _: [],
+        lambda _: {"order": None},
         lambda d: {"order": d["order"]["signature"]},
         lambda d: order(d, hand_over=False),
         lambda d: order(d, device="d-00000000-0000-4000-8000-000000000000"),
@@ -96,7 +96,7 @@ def forged(detail: dict[str, Any], **parts: Any) -> dict[str, Any]:
         lambda d: order(d, signature=""),
         lambda d: order(d, key="0000000000000000"),
         lambda d: order(d, more=1),
-        lambda d: forged(d),
+        forged,
         lambda d: forged(d, **{KIND: WIPE}),
     ],
 )
@@ -131,7 +131,12 @@ def test_the_order_of_another_device_is_none(office: Any, desk: Any, make_desk: 
     other = make_desk("bob")
     other.download()
     heard: list[Any] = []
-    other.platform.server = Between(office.server, lambda d: heard.append(d) or d)
+
+    def overhear(detail: dict[str, Any]) -> dict[str, Any]:
+        heard.append(detail)
+        return detail
+
+    other.platform.server = Between(office.server, overhear)
     revoke(office, other)
     revoke(office, desk)
     assert tell(other) is not None
@@ -184,7 +189,11 @@ def test_what_may_not_be_handed_over_is_not_sent(office: Any, desk: Any) -> None
     desk.platform.server = None
     done = hand_over(desk, drafts=2)
 
-    assert ("handed_over", 0, 3) == (done["outcome"], done["order"]["handed"], done["order"]["left"])
+    assert ("handed_over", 0, 3) == (
+        done["outcome"],
+        done["order"]["handed"],
+        done["order"]["left"],
+    )
     assert [] == office.envelopes()
 
 

@@ -9,12 +9,15 @@ import { visit } from "../page/navigation.js";
 import { settled } from "../page/pending.js";
 import { read } from "../../store.js";
 import { lock, whatIsHere, withStore } from "./owner.js";
+import { canSeal } from "../work/sealed-file.js";
+import { exportButton } from "./export.js";
+import { saveSealed } from "./save-work.js";
 import { sync } from "./sync-button.js";
 import { removeDataOf } from "./wipe.js";
 
 /**
  * @typedef {import("./owner.js").Here} Here
- * @typedef {"sync" | "look" | "throw" | "stay"} Choice
+ * @typedef {"sync" | "look" | "save" | "throw" | "stay"} Choice
  * @typedef {{pending: number, stuck: number, drafts: number}} Unsent
  */
 
@@ -95,9 +98,23 @@ async function decide(user, why) {
   const stay = /** @type {Choice} */ ("stay");
   const choice = await ask("Not everything is at the office", (finish) => choices(unsent, why, finish), stay);
   if (choice === "look") look();
+  if (choice === "save") return saved(user);
   if (choice !== "sync") return choice === "throw";
   await sync();
   return decide(user, document.getElementById("status")?.textContent?.trim() ?? "");
+}
+
+/**
+ * Save it as a file; whoever has that may go.
+ * @param {string} user
+ */
+async function saved(user) {
+  try {
+    return (await saveSealed()) ?? decide(user, "");
+  } catch (error) {
+    console.info(error);
+    return decide(user, `The file could not be made: ${String(error)}`);
+  }
 }
 
 /** Show the page on which all that is not at the office can be sent, repaired or gone on with. */
@@ -127,7 +144,7 @@ function choices(unsent, why, finish) {
       { class: "form-actions" },
       ...(canSync ? [button("sync", "Sync first", "primary")] : []),
       button("look", unsent.stuck ? "Repair or look at it" : "Look at it", canSync ? "" : "primary"),
-      make("button", { type: "button", class: "button", "data-export": true }, "Save my work as a file"),
+      canSeal() ? button("save", "Save as an encrypted file") : exportButton(),
       button("stay", "Stay signed in"),
     ),
     make("div", { class: "field" }, make("label", { for: "throw-word" }, `To throw this work away, type “${WORD}”`), typed),

@@ -38,6 +38,7 @@ class Event(StrEnum):
     DEVICE_NAMED = "device named"
     DEVICE_REVOKED = "device revoked"
     WORK_HANDED_OVER = "work handed over"
+    WORK_HANDED_IN = "work handed in"
     DEVICE_EMPTIED = "device emptied"
     PAGE_CHANGED = "page changed"
     KEY_ROTATED = "signing key rotated"

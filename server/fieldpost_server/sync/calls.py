@@ -41,6 +41,7 @@ from fieldpost_server.settings import Settings
 from fieldpost_server.signing.keyring import keys_for_devices
 from fieldpost_server.storage import tables
 from fieldpost_server.sync.device_calls import DeviceCalls
+from fieldpost_server.sync.hand_in import HandIn
 from fieldpost_server.sync.known_devices import KnownDevices
 from fieldpost_server.sync.openapi import description
 from fieldpost_server.sync.prepared_images import Prepared, PreparedImages
@@ -79,6 +80,7 @@ class Sync:
             Route("/sync/pull", self.pull, methods=["GET"]),
             Route("/sync/openapi.json", self.description, methods=["GET"]),
             *DeviceCalls(self.home, self.devices, self.app_version).routes(),
+            *HandIn(self.home, self.settings).routes(),
             *Uploads(self.home).routes(),
         ]
 

@@ -84,10 +84,10 @@ class KnownDevices:
             token = request.scope[TOKEN]
 
             def note(_: Request) -> None:
+                # fault point: contact-unnoted — nothing was answered yet: the device asks again,
+                # and only then is it known which session it uses.
                 self.home.database.write(lambda session: note_contact(session, device, token))
 
-            # fault point: contact-unnoted — nothing was answered yet: the device asks again, and
-            # only then is it known which session it uses.
             self.telling(request, note)
         return result
 

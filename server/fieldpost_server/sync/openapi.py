@@ -42,6 +42,7 @@ def description() -> Part:
             "/sync/standing": {"post": _standing()},
             "/sync/handed-over": {"post": _handed_over()},
             "/sync/push": {"post": _push()},
+            "/sync/hand-in": {"post": _hand_in()},
             "/sync/receipts": {"post": _receipts()},
             "/sync/image": {"get": _image()},
             "/sync/pull": {"get": _pull()},
@@ -131,6 +132,18 @@ def _push() -> Part:
         "Send envelopes, one on each line.",
         [*_given("device", "protocol"), encoding, _header(HANDING_OVER_HEADER, _FLAG)],
         {"200": _answer(words, receipts, LINES)},
+        requestBody=_body(lines, LINES),
+    )
+
+
+def _hand_in() -> Part:
+    lines = {"type": "array", "items": ref("PushLine"), "maxItems": MAX_PUSH_LINES}
+    answers = {"type": "array", "items": ref("HandedIn")}
+    return _call(
+        "handIn",
+        "Hand in envelopes from a file: one's own, or a supervisor those of others.",
+        [],
+        {"200": _answer("one for each line, in order", answers, LINES)},
         requestBody=_body(lines, LINES),
     )
 

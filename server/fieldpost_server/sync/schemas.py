@@ -288,6 +288,15 @@ _DEVICES: dict[str, Schema] = {
         },
     ),
     "HandedOverCall": _object({"left": _COUNT}),
+    "HandedIn": _object(
+        {
+            "envelope": _or_null(ref("Name")),
+            "user": ref("ShortText"),
+            "number": _COUNT,
+            "outcome": {"enum": [str(outcome) for outcome in Outcome]},
+            "message": {"type": "string"},
+        }
+    ),
     "Arrived": _object(
         {
             "number": _COUNT,

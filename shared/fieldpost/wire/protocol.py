@@ -8,7 +8,7 @@ History of the protocol:
        `ETag`); `Fieldpost-Server` on every answer; tables that fail in `failed`, in the numbers of
        rows of an image, and in cursors.
     4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`; `/sync/standing`; the order
-       to wipe in `device_revoked`, and `/sync/handed-over`.
+       to wipe in `device_revoked`, and `/sync/handed-over`; `/sync/hand-in`.
 
 History of the envelope's format:
     1: first edition.
@@ -22,7 +22,7 @@ OLDEST_PROTOCOL = 1
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
     3: "sha256:0cb61a928690b48a2ba17f4089adaa35e8be3a45cff1c3c924deb913ec4cfd98",
-    4: "sha256:c821b511d762c1dfc98df587323abc75573ee391a2a8025844f7a4865adcf347",
+    4: "sha256:dc25409bfc74b85342ee3e3c94139ff2aabb5b478b64ef83d159fbb6ed6e7562",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 

@@ -252,7 +252,7 @@ def test_a_device_that_says_twice_that_it_is_empty_says_it_once(office: Any) -> 
         stranger.get("/sign-in")
     events = office.rows(sa.select(tables.security_event.c.what))
 
-    assert 1 == [row.what for row in events].count("device emptied")
+    assert 1 == [what for (what,) in events].count("device emptied")
     assert ">Wiped<" in office.client("admin").get("/devices").text
     # and then nothing is left to be ordered
     assert "Change the order" not in office.client("admin").get("/devices").text
