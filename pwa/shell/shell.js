@@ -17,6 +17,7 @@ import { startDevice } from "./device/setup.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
 import { handIn } from "./leaving/hand-in.js";
+import { startLocking } from "./leaving/locked.js";
 import { goOnObeying, startObeying } from "./leaving/revoked.js";
 import { startTelling } from "./leaving/telling.js";
 import { startSignatures } from "./form/signature-pad.js";
@@ -60,6 +61,7 @@ async function start() {
   if (showInsecure(signOut)) return;
   if (isSecureContext) {
     if (await showAnother()) return;
+    if (await startLocking(letGo)) return;
     await takeOver();
     if (!(await startDevice())) {
       await goOnObeying(takeOver);

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from fieldpost.schema.models import Model, models_of, table_of
 from fieldpost.schema.validation import has_default
 from fieldpost.text.collation import order_of
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
+
+SHORTEST_LOCK = timedelta(hours=1)
 
 _LIST_FIELDS = 4
 """Fields of a list whose page names none."""
@@ -37,6 +40,8 @@ class App:
         renamed: former names of tables, pages and fields to their present ones, such as
             ``{"exam": "inspection", "inspection.points": "inspection.score"}``: envelopes that a
             device saved before an update are read with it.
+        lock_after: for how long a device shows its data without contact with the office; then it is
+            locked until its user has signed in, with a connection. None, as usual: for ever.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class App:
         roles: Sequence[str] = (),
         renamed: Mapping[str, str] | None = None,
         language: str = "",
+        lock_after: timedelta | None = None,
     ) -> None:
         """Check the description and resolve it.
 
@@ -65,6 +71,7 @@ class App:
         self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
         self.renamed = dict(renamed or {})
         self.language = language
+        self.lock_after = lock_after
         self.order = order_of(language)
         for model in self.models.values():
             model.collation = self.order
@@ -73,6 +80,8 @@ class App:
         for page in pages:
             faults += self._add(page)
         faults += self._misnamed()
+        if lock_after is not None and lock_after < SHORTEST_LOCK:
+            faults.append("'lock_after' must be at least an hour: syncs are not more frequent.")
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)

@@ -110,7 +110,7 @@ def test_a_file_opens_on_another_device_of_its_user(
     expect(other.page.get_by_label("Remarks")).to_have_value(f"Typed {MARK}")
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "cut off": lambda b: b[:-1],
     "one bit": lambda b: b[:-5] + bytes([b[-5] ^ 1]) + b[-4:],
     "head": lambda b: b.replace(b"1000000", b"1000001", 1),

@@ -46,7 +46,9 @@ export async function signOut() {
   // fault point: sign-out-begun — nothing is removed: the app opens as before, and the person signs out
   // again.
   const isOwner = !here.owner || here.owner === user;
-  const device = isOwner ? await deviceHere() : "";
+  // what others have typed here stays: the office must not have the browser remove everything
+  const isAlone = !here.drafts.some(([, draft]) => draft.user && draft.user !== user);
+  const device = isOwner && isAlone ? await deviceHere() : "";
   const left = await removeDataOf(user, { owner: isOwner }).catch((error) => [`data of this app (${String(error)})`]);
   if (!isOwner) await lock(true).catch((error) => console.info(error)); // the next start sees to it
   // fault point: session-ended-data-left — the data is gone; the session ends by time, or when somebody
@@ -163,7 +165,7 @@ function wordsOf({ pending, stuck, drafts }) {
 
 /**
  * End the session on the server, now or at the next contact.
- * @param {string} [emptied] id of this device, where nothing is left on it
+ * @param {string} [emptied] id of this device, where nothing is left on it, of anybody
  */
 export async function endSession(emptied = "") {
   const signal = AbortSignal.timeout(PATIENCE_MS);

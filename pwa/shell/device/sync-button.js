@@ -37,22 +37,24 @@ let running = null;
 let begun = 0;
 let isStopping = false;
 
-/** @type {() => void} */
-let whenRevoked = () => {};
+/** @typedef {{outcome?: string, revoked?: object | null}} Answer what Python says that the office said */
 
-/** @param {() => void} obey is called when the office has ordered this device to wipe itself */
-export function onRevoked(obey) {
-  whenRevoked = obey;
+/** @type {((answer: Answer) => void)[]} */
+const listeners = [];
+
+/** @param {(answer: Answer) => void} listener hears what the office has answered this device */
+export function onAnswer(listener) {
+  listeners.push(listener);
 }
 
 /**
- * Look whether an answer of Python brings an order of the office.
- * @param {{revoked?: object | null}} answer
- * @returns {boolean} whether it does
+ * Let everybody hear what the office has answered.
+ * @param {Answer} answer
+ * @returns {boolean} whether it has ordered this device to wipe itself
  */
-export function heardOf({ revoked }) {
-  if (revoked) whenRevoked();
-  return Boolean(revoked);
+export function heardOf(answer) {
+  for (const listener of listeners) listener(answer);
+  return Boolean(answer.revoked);
 }
 
 /** Make the button work on this device. */

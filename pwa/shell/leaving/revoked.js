@@ -4,7 +4,7 @@
 import { pause } from "../../limits.js";
 import { read } from "../../store.js";
 import { endPython, endSession } from "../device/sign-out.js";
-import { onRevoked } from "../device/sync-button.js";
+import { onAnswer } from "../device/sync-button.js";
 import { whatIsHere, withStore } from "../device/owner.js";
 import { startDevice } from "../device/setup.js";
 import { removeEverything } from "../device/wipe.js";
@@ -31,7 +31,9 @@ let isRunning = false;
  * @param {() => Promise<void>} beTheOne makes this tab the one that works with the data
  */
 export function startObeying(beTheOne) {
-  onRevoked(() => void obey(beTheOne));
+  onAnswer(({ revoked }) => {
+    if (revoked) void obey(beTheOne);
+  });
 }
 
 /**

@@ -57,6 +57,9 @@ class EndLeftSessions:
         async def send_without_mark(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if is_device_id(mark):
+                    # the browser's own database may hold remains of what was removed
+                    headers["Clear-Site-Data"] = '"cache", "storage"'
                 for each in (False, True):
                     # which one the browser has depends on what it knows of this address
                     name = cookie_name(LEFT, secure=each)

@@ -237,7 +237,8 @@ _ABOUT = {
                     "pictures": _list({"type": "string"}),
                 }
             ),
-        }
+        },
+        {"lock_after_s": ref("Number")},
     ),
     "app_version": {"type": "string"},
     "signing_keys": _list(ref("SigningKey"), minItems=1),

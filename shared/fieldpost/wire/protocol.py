@@ -8,7 +8,8 @@ History of the protocol:
        `ETag`); `Fieldpost-Server` on every answer; tables that fail in `failed`, in the numbers of
        rows of an image, and in cursors.
     4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`; `/sync/standing`; the order
-       to wipe in `device_revoked`, and `/sync/handed-over`; `/sync/hand-in`.
+       to wipe in `device_revoked`, and `/sync/handed-over`; `/sync/hand-in`; `lock_after_s` in the
+       settings of a device.
 
 History of the envelope's format:
     1: first edition.
@@ -22,7 +23,7 @@ OLDEST_PROTOCOL = 1
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
     3: "sha256:0cb61a928690b48a2ba17f4089adaa35e8be3a45cff1c3c924deb913ec4cfd98",
-    4: "sha256:dc25409bfc74b85342ee3e3c94139ff2aabb5b478b64ef83d159fbb6ed6e7562",
+    4: "sha256:22c0d59be9949177bebe8c0313f7467ce8265e49635bc77d97fc3d3d50b58bab",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 

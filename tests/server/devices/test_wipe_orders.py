@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -256,3 +257,11 @@ def test_a_device_that_says_twice_that_it_is_empty_says_it_once(office: Any) -> 
     assert ">Wiped<" in office.client("admin").get("/devices").text
     # and then nothing is left to be ordered
     assert "Change the order" not in office.client("admin").get("/devices").text
+
+
+def test_the_app_says_when_a_device_is_locked(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where it says so; the office tells its devices with their settings (R49)."""
+    device = office.device("anna", download=False)
+    assert "lock_after_s" not in device.register()["settings"]
+    monkeypatch.setattr(office.home.app, "lock_after", timedelta(days=3))
+    assert 259_200 == device.register()["settings"]["lock_after_s"]

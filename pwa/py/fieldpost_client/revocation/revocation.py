@@ -54,7 +54,12 @@ class Revocation:
             return None  # it comes again with the next contact
 
     async def tell(self, standing: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell the office how this device stands; returns the order that it answers, if any."""
+        """Tell the office how this device stands.
+
+        Returns:
+            Plain data: ``outcome`` ('done' where the office has heard it), and ``revoked``, the
+            order that it answered.
+        """
         entries = self.home.outbox.entries.values()
         waiting = sum(entry.state == PENDING for entry in entries)
         attention = sum(e.is_open and e.state != PENDING for e in entries)
@@ -66,12 +71,13 @@ class Revocation:
             "app_version": self.home.app_version,
         }
         if not self.home.state.device or self.home.state.is_new:
-            return {"revoked": None}
+            return {"outcome": "new", "revoked": None}
         try:
             await self._ask(Contact(self.home), "/sync/standing", told)
         except Stopped as stopped:
-            return {"revoked": await self.heard([stopped.problem.to_json()])}
-        return {"revoked": None}
+            heard = await self.heard([stopped.problem.to_json()])
+            return {"outcome": stopped.activity, "revoked": heard}
+        return {"outcome": "done", "revoked": None}
 
     async def hand_over(self, drafts: int) -> dict[str, Any]:
         """Send what the office lacks, as it was ordered; each call goes on where one stopped.
