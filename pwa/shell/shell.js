@@ -16,7 +16,7 @@ import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
-import { handIn } from "./leaving/hand-in.js";
+import { handIn, startHandingIn } from "./leaving/hand-in.js";
 import { startLocking } from "./leaving/locked.js";
 import { goOnObeying, startObeying } from "./leaving/revoked.js";
 import { startTelling } from "./leaving/telling.js";
@@ -42,6 +42,7 @@ async function start() {
   startExporting();
   startDrafts();
   startDraftList();
+  startHandingIn();
   startInsecure();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });

@@ -50,6 +50,7 @@ def hand_in(page: Page, origin: str, file: Path, passphrase: str = PASSPHRASE) -
     expect(page.get_by_role("heading", name="Hand in a file")).to_be_visible(timeout=60_000)
     page.get_by_label("File").set_input_files(file)
     page.get_by_label("Its passphrase").fill(passphrase)
+    expect(page.get_by_role("button", name="Hand it in")).to_be_enabled(timeout=30_000)
     page.get_by_role("button", name="Hand it in").click()
 
 

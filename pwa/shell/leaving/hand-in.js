@@ -6,6 +6,7 @@ import { write } from "../../store.js";
 import { withStore, whatIsHere } from "../device/owner.js";
 import { unseal } from "../work/sealed-file.js";
 import { unzip } from "../work/unzip.js";
+import { onPage } from "../page/document.js";
 import { make } from "../page/elements.js";
 import { userName } from "../page/context.js";
 
@@ -19,6 +20,11 @@ const PATIENCE_MS = 300_000;
 /** What the office has by now, once and for all. */
 const ARRIVED = new Set(["accepted", "merged", "duplicate"]);
 const AT_THE_OFFICE = new Set(["waiting", "conflict", "invalid", "forbidden"]);
+
+/** Let the page's form work: without this script nothing opens the file. */
+export function startHandingIn() {
+  onPage((main) => main.querySelector("#hand-in button")?.removeAttribute("disabled"));
+}
 
 /** @param {HTMLFormElement} form */
 export async function handIn(form) {
