@@ -614,7 +614,9 @@ def problem_from_json(data: Mapping[str, Any]) -> Problem:
     """Internal: read back what `Problem.to_json` wrote; an unknown code becomes `UNEXPECTED`."""
     known = data.get("code") in set(Code)
     code = Code(data["code"]) if known else Code.UNEXPECTED
-    return Problem(code, data.get("path", ""), data.get("message", ""), data.get("detail", {}))
+    detail = data.get("detail")
+    told = detail if isinstance(detail, Mapping) else {}
+    return Problem(code, data.get("path", ""), data.get("message", ""), told)
 
 
 def join_path(*parts: str) -> str:
