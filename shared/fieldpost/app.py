@@ -22,7 +22,7 @@ from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 
 FILES = ("**/*.py", "**/templates/**/*.html")
 """Files of an app's package that devices get where it lists none."""
-SHORTEST_LOCK = timedelta(hours=1)
+_SHORTEST_LOCK = timedelta(hours=1)
 
 _LIST_FIELDS = 4
 """Fields of a list whose page names none."""
@@ -95,7 +95,7 @@ class App:
             for pattern in self.files
             if not _is_pattern(pattern)
         ]
-        if lock_after is not None and lock_after < SHORTEST_LOCK:
+        if lock_after is not None and lock_after < _SHORTEST_LOCK:
             faults.append("'lock_after' must be at least an hour: syncs are not more frequent.")
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
