@@ -152,8 +152,12 @@ class Restoration:
             raise fault(Code.BACKUP_UNFIT, backup=self.backup.path.name, cause=cause)
 
     def _sqlite_file(self) -> Path | None:
+        if self.manifest.kind != "sqlite":
+            return None
         url = sa.make_url(self.settings.database_url)
-        return Path(str(url.database)).absolute() if self.manifest.kind == "sqlite" else None
+        if url.database in (None, "", ":memory:"):
+            raise fault(Code.DATABASE_URL, cause="nothing can be put back into memory")
+        return Path(str(url.database)).absolute()
 
     def _put_files(self, database: Database) -> tuple[int, int]:
         """Bring the attachments into the store; returns how many, and how many were there."""

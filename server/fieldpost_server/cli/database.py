@@ -96,7 +96,7 @@ def _count(text: str) -> int:
 
 
 def _backup(command: Command) -> int:
-    """Take a backup; the status is 2 where it lacks files that the office itself lacks."""
+    """Take a backup; the status is 3 where it lacks files that the office itself lacks."""
     options, settings = command.options, command.settings
     named = options.target or settings.backup
     if not named:
@@ -115,7 +115,8 @@ def _backup(command: Command) -> int:
     named = ", ".join(taken.missing[:3]) + (" …" if len(taken.missing) > 3 else "")
     lacking = problem(Code.FILES_MISSING, "backup", count=len(taken.missing), named=named)
     print(lacking.message, file=sys.stderr)
-    return 2
+    # 2 is what a mistyped command ends with
+    return 3
 
 
 def _restore(command: Command) -> int:

@@ -3,9 +3,11 @@
 import json
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -109,6 +111,21 @@ def test_only_the_files_are_put_back(fieldpost: Fieldpost, data: Path, tmp_path:
 
     assert (0, "0 attachments were put back, 0 were there.\n") == (status, said)
     assert before == (data / "fieldpost.sqlite3").read_bytes()
+
+
+def test_files_that_the_office_lacks_have_a_status_of_their_own(
+    fieldpost: Fieldpost, data: Path, tmp_path: Path
+) -> None:
+    """A timer tells it from a backup that was not taken, and from a mistyped command."""
+    with closing(sqlite3.connect(data / "fieldpost.sqlite3")) as connection:
+        lost = "INSERT INTO fieldpost_attachment VALUES (?, 5, 'text/plain', 'x', 1, 'anna', ?)"
+        connection.execute(lost, ("0" * 64, "2026-11-26 00:00:00.000000"))
+        connection.commit()
+    status, said, faults = fieldpost("backup", str(tmp_path / "place"), "--json")
+
+    assert (3, ["0" * 64]) == (status, json.loads(said)["missing"])
+    assert "The backup was taken, and 1 attachments are not in it" in faults
+    assert 0 == fieldpost("restore", str(tmp_path / "place"), "--verify")[0]
 
 
 @pytest.mark.long
