@@ -3,8 +3,6 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,15 +19,18 @@ class Part:
     sha256: str
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+class UnreadableError(OSError):
+    """What was to be copied cannot be read; the place that it goes to is not to blame."""
+
+
+def opened(path: Path) -> BinaryIO:
     """Open a plain file to read it; raises OSError for what only leads to one, or is none."""
     # without waiting: a pipe with nobody at its other end would never open
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(f"'{path}' is no plain file")
-        yield file
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"'{path}' is no plain file")
+    return os.fdopen(handle, "rb")
 
 
 def part_of(path: Path) -> Part:
@@ -53,12 +54,16 @@ def made_new(path: Path) -> None:
 
 
 def copied(source: Path, target: Path) -> Part:
-    """Copy a file to where there is none, and return what was written; raises OSError.
+    """Copy a file to where there is none, and return what was written.
 
     The digest is that of the copy. On file systems that can, both share their blocks until one is
     changed: the copy costs nothing, and is one.
+
+    Raises:
+        UnreadableError: the source is no plain file, or its disk does not give it any more.
+        OSError: the copy cannot be written.
     """
-    with opened(source) as original:
+    with _source(source) as original:
         handle = os.open(target, os.O_RDWR | _NEW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "r+b") as copy:
             _pour(original, copy)
@@ -92,6 +97,13 @@ def synced(path: Path) -> None:
         os.close(handle)
 
 
+def _source(path: Path) -> BinaryIO:
+    try:
+        return opened(path)
+    except OSError as error:
+        raise UnreadableError(str(error)) from error
+
+
 def _pour(original: BinaryIO, copy: BinaryIO) -> None:
     left = os.fstat(original.fileno()).st_size
     try:
@@ -105,9 +117,16 @@ def _pour(original: BinaryIO, copy: BinaryIO) -> None:
         original.seek(0)
         copy.seek(0)
         copy.truncate()
-        while piece := original.read(_PIECE):
+        while piece := _read(original):
             copy.write(piece)
         copy.flush()
+
+
+def _read(original: BinaryIO) -> bytes:
+    try:
+        return original.read(_PIECE)
+    except OSError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def _read_through(file: BinaryIO) -> Part:

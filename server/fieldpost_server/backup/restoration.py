@@ -125,9 +125,19 @@ class Restoration:
             aside = _put_aside(file) if remains else None
             # fault point: restored-unnamed — everything is ready but the name: where a database was
             # put aside there is none until the restore is run again.
-            copy.rename(file)
+            _name(copy, file)
             synced(file.parent)
             return Restored(self.manifest, timeline, put, there, aside, warnings)
+
+    def restore_files(self) -> tuple[int, int]:
+        """Put only the attachments back; return how many, and how many were there.
+
+        Raises:
+            BackupError: the backup has changed meanwhile.
+            OSError: files cannot be written.
+        """
+        with closing(Database(self.settings.database_url)) as database:
+            return self._put_files(database)
 
     def _check_fit(self) -> None:
         kind = sa.make_url(self.settings.database_url).get_backend_name()
@@ -142,8 +152,12 @@ class Restoration:
             raise fault(Code.BACKUP_UNFIT, backup=self.backup.path.name, cause=cause)
 
     def _sqlite_file(self) -> Path | None:
+        if self.manifest.kind != "sqlite":
+            return None
         url = sa.make_url(self.settings.database_url)
-        return Path(str(url.database)).absolute() if self.manifest.kind == "sqlite" else None
+        if url.database in (None, "", ":memory:"):
+            raise fault(Code.DATABASE_URL, cause="nothing can be put back into memory")
+        return Path(str(url.database)).absolute()
 
     def _put_files(self, database: Database) -> tuple[int, int]:
         """Bring the attachments into the store; returns how many, and how many were there."""
@@ -159,14 +173,15 @@ class Restoration:
                 continue
             target.parent.mkdir(exist_ok=True)
             part = store.folder / "uploads" / f"restoring-{uuid.uuid4().hex}"
-            if copied(attachment_path(self.backup.path, sha256), part).sha256 != sha256:
-                part.unlink()
-                raise fault(
-                    Code.BACKUP_DAMAGED, backup=self.backup.path.name, cause=f"{sha256} was changed"
-                )
-            # fault point: restored-file-unplaced — files come before the rows that name them; a
-            # file without a row is nobody's, and the restore is run again.
-            part.replace(target)
+            try:
+                if copied(attachment_path(self.backup.path, sha256), part).sha256 != sha256:
+                    cause = f"{sha256} was changed"
+                    raise fault(Code.BACKUP_DAMAGED, backup=self.backup.path.name, cause=cause)
+                # fault point: restored-file-unplaced — files come before the rows that name them; a
+                # file without a row is nobody's, and the restore is run again.
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
             put += 1
         return put, there
 
@@ -297,6 +312,18 @@ def _remains(file: Path) -> list[Path]:
     """Return the files of a SQLite database that are there; a log alone would be played back."""
     named = (file.with_name(file.name + ending) for ending in _ENDINGS)
     return [each for each in named if os.path.lexists(each)]
+
+
+def _name(copy: Path, file: Path) -> None:
+    """Give a restored database its name, unless somebody else has taken it meanwhile."""
+    try:
+        os.link(copy, file)
+    except FileExistsError:
+        raise fault(Code.RESTORE_TARGET, target=file, advice=_REPLACE) from None
+    except OSError:
+        # a file system without links: nobody else restores into the same place at this moment
+        # fault point: restored-renamed — it has its name and is whole, or has it not.
+        copy.rename(file)
 
 
 @contextmanager

@@ -13,7 +13,15 @@ from fieldpost import __version__
 from fieldpost.app import App
 from fieldpost.errors import Code
 from fieldpost_server.backup.faults import fault
-from fieldpost_server.backup.files import Part, copied, part_of, synced, written
+from fieldpost_server.backup.files import (
+    Part,
+    UnreadableError,
+    copied,
+    part_of,
+    size_of,
+    synced,
+    written,
+)
 from fieldpost_server.backup.manifest import (
     ATTACHMENTS,
     DATABASES,
@@ -134,7 +142,7 @@ class _Files:
         if part is not None:
             self.reused += 1
             # only a look: what is wrong inside of it, reading all of them would show
-            if _size(original) != part.size:
+            if size_of(original) != part.size:
                 self.mended.append(sha256)
         else:
             part = _copied(original, sha256, target)
@@ -147,12 +155,17 @@ class _Files:
             return None
         former = attachment_path(self.before, sha256)
         try:
-            part = part_of(former)
-            if part.sha256 != sha256:
+            # somebody else's file is somebody else's to change
+            if former.lstat().st_uid != os.geteuid():
                 return None
             os.link(former, target, follow_symlinks=False)
+            part = part_of(target)
         except OSError:
             # not there, or a file system without links
+            part = None
+        if part is None or part.sha256 != sha256:
+            # fault point: wrong-link-left — it lies in a folder that is no backup yet.
+            target.unlink(missing_ok=True)
             return None
         return part
 
@@ -239,8 +252,8 @@ def _need_room(folder: Path, facts: Facts, store: AttachmentStore, before: Found
     new = [
         size
         for sha256 in facts.attachments
-        if before is None or _size(attachment_path(before.path, sha256)) is None
-        if (size := _size(store.path(sha256))) is not None
+        if before is None or size_of(attachment_path(before.path, sha256)) is None
+        if (size := size_of(store.path(sha256))) is not None
     ]
     # the database is about as large as it was the last time
     needed = sum(new) + (before.manifest.database.size if before else 0) + _SPARE_BYTES
@@ -251,19 +264,13 @@ def _need_room(folder: Path, facts: Facts, store: AttachmentStore, before: Found
 
 
 def _copied(original: Path, sha256: str, target: Path) -> Part | None:
-    """Copy a file of the office; None where it is not there, or not what its name says."""
-    if _size(original) is None:
-        return None
-    part = copied(original, target)
-    if part.sha256 == sha256:
-        return part
-    # fault point: damaged-copy-undeleted — it lies in a folder that is no backup yet.
-    target.unlink()
-    return None
-
-
-def _size(path: Path) -> int | None:
+    """Copy a file of the office; None where it cannot be read, or is not what its name says."""
     try:
-        return path.stat().st_size
-    except OSError:
-        return None
+        part = copied(original, target)
+        if part.sha256 == sha256:
+            return part
+    except UnreadableError:
+        pass
+    # fault point: damaged-copy-undeleted — it lies in a folder that is no backup yet.
+    target.unlink(missing_ok=True)
+    return None

@@ -26,6 +26,10 @@ from fieldpost_server.backup.programs import Programs
 MOST_TOLD = 20
 """Faults of one backup that are told."""
 
+_REAL_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+)
+
 
 @dataclass(slots=True)
 class Verified:
@@ -145,11 +149,17 @@ def _row_faults(file: Path, manifest: Manifest, sizes: dict[str, int | None]) ->
     """Compare what the rows say with what lies beside them."""
     try:
         with reading(file) as connection:
+            named = {"fieldpost_attachment", "fieldpost_meta", *manifest.rows}
+            # a view may be anything, and take for ever
+            real = connection.execute(_REAL_TABLES)
+            if strange := named - {row[0] for row in real}:
+                yield f"{file.name} has no tables {', '.join(sorted(strange)[:3])}"
+                return
             whole = connection.execute("SELECT sha256 FROM fieldpost_attachment WHERE complete")
             if {row[0] for row in whole} != set(sizes):
                 yield f"{LIST} does not hold the attachments that the rows name"
-            named = "SELECT value FROM fieldpost_meta WHERE name = 'history'"
-            if connection.execute(named).fetchone() != (manifest.timeline,):
+            history = "SELECT value FROM fieldpost_meta WHERE name = 'history'"
+            if connection.execute(history).fetchone() != (manifest.timeline,):
                 yield f"{file.name} is of another timeline than the manifest says"
             for table, count in manifest.rows.items():
                 quoted = '"' + table.replace('"', '""') + '"'

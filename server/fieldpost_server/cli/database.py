@@ -16,7 +16,7 @@ from fieldpost_server.backup.place import Place
 from fieldpost_server.backup.programs import Programs
 from fieldpost_server.backup.restoration import Restoration
 from fieldpost_server.backup.taking import take_backup
-from fieldpost_server.backup.verification import verify
+from fieldpost_server.backup.verification import Verified, verify
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.feed.triggers import install
 from fieldpost_server.restore.timelines import begin_timeline
@@ -38,6 +38,7 @@ def declare_database(commands: Any) -> None:
     restore.add_argument("source", help="a backup, or a folder of backups: then the newest")
     restore.add_argument("--verify", action="store_true", help="change nothing, look at every byte")
     restore.add_argument("--replace", action="store_true", help="put a SQLite database aside")
+    restore.add_argument("--files", action="store_true", help="put only attachments back")
     restore.add_argument("--digest", help="the digest that the backup must have")
     restore.add_argument("--json", action="store_true", help="print what was found as JSON")
 
@@ -95,7 +96,7 @@ def _count(text: str) -> int:
 
 
 def _backup(command: Command) -> int:
-    """Take a backup; the status is 2 where it lacks files that the office itself lacks."""
+    """Take a backup; the status is 3 where it lacks files that the office itself lacks."""
     options, settings = command.options, command.settings
     named = options.target or settings.backup
     if not named:
@@ -114,34 +115,41 @@ def _backup(command: Command) -> int:
     named = ", ".join(taken.missing[:3]) + (" …" if len(taken.missing) > 3 else "")
     lacking = problem(Code.FILES_MISSING, "backup", count=len(taken.missing), named=named)
     print(lacking.message, file=sys.stderr)
-    return 2
+    # 2 is what a mistyped command ends with
+    return 3
 
 
 def _restore(command: Command) -> int:
     """Verify a backup, and put it back unless that is all that is wanted."""
-    options, settings = command.options, command.settings
-    programs = Programs(settings.postgres_bin)
+    options, programs = command.options, Programs(command.settings.postgres_bin)
     found = verify(_backup_at(Path(options.source)), programs)
-    is_other = found.manifest is not None and options.digest not in (None, found.manifest.digest)
-    if found.manifest is not None and is_other:
-        name, digest = found.path.name, found.manifest.digest
-        raise fault(Code.BACKUP_OTHER, backup=name, digest=digest)
-    if not options.verify:
-        restored = Restoration(settings, command.app, found, programs).restore(
-            replace=options.replace
-        )
-        if options.json:
-            command.show(restored.to_json())
-        else:
-            for words in restored.words():
-                command.say(words)
-        return 0
+    manifest = found.manifest
+    if manifest is not None and options.digest not in (None, manifest.digest):
+        raise fault(Code.BACKUP_OTHER, backup=found.path.name, digest=manifest.digest)
+    if options.verify:
+        return _say_verified(command, found)
+    restoration = Restoration(command.settings, command.app, found, programs)
+    if options.files:
+        put, there = restoration.restore_files()
+        told = {"attachments": {"put": put, "there": there}}
+        words = [f"{put} attachments were put back, {there} were there."]
+    else:
+        restored = restoration.restore(replace=options.replace)
+        told, words = restored.to_json(), restored.words()
     if options.json:
+        command.show(told)
+    else:
+        command.say("\n".join(words))
+    return 0
+
+
+def _say_verified(command: Command, found: Verified) -> int:
+    if command.options.json:
         command.show(found.to_json())
+    elif not found.faults:
+        command.say(found.words())
     for each in found.problems:
         print(each.message, file=sys.stderr)
-    if not found.faults and not options.json:
-        command.say(found.words())
     return 1 if found.faults else 0
 
 

@@ -23,8 +23,9 @@ from fieldpost_server.storage.database import Database
 pytestmark = pytest.mark.long
 
 DEAD = 99
-ROOMS = ("server/fieldpost_server/backup/", "server/fieldpost_server/restore/")
-OURS = {point.name for point in fault_points() if point.path.startswith(ROOMS)}
+ROOM = "server/fieldpost_server/backup/"
+OURS = {point.name for point in fault_points() if point.path.startswith(ROOM)}
+OURS |= {"timeline-without-borders"}
 OFTEN = {"backup-folder-unsynced", "backup-text-unsynced"}
 IN_A_BACKUP = {
     "attachments-copied",
@@ -120,13 +121,19 @@ def test_a_death_while_a_backup_is_taken(yard: Any, mortal: Mortal) -> None:
     assert len(yard.files) == there[0].manifest.attachment_count
 
 
-@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize(
+    ("database_url", "replace"),
+    [
+        ("sqlite", False),
+        ("sqlite", True),
+        pytest.param("postgresql", False, marks=pytest.mark.postgresql),
+    ],
+    indirect=["database_url"],
+)
 def test_a_death_while_a_backup_is_put_back(
     yard: Any, mortal: Mortal, serve: Callable[..., Any], *, replace: bool
 ) -> None:
     """At whichever point: nobody is served the backup's timeline, and it can be done again."""
-    if replace and yard.kind != "sqlite":
-        pytest.skip("a database of PostgreSQL is never replaced")
     yard.work("one")
     yard.work("two")
     taken = yard.take()

@@ -178,6 +178,39 @@ def test_a_database_is_put_aside_when_that_is_said(
 
 
 @SQLITE
+def test_a_name_that_was_taken_meanwhile_is_not_written_over(
+    yard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two restores into one place at the same time: one of them is told so."""
+    taken = yard.take()
+    settings = yard.empty()
+    begin = Restoration._begin
+
+    def slow(self: Restoration, database: Database) -> Any:
+        begun = begin(self, database)
+        file_of(settings).write_text("of somebody else")
+        return begun
+
+    monkeypatch.setattr(Restoration, "_begin", slow)
+    with pytest.raises(BackupError) as caught:
+        yard.restore(taken.path, settings)
+
+    assert [Code.RESTORE_TARGET] == codes(caught)
+    assert "of somebody else" == file_of(settings).read_text()
+
+
+@SQLITE
+def test_nothing_is_put_back_into_memory(yard: Any) -> None:
+    """It would be gone with the command, and must not become a file of that name."""
+    found = verify(yard.take().path, yard.programs)
+    for url in ("sqlite://", "sqlite:///:memory:"):
+        settings = replace(yard.empty(), database=url)
+        with pytest.raises(BackupError) as caught:
+            Restoration(settings, yard.office.home.app, found, yard.programs).restore()
+        assert [Code.DATABASE_URL] == codes(caught)
+
+
+@SQLITE
 def test_a_database_that_is_in_use_is_not_put_aside(yard: Any) -> None:
     """A server that runs would go on writing into a file that nobody looks at."""
     taken = yard.take()

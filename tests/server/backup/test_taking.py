@@ -1,6 +1,7 @@
 """Taking a backup: one consistent point while the server runs, whole or not there (R21)."""
 
 import hashlib
+import io
 import os
 import shutil
 import sqlite3
@@ -15,8 +16,10 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost.errors import Code
+from fieldpost_server.backup import files
 from fieldpost_server.backup.faults import BackupError
 from fieldpost_server.backup.manifest import ATTACHMENTS, attachment_path
+from fieldpost_server.backup.programs import _connection
 from fieldpost_server.inbox.chain_audit import check_chain, known_devices
 from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
@@ -137,7 +140,7 @@ def test_a_file_that_the_office_has_lost_comes_from_the_backup_before(yard: Any)
     assert any("not at the office any more" in words for words in second.words())
 
 
-@pytest.mark.parametrize("how", ["gone", "damaged"])
+@pytest.mark.parametrize("how", ["gone", "damaged", "link", "folder", "pipe"])
 def test_a_file_that_nobody_has_is_named_and_stops_nothing(
     yard: Any, serve: Callable[..., Any], how: str
 ) -> None:
@@ -148,6 +151,12 @@ def test_a_file_that_nobody_has_is_named_and_stops_nothing(
     lost.unlink()
     if how == "damaged":
         lost.write_bytes(b"other bytes")
+    elif how == "link":
+        lost.symlink_to("/etc/passwd")
+    elif how == "folder":
+        lost.mkdir()
+    elif how == "pipe":
+        os.mkfifo(lost)
     taken = yard.take()
     settings = yard.empty()
     restored = yard.restore(taken.path, settings)
@@ -327,6 +336,72 @@ def test_what_is_missing_of_postgresql_is_said(yard: Any, tmp_path: Path) -> Non
 
     assert [Code.PROGRAM_MISSING] == codes(caught)
     assert "postgresql-client" in str(caught.value)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_file_that_its_disk_does_not_give_is_missing(
+    yard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector under one file is no full disk: all others are in the backup."""
+    yard.work("one")
+    yard.work("two")
+
+    def fails(*_: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    bad = yard.store.path(sha256(yard.files[0]))
+    real = files.opened
+
+    def opened(path: Path) -> Any:
+        return Sector(path) if path == bad else real(path)
+
+    monkeypatch.setattr(files, "opened", opened)
+    monkeypatch.setattr(os, "copy_file_range", fails)
+    taken = yard.take()
+    monkeypatch.undo()
+
+    assert [sha256(yard.files[0])] == taken.missing
+    assert [] == yard.faults(taken.path)
+
+
+class Sector(io.FileIO):
+    """A file that can be opened, and not read."""
+
+    def read(self, *_: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_lock_that_leads_elsewhere_is_not_followed(yard: Any, tmp_path: Path) -> None:
+    """In a folder that others write to nobody has us make or open a file elsewhere."""
+    yard.place.folder.mkdir()
+    (yard.place.folder / ".lock").symlink_to(tmp_path / "made")
+    with pytest.raises(OSError, match="symbolic link"):
+        yard.take()
+
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_files_of_somebody_else_are_copied(yard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write to the folder has us link nothing that he could change later."""
+    yard.work("one")
+    yard.take()
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    second = yard.take()
+
+    assert (1, 0) == (second.copied, second.reused)
+
+
+def test_no_password_is_among_the_words_of_a_command() -> None:
+    """Everybody on a machine may read how its programs were called."""
+    url = sa.make_url("postgresql+psycopg://me:secret%20word@db:5433/office?sslmode=require")
+    info, password = _connection(url)
+
+    assert "secret word" == password
+    assert "secret" not in info
+    assert "host=db" in info
+    assert "sslmode=require" in info
 
 
 def test_attachments_lie_by_their_digest(yard: Any) -> None:

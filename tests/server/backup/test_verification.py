@@ -8,7 +8,9 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +287,30 @@ def test_what_looks_whole_is_not_more_than_a_look(yard: Any, tmp_path: Path) -> 
     assert looked_at(tmp_path / "link") is None
     (backup / LIST).unlink()
     assert looked_at(backup) is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        (
+            "CREATE VIEW fieldpost_attachment AS WITH RECURSIVE n(i) AS "
+            "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS sha256, 1 AS complete FROM n"
+        ),
+        "CREATE VIRTUAL TABLE fieldpost_attachment USING fts5(sha256, complete)",
+    ],
+)
+def test_what_a_hostile_schema_would_run_is_not_run(yard: Any, schema: str) -> None:
+    """A table that is none is not asked: it might never answer."""
+    backup = yard.take().path
+    file = backup / "database.sqlite3"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("DROP TABLE fieldpost_attachment")
+        connection.execute(schema)
+        connection.commit()
+    content = file.read_bytes()
+    part = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    forge(backup, lambda told: told["parts"].update(database=part))
+
+    assert ["database.sqlite3 has no tables fieldpost_attachment"] == yard.faults(backup)
