@@ -11,8 +11,9 @@ export PORT FIELDPOST_DATA
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP_INSTALL = $(PYTHON_OF_VENV) -m pip install --quiet --disable-pip-version-check
-# Nothing comes in but the files whose hashes are in the lock; this clone is built by what came so.
-LOCKED = $(PIP_INSTALL) --require-hashes --requirement
+# Nothing comes in but the files whose hashes are in the lock, and none is built by tools that are not;
+# this clone is built by what came so. No package of npm runs anything when it comes.
+LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement
 THIS_CLONE = $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
@@ -40,13 +41,13 @@ $(VENV)/.dev: $(VENV)/.demo requirements-dev.lock
 node_modules/.demo: package.json package-lock.json
 	@scripts/ensure-node
 	@echo "Installing the browser parts in node_modules"
-	@npm ci --omit=dev --loglevel=error
+	@npm ci --omit=dev --ignore-scripts --loglevel=error
 	@touch $@
 
 node_modules/.dev: package.json package-lock.json
 	@scripts/ensure-node
 	@echo "Installing the browser parts for development in node_modules"
-	@npm ci --loglevel=error
+	@npm ci --ignore-scripts --loglevel=error
 	@touch node_modules/.demo $@
 
 setup: $(VENV)/.dev node_modules/.dev ## install all that development needs

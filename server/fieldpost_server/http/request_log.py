@@ -6,6 +6,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fieldpost.web.framework.requests import USER
+from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.log import log
 
 _QUIET = ("/assets/", "/health")
@@ -19,7 +20,7 @@ class RequestLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on and log how it ended."""
-        if scope["type"] != "http" or scope["path"].startswith(_QUIET):
+        if scope["type"] != "http" or _is_quiet(scope["path"]):
             await self.app(scope, receive, send)
             return
         started, status = perf_counter(), 0
@@ -45,3 +46,7 @@ class RequestLog:
                 address=scope["client"][0] if scope.get("client") else "",
                 ms=round((perf_counter() - started) * 1000, 1),
             )
+
+
+def _is_quiet(path: str) -> bool:
+    return path.startswith(_QUIET) and not path.startswith(APP_FILES)

@@ -100,6 +100,21 @@ def test_files_that_everybody_may_read_are_not_served_by_chance(
     assert 0 == served("--insecure")[0]
 
 
+def test_files_that_devices_do_not_get_are_named(
+    served: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever serves an app hears which data files of it no device will find."""
+    names = [f"shop/{n}.json" for n in range(7)]
+    monkeypatch.setattr(
+        serve, "left_at_home", lambda package, _: names if package == "apps" else []
+    )
+
+    assert 0 == served()[0]
+    said = capsys.readouterr().out
+    assert f"devices do not get {', '.join(names[:5])} and 2 more" in said
+    assert "App(files=…)" in said
+
+
 def test_a_demo_is_for_trying(office: Any, tmp_path: Path) -> None:
     """Its data is everybody's: the modes of its files stop nothing."""
     data = tmp_path / "data"

@@ -1,6 +1,7 @@
 """A stranger cannot download what an author wrote (R65)."""
 
 import io
+import logging
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,20 @@ def test_a_session_that_has_ended_is_told_from_a_file_that_is_gone(served: Any) 
     answer = client.get(url)
     assert (401, "signed_out") == (answer.status_code, answer.json()["error"]["code"])
     assert "fieldpost-server" in answer.headers
+
+
+def test_whoever_asks_for_it_is_in_the_log(served: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Also who was refused: an author may ask who has her files."""
+    manifest = served.client().get("/assets/manifest.json").json()
+    url = own_of(manifest)["url"]
+    anna = served.client("anna")
+    with caplog.at_level(logging.INFO, "fieldpost"):
+        served.client().get(url)
+        anna.get(url)
+        anna.get(manifest["wheels"][0]["url"])
+
+    found = [r.__dict__["fields"] for r in caplog.records if r.getMessage() == "request"]
+    assert [("", 401), ("anna", 200)] == [(each["user"], each["status"]) for each in found]
 
 
 def test_a_cut_download_of_it_goes_on(served: Any) -> None:

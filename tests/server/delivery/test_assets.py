@@ -199,6 +199,16 @@ def test_the_shell_names_only_files_that_are_served(assets: Assets, client: Brow
     assert page == assets.manifest["html"]
 
 
+def test_licences_are_there_for_everybody(assets: Assets, client: Browser) -> None:
+    """Of all that is brought onto a device, in one text that the device keeps as well."""
+    text = client.get("/licences.txt")
+
+    assert "text/plain; charset=utf-8" == text.headers["content-type"]
+    assert f'rel="license" href="{assets.url("licences.txt")}"' in client.get("/shell").text
+    for part in ("Fieldpost", "Pyodide", "CPython", "micropip", "idiomorph", *wheels.DISTRIBUTIONS):
+        assert part in text.text
+
+
 def test_shells_of_former_editions_find_what_they_look_up(assets: Assets) -> None:
     """A name that a former shell knows leads to the file that does the same now (R56)."""
     assert assets.url("worker/worker.js") == assets.manifest["urls"]["worker.js"]
