@@ -10,6 +10,7 @@ import { fadeStatus, make } from "./page/elements.js";
 import { exportButton, startExporting } from "./device/export.js";
 import { startForms } from "./form/forms.js";
 import { startAccountMenu } from "./page/account-menu.js";
+import { startMissingPictures } from "./page/missing-pictures.js";
 import { startNavigation, visit } from "./page/navigation.js";
 import { startPasskeys } from "./page/passkeys.js";
 import { enhance, showOwn } from "./page/document.js";
@@ -38,6 +39,7 @@ async function start() {
   startForms({ "/sign-out": signOut, "/hand-in": handIn });
   startProblems();
   startAttachments();
+  startMissingPictures();
   startSignatures();
   startChoices();
   startChoosing();
