@@ -3,17 +3,21 @@
 import hashlib
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from apps import errands
 from apps.clinic import Visit
-from apps.sender import ANNA, NewVisit, Sender, count
+from apps.sender import ANNA, Chain, NewVisit, Sender, codes, count
 from fieldpost.home import Submission, Upload
+from fieldpost.pages import Changes
 from fieldpost.users import SUPERVISOR, User
-from fieldpost.wire.envelope import Envelope, Void
+from fieldpost.wire.envelope import Envelope, Operation, Void
 from fieldpost.wire.receipts import Outcome, Receipt
 from fieldpost_server.signing.signer import Signer
 
@@ -52,11 +56,44 @@ SETTLED: dict[str, Settle] = {
 }
 
 
-def _until_it_waits(office: Any) -> None:
+def _until_it_waits(office: Any, sending: threading.Thread) -> None:
     """Return when somebody waits for a lock; on SQLite only one writes, whoever comes first."""
     end = time.monotonic() + LIMIT_S
-    while office.database.dialect == "postgresql" and office.rows(_WAITING) == [(0,)]:
+    while office.database.dialect == "postgresql" and sending.is_alive():
+        if office.rows(_WAITING) != [(0,)]:
+            return
         assert time.monotonic() < end, "nobody waits"
+
+
+def at_once(
+    office: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    first: Callable[[], Receipt],
+    second: Callable[[], Receipt],
+) -> list[Receipt]:
+    """Do one thing, and another one while the first is done and not yet committed."""
+    is_done, may_end = threading.Event(), threading.Event()
+    signed, receipts = Signer.signed, dict[int, Receipt]()
+
+    def slowly(signer: Signer, receipt: Receipt) -> Receipt:
+        if threading.current_thread() is threads[0] and receipt.is_applied:
+            is_done.set()
+            assert may_end.wait(LIMIT_S)
+        return signed(signer, receipt)
+
+    def do(place: int, what: Callable[[], Receipt]) -> None:
+        receipts[place] = what()
+
+    threads = [threading.Thread(target=do, args=pair) for pair in enumerate((first, second))]
+    monkeypatch.setattr(Signer, "signed", slowly)
+    threads[0].start()
+    assert is_done.wait(LIMIT_S)
+    threads[1].start()
+    _until_it_waits(office, threads[1])
+    may_end.set()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    return [receipts[0], receipts[1]]
 
 
 @pytest.mark.parametrize("how", SETTLED)
@@ -76,31 +113,62 @@ def test_what_is_settled_at_this_moment_is_not_applied_as_well(
     office.home.store.keep(upload, ANNA)
     before = count(office, Visit, Visit.report.is_not(None))
 
-    is_settled, may_end = threading.Event(), threading.Event()
-    signed, receipts = Signer.signed, dict[str, Receipt]()
+    settled, again = at_once(
+        office,
+        monkeypatch,
+        lambda: SETTLED[how](office, sender, made, repair),
+        lambda: sender.send(made),
+    )
 
-    def slowly(signer: Signer, receipt: Receipt) -> Receipt:
-        if threading.current_thread() is settling and receipt.is_applied:
-            is_settled.set()
-            assert may_end.wait(LIMIT_S)
-        return signed(signer, receipt)
-
-    def settle() -> None:
-        receipts["settled"] = SETTLED[how](office, sender, made, repair)
-
-    def send_again() -> None:
-        receipts["again"] = sender.send(made)
-
-    settling, sending = threading.Thread(target=settle), threading.Thread(target=send_again)
-    monkeypatch.setattr(Signer, "signed", slowly)
-    settling.start()
-    assert is_settled.wait(LIMIT_S)
-    sending.start()
-    _until_it_waits(office)
-    may_end.set()
-    settling.join(LIMIT_S)
-    sending.join(LIMIT_S)
-
-    assert Outcome.ACCEPTED is receipts["settled"].outcome
-    assert not receipts["again"].is_applied
+    assert Outcome.ACCEPTED is settled.outcome
+    assert not again.is_applied
     assert before == count(office, Visit, Visit.report.is_not(None))
+
+
+def _errands(session: Session) -> None:
+    session.add(errands.Errand(id=1, mark="one", assignee="anna"))
+    session.flush()
+    session.add_all(errands.Item(id=n, errand_id=1, mark=f"one {n}") for n in (1, 2))
+
+
+def _item(key: int) -> Operation:
+    return Operation(
+        "insert", "item", (key,), {"errand_id": 1, "mark": f"one {key}"}, at="items[2]"
+    )
+
+
+def _look() -> Operation:
+    return Operation("look", "errand", (1,), {}, {"title": None}, rows={"items": [[1], [2]]})
+
+
+CROSSING: dict[str, tuple[Changes, tuple[Operation, ...], tuple[Operation, ...], list[str]]] = {
+    "a rule over the child rows": (Changes.MERGE, (_item(-1),), (_item(-2),), ["rule"]),
+    "a strict page's child rows": (
+        Changes.STRICT,
+        (_look(), _item(-1)),
+        (_look(), _item(-2)),
+        ["rows_changed_by_others"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CROSSING)
+def test_two_forms_of_one_record_at_once_are_judged_one_after_the_other(
+    open_office: Any, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Child rows of one record are never saved past what the other has just done (R34, R37)."""
+    office = open_office(errands.app, _errands, ("errand", "item"))
+    changes, first, second, expected = CROSSING[what]
+    monkeypatch.setattr(errands.app.pages["errand"], "changes", changes)
+    one, other = (Chain(f"d-{uuid.uuid4()}", "anna", errands.app) for _ in range(2))
+    texts = [one.next(*first).to_text(), other.next(*second).to_text()]
+    inbox = office.home.inbox
+    receipts = at_once(
+        office,
+        monkeypatch,
+        lambda: inbox.receive(texts[0], ANNA, one.device),
+        lambda: inbox.receive(texts[1], ANNA, other.device),
+    )
+
+    assert Outcome.ACCEPTED is receipts[0].outcome
+    assert expected == codes(receipts[1])
