@@ -130,13 +130,17 @@ class Lost:
 
         self.proxy.is_cut = is_cut
         self.page.get_by_role("button", name=re.compile("^Sync")).click()
-        expect(self.page.get_by_role("heading")).to_have_text("This device was revoked")
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(
+            "This device was revoked", timeout=30_000
+        )
         expect(self.page.get_by_role("button", name=again)).to_be_visible(timeout=60_000)
         assert MARK not in self.page.content()
         self.worker.kill()
         self.worker.open()
         self.page.goto(f"{self.worker.origin}/pages/inspection")
-        expect(self.page.get_by_role("heading")).to_have_text("This device was revoked")
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(
+            "This device was revoked", timeout=30_000
+        )
         assert MARK not in self.page.content()
         self.proxy.is_cut = lambda _: False
 
@@ -202,7 +206,9 @@ def test_a_device_in_wrong_hands_hands_over_nothing(
     worker.context.clear_cookies()
     page.evaluate("IDBFactory.prototype.deleteDatabase = () => ({})")
     page.get_by_role("button", name=re.compile("^Sync")).click()
-    expect(page.get_by_role("heading")).to_have_text("This device was revoked")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "This device was revoked", timeout=30_000
+    )
     deadline = time.monotonic() + 20
     while stored.read(page, "session", "leaving") is None:
         assert time.monotonic() < deadline
