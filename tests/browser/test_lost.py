@@ -159,16 +159,9 @@ class Lost:
         expect(self.desk.locator(".entry")).to_contain_text("1 thing it could not")
 
     def find_the_work(self) -> None:
-        assert 1 == found_at_the_desk(self.desk, self.worker.origin)
-
-
-def found_at_the_desk(desk: Page, origin: str) -> int:
-    """Return how many inspections of the office hold the mark."""
-    desk.goto(f"{origin}/envelopes?show=all")
-    if not desk.locator(".entry a").count():
-        return 0
-    desk.locator(".entry a").first.click()
-    return desk.content().count(f"Saved {MARK}") and 1
+        self.desk.goto(f"{self.worker.origin}/envelopes?show=all")
+        self.desk.locator(".entry a").first.click()
+        expect(self.desk.locator("main")).to_contain_text(f"Saved {MARK}")
 
 
 def test_a_device_is_lost(worker: Device, new_desk: NewDesk, proxy: FaultProxy) -> None:
