@@ -151,7 +151,7 @@ class Confirmation:
             forget_failures(session, guess)
             _confirm(session, actor, token, "with the password")
 
-        # fault point: unconfirmed — the attempt is counted as failed, and nothing else: the count
+        # fault point: password-unconfirmed — the attempt is counted as failed, and nothing else: the count
         # ends with the next right one, or by time.
         database.write(work)
         if not is_right:
