@@ -55,7 +55,7 @@ FLOORS = {
         feed
         restore
         scope
-        factors
+        factors  providers
         accounts
         signing
         storage
@@ -124,9 +124,12 @@ ON_DEVICES = {
 }
 ON_SERVERS = ON_DEVICES | {
     "anyio",
+    "authlib",
     "argon2",
     "cryptography",
     "fieldpost_server",
+    "httpx",
+    "joserfc",
     "micropip",
     "psycopg",
     "pyotp",
