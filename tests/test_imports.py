@@ -56,7 +56,7 @@ FLOORS = {
         backup
         restore
         scope
-        factors
+        factors  providers
         devices
         accounts
         signing
@@ -130,9 +130,12 @@ ON_DEVICES = {
 }
 ON_SERVERS = ON_DEVICES | {
     "anyio",
+    "authlib",
     "argon2",
     "cryptography",
     "fieldpost_server",
+    "httpx",
+    "joserfc",
     "micropip",
     "psycopg",
     "pyotp",

@@ -30,6 +30,7 @@ from fieldpost_server.identity.confirmation import Confirmation
 from fieldpost_server.identity.door import Door
 from fieldpost_server.identity.enrolment import Enrolment
 from fieldpost_server.identity.own_factors import OwnFactors
+from fieldpost_server.identity.provider_sign_in import ProviderSignIn
 from fieldpost_server.identity.second_step import SecondStep
 from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.office.account import Account
@@ -45,6 +46,7 @@ from fieldpost_server.office.supervision import supervision_routes
 from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.operations.public_health import PublicHealth
+from fieldpost_server.providers.openid import Provider
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
@@ -84,6 +86,8 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     # looked at now: a middleware is made with the first request
     office_zone(settings)
     office_mark(settings)
+    if settings.oidc_issuer:
+        Provider(settings).ready()
     assets = assets or make_assets(settings, app)
     home = make_home(settings, app, assets)
 
@@ -126,6 +130,7 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *Enrolment(door).routes(),
         *OwnFactors(door).routes(),
         *confirmation.routes(),
+        *_provider_routes(door),
         *DevicePages(home).routes(),
         *HandInPage(home).routes(),
         *event_routes(home),
@@ -135,6 +140,12 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *web_routes(home),
     ]
     return confirmation.guarded(routes)
+
+
+def _provider_routes(door: Door) -> list[Route]:
+    if not door.settings.oidc_issuer:
+        return []
+    return ProviderSignIn(door, Provider(door.settings)).routes()
 
 
 def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Middleware]:

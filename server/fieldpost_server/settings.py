@@ -36,6 +36,16 @@ class Settings:
             in; who has none yet sets one up when she signs in next.
         confirm_minutes: whoever has not signed in or shown her password or passkey for so long is
             asked for it before passwords, second factors or roles are changed.
+        oidc_issuer: address of a provider of identities (OpenID Connect); empty means that there is
+            none.
+        oidc_client: what this server is called there.
+        oidc_secret: what it shows there that it is this server; better in a file.
+        oidc_secret_file: file with that.
+        oidc_name_claim: claim that new users get their name from.
+        oidc_groups_claim: claim that names somebody's groups.
+        oidc_roles: roles that groups stand for: ``group=Role``, separated by commas; those roles
+            are given and taken at each sign-in.
+        oidc_adds_users: make a user of whoever the provider lets in and is not linked to one.
         keep_events_days: security events older than this are forgotten.
         demo: show the demo accounts on the sign-in page.
         insecure: serve also what is not safe: a demo's database, files that everybody on this
@@ -72,6 +82,14 @@ class Settings:
     invitation_hours: int = 7 * 24
     second_factor_roles: str = ""
     confirm_minutes: int = 15
+    oidc_issuer: str = ""
+    oidc_client: str = ""
+    oidc_secret: str = field(default="", repr=False)
+    oidc_secret_file: str = ""
+    oidc_name_claim: str = "preferred_username"
+    oidc_groups_claim: str = "groups"
+    oidc_roles: str = ""
+    oidc_adds_users: bool = False
     keep_events_days: int = 365
     demo: bool = False
     insecure: bool = False

@@ -112,6 +112,9 @@ class Code(StrEnum):
     PASSKEY_FAILED = "passkey_failed"
     PASSKEYS_ELSEWHERE = "passkeys_elsewhere"
     CONFIRM_FIRST = "confirm_first"
+    PROVIDER_FAILED = "provider_failed"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    PROVIDER_TAKEN = "provider_taken"
     UNKNOWN_DEVICE = "unknown_device"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
@@ -385,6 +388,14 @@ _DOOR: Mapping[Code, str] = {
         "Passkeys work at an address with https, or at localhost on the office's own machine, and "
         "this office has none that they can be for. Choose another way, or ask your administrator."
     ),
+    Code.PROVIDER_FAILED: (
+        "Signing in with the provider did not work: {cause}. Try again, or ask your administrator."
+    ),
+    Code.PROVIDER_UNKNOWN: (
+        "Nobody here is linked to that sign-in. Sign in with your password and link it on the page "
+        "of your account, or ask your administrator."
+    ),
+    Code.PROVIDER_TAKEN: "That sign-in is linked to somebody else here. Ask your administrator.",
     Code.CONFIRM_FIRST: "Show that it is you, then this goes on.",
     Code.UNKNOWN_DEVICE: "There is no such device. Choose one of the list.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",

@@ -180,6 +180,9 @@ AT_THE_DOOR = frozenset(
         Code.PASSKEY_FAILED,
         Code.PASSKEYS_ELSEWHERE,
         Code.CONFIRM_FIRST,
+        Code.PROVIDER_FAILED,
+        Code.PROVIDER_UNKNOWN,
+        Code.PROVIDER_TAKEN,
     }
 )
 """Said beside the fields for name and password, or for a new one

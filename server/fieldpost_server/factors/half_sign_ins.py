@@ -135,7 +135,8 @@ def set_half(response: Response, token: str, *, secure: bool) -> None:
         path="/",
         secure=secure,
         httponly=True,
-        samesite="strict",
+        # whoever comes back from a provider of identities comes from another site
+        samesite="lax",
     )
 
 

@@ -30,6 +30,7 @@ from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.office.devices import lines_of
 from fieldpost_server.office.hashes import hashing
 from fieldpost_server.office.pages import fields_of, leading_back, server_page, user_of
+from fieldpost_server.providers.identities import is_linked
 from fieldpost_server.settings import Settings
 
 
@@ -127,6 +128,8 @@ class Account:
         with self.home.session() as session:
             sessions = sessions_of(session, user.name, self.settings, token)
             lines = lines_of(session, devices(session, user.name), {})
+            issuer = self.settings.oidc_issuer
+            linked = bool(issuer) and is_linked(session, user.name, issuer)
             factors, left = factors_of(session, user.name), codes_left(session, user.name)
         page = server_page(
             self.home,
@@ -138,6 +141,8 @@ class Account:
             factors=factors,
             codes_left=left,
             is_demanded=is_demanded(user, self.settings),
+            issuer=issuer,
+            is_linked=linked,
             party=relying_party(self.settings),
             problems=problems,
             least=MIN_CHARACTERS,

@@ -243,6 +243,7 @@ class SignIn:
         self, wanted: str, name: str = "", fault: Problem | None = None, status: int = 200
     ) -> Response:
         values: dict[str, Any] = {"next": wanted, "name": name, "problem": fault}
+        values["has_provider"] = bool(self.settings.oidc_issuer)
         accounts = DEMO_ACCOUNTS if self.settings.demo else ()
         return server_page(self.home, User(""), "sign_in.html", status, accounts=accounts, **values)
 

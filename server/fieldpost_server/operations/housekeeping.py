@@ -22,6 +22,7 @@ from fieldpost_server.feed.changes import prune_changes
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
 from fieldpost_server.log import log
+from fieldpost_server.providers.questions import delete_expired_questions
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage.tables import utc_now
 
@@ -38,6 +39,7 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
         delete_expired_invitations(session)
         delete_expired_halves(session)
         delete_expired_challenges(session)
+        delete_expired_questions(session)
         ended = delete_expired(session, settings)
         return {
             "uses": forget_uses(session),

@@ -172,6 +172,29 @@ confirmation = sa.Table(
     comment="When the user of a session has last shown that it is still she.",
 )
 
+identity = sa.Table(
+    "fieldpost_identity",
+    metadata,
+    sa.Column("issuer", sa.String(500), primary_key=True),
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    comment="Who somebody of a provider of identities is here.",
+)
+
+provider_question = sa.Table(
+    "fieldpost_provider_question",
+    metadata,
+    sa.Column("state_sha256", sa.String(64), primary_key=True),
+    sa.Column("browser_sha256", sa.String(64), nullable=False),
+    sa.Column("nonce", sa.String(100), nullable=False),
+    sa.Column("verifier", sa.String(100), nullable=False),
+    sa.Column("wanted", sa.Text, nullable=False),
+    # of whoever wants to link her account
+    sa.Column("session_sha256", sa.String(64), nullable=False, default=""),
+    sa.Column("expires_at", AwareDateTime, nullable=False),
+    comment="Sign-ins with a provider that were begun, and by which browser.",
+)
+
 security_event = sa.Table(
     "fieldpost_security_event",
     metadata,
