@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
 
 FILES = ("**/*.py", "**/templates/**/*.html")
 """Files of an app's package that devices get where it lists none."""
+_SHORTEST_LOCK = timedelta(hours=1)
 
 _LIST_FIELDS = 4
 """Fields of a list whose page names none."""
@@ -45,9 +47,11 @@ class App:
             name, ``**`` any folders, and neither is one with a leading dot. Folders and modules
             named `server`, tests and machine code stay where they are; what may be a secret, such
             as a key or a database, stops the server.
+        lock_after: for how long a device shows its data without contact with the office; then it is
+            locked until its user has signed in, with a connection. None, as usual: for ever.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an app is described in one place, by names
         self,
         title: str,
         base: type[DeclarativeBase],
@@ -58,6 +62,7 @@ class App:
         renamed: Mapping[str, str] | None = None,
         language: str = "",
         files: Sequence[str] = FILES,
+        lock_after: timedelta | None = None,
     ) -> None:
         """Check the description and resolve it.
 
@@ -75,6 +80,7 @@ class App:
         self.renamed = dict(renamed or {})
         self.language = language
         self.files = (files,) if isinstance(files, str) else tuple(files)
+        self.lock_after = lock_after
         self.order = order_of(language)
         for model in self.models.values():
             model.collation = self.order
@@ -89,6 +95,8 @@ class App:
             for pattern in self.files
             if not _is_pattern(pattern)
         ]
+        if lock_after is not None and lock_after < _SHORTEST_LOCK:
+            faults.append("'lock_after' must be at least an hour: syncs are not more frequent.")
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)

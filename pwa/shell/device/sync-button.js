@@ -38,6 +38,26 @@ let running = null;
 let begun = 0;
 let isStopping = false;
 
+/** @typedef {{outcome?: string, revoked?: object | null}} Answer what Python says that the office said */
+
+/** @type {((answer: Answer) => void)[]} */
+const listeners = [];
+
+/** @param {(answer: Answer) => void} listener hears what the office has answered this device */
+export function onAnswer(listener) {
+  listeners.push(listener);
+}
+
+/**
+ * Let everybody hear what the office has answered.
+ * @param {Answer} answer
+ * @returns {boolean} whether it has ordered this device to wipe itself
+ */
+export function heardOf(answer) {
+  for (const listener of listeners) listener(answer);
+  return Boolean(answer.revoked);
+}
+
 /** Make the button work on this device. */
 export function startSyncButton() {
   document.addEventListener("click", onClick, { capture: true });
@@ -85,6 +105,7 @@ async function run() {
     let outcome = await context.device.call("sync");
     status = outcome.status;
     working = "";
+    if (heardOf(outcome)) return;
     if (needsSignIn(outcome) && (await askToSignIn(outcome))) {
       // at once, not when Python says so: nobody is to take the pause for the end
       working = "Synchronising…";
@@ -92,6 +113,7 @@ async function run() {
       outcome = await context.device.call("sync", { signed_in: true });
       status = outcome.status;
       working = "";
+      if (heardOf(outcome)) return;
     }
     const isDone = outcome.outcome === "done";
     const isWell = isDone && outcome.problems.length === 0;

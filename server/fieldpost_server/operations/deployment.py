@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost_server.accounts.passwords import verify_password
 from fieldpost_server.accounts.users import password_of
+from fieldpost_server.backup.age import backup_age
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 
@@ -33,7 +34,7 @@ class Finding:
     """One thing that is unsafe.
 
     Attributes:
-        asvs: number of the requirement in OWASP ASVS 5.0.
+        asvs: number of the requirement in OWASP ASVS 5.0; empty where that says nothing of it.
         words: what, and what to do.
         stops: whether nothing is served like that, unless somebody insists on it.
     """
@@ -70,6 +71,7 @@ def unsafe(settings: Settings, session: Session) -> list[Finding]:
         *_proxies(settings),
         *_secrets(settings),
         *_process(),
+        *_backups(settings, session),
     ]
     return sorted(found, key=lambda finding: not finding.stops)
 
@@ -162,6 +164,8 @@ def _private(settings: Settings) -> Iterator[Path]:
             named.append(file)
     if settings.signing_secret_file:
         named.append(Path(settings.signing_secret_file))
+    if settings.backup:
+        named.append(Path(settings.backup))
     yield from (path for path in named if path.exists())
 
 
@@ -172,3 +176,16 @@ def _process() -> Iterator[Finding]:
             "its own."
         )
         yield Finding("13.2.2", words)
+
+
+def _backups(settings: Settings, session: Session) -> Iterator[Finding]:
+    _, words = backup_age(settings, session)
+    if words:
+        yield Finding("", words)
+    place = Path(settings.backup)
+    if settings.backup and place.exists() and place.stat().st_dev == settings.data.stat().st_dev:
+        words = (
+            f"The backups in '{settings.backup}' lie on the same disk as the data: whatever breaks "
+            "it takes both. Name a folder on another one with FIELDPOST_BACKUP."
+        )
+        yield Finding("", words)
