@@ -21,7 +21,7 @@ from inventory import LICENCES, SBOM, VENDORED, licence_of, licences, pins, sbom
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock", "scripts/lock-tool.lock")
 MAY_SHIP = {"0BSD", "Apache-2.0", "BSD-3-Clause", "MIT", "MPL-2.0", "PSF-2.0"}
-MAY_SERVE = MAY_SHIP | {"LGPL-3.0-only", "MIT-0", "Apache-2.0 OR BSD-3-Clause"}
+MAY_SERVE = MAY_SHIP | {"BSD-2-Clause", "LGPL-3.0-only", "MIT-0", "Apache-2.0 OR BSD-3-Clause"}
 MAY_SERVE |= {"Apache-2.0 OR BSD-2-Clause"}
 
 

@@ -31,6 +31,21 @@ SHOWN = """async () => {
 }"""
 
 
+LOSE_THE_WHEEL = """async () => {
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    const own = (await cache.keys()).filter(({ url }) => url.includes("/assets/app/"));
+    for (const { url } of own) await cache.delete(url);
+  }
+  const opening = indexedDB.open("fieldpost");
+  const db = await new Promise((done) => (opening.onsuccess = () => done(opening.result)));
+  const change = db.transaction("snapshots", "readwrite", { durability: "strict" });
+  change.objectStore("snapshots").clear();
+  await new Promise((done) => (change.oncomplete = done));
+  db.close();
+}"""
+
+
 def end_all_sessions(office: Office) -> None:
     """Have the office forget who is signed in."""
     with sqlite3.connect(office.data / "fieldpost.sqlite3", timeout=30) as database:
@@ -124,6 +139,27 @@ def test_an_update_whose_session_ends_waits_for_the_password(
         assert 0 == worker.count("outbox")
     finally:
         newer.stop()
+
+
+def test_files_that_are_lost_come_back_with_the_password(worker: Device, office: Office) -> None:
+    """A device that has lost the author's files and its session mends both, and keeps its work."""
+    worker.until_count("snapshots", 1)
+    worker.new_inspection("Waits for the password")
+    worker.save()
+    worker.page.evaluate(LOSE_THE_WHEEL)
+    end_all_sessions(office)
+    worker.close()
+
+    worker.open()
+    worker.page.goto(worker.origin + "/")
+    sign_in_again(worker.page, "worker1")
+    worker.wait_ready()
+
+    assert 1 == worker.count("outbox")
+    worker.sync()
+    assert "clean" == worker.sync_state()
+    # the first start unpacks what the office said in the place of the wheel
+    worker.faults[:] = [each for each in worker.faults if "BadZipFile" not in each]
 
 
 def newer_office(office: Office, folder: Path) -> Office:

@@ -62,6 +62,7 @@ manifest that came after it.
 
 _UNCOMPRESSED = {".png", ".zip"}
 _IMMUTABLE = "public, max-age=31536000, immutable"
+_IMMUTABLE_TO_ONE = "private, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
@@ -225,9 +226,10 @@ class Assets:
         return _sent(request, asset, {"Cache-Control": _IMMUTABLE})
 
     def _send_own(self, request: Request) -> Response:
-        # who asks is signed in: `Authentication` has seen to it; nothing between may keep it
+        # who asks is signed in: `Authentication` has seen to it; nothing between may keep it. With
+        # `no-store` or `no-cache` an update from the first edition hangs: it asks twice at once
         asset = self._own if request.url.path == self._own.url else None
-        return _sent(request, asset, {})
+        return _sent(request, asset, {"Cache-Control": _IMMUTABLE_TO_ONE})
 
     def _send_manifest(self, _: Request) -> Response:
         return _fresh(json.dumps(self.manifest), ".json")

@@ -79,9 +79,9 @@ def test_what_is_not_the_authors_is_for_everybody(served: Any) -> None:
         if entry["url"].endswith(".whl"):
             names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
             assert [] == [n for n in names if n.startswith("apps/")]
-    # whoever has signed out has left none of it in the browser
+    # nothing between a browser and the server may keep it
     answer = served.client("anna").get(own["url"])
-    assert "no-store" == answer.headers["cache-control"]
+    assert "private, max-age=31536000, immutable" == answer.headers["cache-control"]
 
 
 def test_a_session_that_has_ended_is_told_from_a_file_that_is_gone(served: Any) -> None:

@@ -130,7 +130,7 @@ def test_the_same_files_give_the_same_wheel() -> None:
 
 
 def test_every_asset_is_immutable_typed_and_complete(assets: Assets, client: Browser) -> None:
-    """Whatever the manifest lists is served, and adds up; all but the app's own may be kept."""
+    """Whatever the manifest lists is served, may be kept, the app's own privately, and adds up."""
     manifest = client.get("/assets/manifest.json").json()
     entries = [*manifest["pyodide"]["files"], *manifest["wheels"], *manifest["shell"]]
 
@@ -138,8 +138,9 @@ def test_every_asset_is_immutable_typed_and_complete(assets: Assets, client: Bro
         answer = client.get(entry["url"])
         assert answer.status_code == 200
         assert len(answer.content) == entry["size"]
-        kept = "no-store" if entry == manifest["wheels"][-1] else "immutable"
-        assert kept in answer.headers["cache-control"]
+        own = entry == manifest["wheels"][-1]
+        who = "private" if own else "public"
+        assert f"{who}, max-age=31536000, immutable" == answer.headers["cache-control"]
         assert answer.headers["content-type"] != "application/octet-stream"
     assert manifest["total_bytes"] == sum(entry["size"] for entry in entries)
     assert manifest["version"] == assets.version
