@@ -45,6 +45,7 @@ FLOORS = {
         cli
         application
         operations
+        identity
         sync  office
         authoring
         delivery
@@ -52,8 +53,10 @@ FLOORS = {
         http
         inbox
         feed
+        backup
         restore
         scope
+        factors
         devices
         accounts
         signing
@@ -132,8 +135,10 @@ ON_SERVERS = ON_DEVICES | {
     "fieldpost_server",
     "micropip",
     "psycopg",
+    "pyotp",
     "segno",
     "uvicorn",
+    "webauthn",
 }
 # there are no threads and no processes in Pyodide
 NO_THREADS = {

@@ -3,7 +3,8 @@
 import { deathOf, makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
 import * as store from "../store.js";
-import { bytesOf, readImage } from "../stored-files.js";
+import { sealed, unsealed } from "./snapshot.js";
+import { readImage } from "../stored-files.js";
 
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
@@ -105,8 +106,7 @@ function takingOver(use) {
  * @returns {Promise<Uint8Array | null>}
  */
 async function readSnapshot(use, version) {
-  const bytes = await bytesOf(await use((db) => store.read(db, "snapshots", version)));
-  return bytes ? new Uint8Array(bytes) : null;
+  return unsealed(await use((db) => store.read(db, "snapshots", version)));
 }
 
 /** @param {Manifest} manifest */
@@ -120,7 +120,7 @@ async function storeSnapshot(manifest) {
   // the snapshot again; old and new change places in one transaction.
   await store.write(db, [
     ...old.map((other) => /** @type {store.Operation} */ (["delete", "snapshots", other])),
-    ["put", "snapshots", key, bytes],
+    ["put", "snapshots", key, sealed(/** @type {ArrayBuffer} */ (bytes))],
   ]);
   return { size: bytes.byteLength };
 }

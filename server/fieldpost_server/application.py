@@ -26,6 +26,11 @@ from fieldpost_server.http.guards import HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
+from fieldpost_server.identity.confirmation import Confirmation
+from fieldpost_server.identity.door import Door
+from fieldpost_server.identity.enrolment import Enrolment
+from fieldpost_server.identity.own_factors import OwnFactors
+from fieldpost_server.identity.second_step import SecondStep
 from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.office.account import Account
 from fieldpost_server.office.designer import Designer
@@ -69,7 +74,8 @@ def make_assets(settings: Settings, app: App) -> Assets:
     package = Path(__file__).parent
     # a wheel brings the browser parts inside the package, a clone beside it
     folder = package if (package / "pwa").is_dir() else ROOT
-    return Assets(settings.app, folder / "pwa", folder / "node_modules", name=app.title)
+    modules = folder / "node_modules"
+    return Assets(settings.app, folder / "pwa", modules, name=app.title, files=app.files)
 
 
 def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:
@@ -105,8 +111,10 @@ def _wipe_orders(home: ServerHome) -> WipeOrders:
 
 def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
     sign_in = SignIn(home, settings)
+    door = Door(home, settings)
+    confirmation = Confirmation(door, sign_in.places)
     devices = KnownDevices(home, _wipe_orders(home))
-    return [
+    routes: list[BaseRoute] = [
         *assets.routes(),
         Route("/health", PublicHealth(Health(home, settings)).answer),
         Route("/robots.txt", _robots),
@@ -114,6 +122,10 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *Invitation(home, settings, sign_in.places).routes(),
         *People(home, settings, sign_in.places).routes(),
         *Account(home, settings, sign_in.places).routes(),
+        *SecondStep(door).routes(),
+        *Enrolment(door).routes(),
+        *OwnFactors(door).routes(),
+        *confirmation.routes(),
         *DevicePages(home).routes(),
         *HandInPage(home).routes(),
         *event_routes(home),
@@ -122,6 +134,7 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *Sync(home, settings, assets.app_version, Checksums(home.app), devices).routes(),
         *web_routes(home),
     ]
+    return confirmation.guarded(routes)
 
 
 def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Middleware]:

@@ -18,7 +18,7 @@ import {
   useVersion,
 } from "./app-versions.js";
 import { areWhole } from "../../kept-files.js";
-import { askOffice, NoAnswer, Refusal } from "../../office.js";
+import { askOffice, isSignedOut, NoAnswer, Refusal } from "../../office.js";
 import { isFull } from "../../stored-files.js";
 
 /**
@@ -31,6 +31,7 @@ const RETRY_MS = 8_000;
 const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
 const NO_SPACE = "There is no space left on this device. Free some space; then it goes on by itself, where it stopped.";
+const SIGNED_OUT = "Your session has ended. Sign in again; then it goes on where it stopped.";
 const BOOT_WORDS = new Map([
   ["runtime", "Starting Python"],
   ["packages", "Unpacking the app"],
@@ -103,10 +104,13 @@ function mend(manifest) {
   const report = (/** @type {number} */ done, /** @type {number} */ total) =>
     showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
   return untilItWorks(async () => {
+    const kept = await keptVersion();
+    // another tab has updated meanwhile: these files are gone, and others are here
+    if (kept?.complete && kept.manifest.version !== manifest.version) await loadKeptPage();
     try {
       await precache(manifest, report);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal) || isSignedOut(error)) throw error;
       const served = await servedManifest();
       await precache(served, report);
       await useVersion(served, true);
@@ -174,9 +178,17 @@ async function untilItWorks(work) {
       return await work();
     } catch (error) {
       console.info(error);
-      await offerRetry(isFull(error) ? NO_SPACE : ((await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`), RETRY_MS);
+      if (isSignedOut(error) && (await signIn())) continue;
+      await offerRetry(await whyNot(error), RETRY_MS);
     }
   }
+}
+
+/** @param {unknown} error */
+async function whyNot(error) {
+  if (isFull(error)) return NO_SPACE;
+  if (isSignedOut(error)) return SIGNED_OUT;
+  return (await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`;
 }
 
 /** @param {unknown} error */

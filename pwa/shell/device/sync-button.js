@@ -5,6 +5,7 @@ import { announce, ask, make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { currentPath, refresh, visit } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
+import { isSignedOut } from "../../office.js";
 import { offerUpdate } from "./app-versions.js";
 import { drawSyncPage } from "./progress.js";
 
@@ -118,13 +119,19 @@ async function run() {
     const isWell = isDone && outcome.problems.length === 0;
     announce(outcome.problems[0]?.message ?? outcome.status.words, isWell ? "done" : "problem");
     // also where it was refused: an update may be what is missing
-    void offerUpdate().catch((error) => console.info(error)); // there is a next time
+    void offerUpdate().catch(sayIfSignedOut);
   } catch (error) {
     console.info(error);
     const { message } = /** @type {Error} */ (error);
     announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
   }
   if (!openForm()) await refresh();
+}
+
+/** The next sync asks for the password and offers the update; all else has a next time, too. @param {unknown} error */
+function sayIfSignedOut(error) {
+  console.info(error);
+  if (isSignedOut(error)) announce("There is a new version. Sync and sign in again to get it. Nothing is lost.", "problem");
 }
 
 /**

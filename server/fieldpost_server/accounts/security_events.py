@@ -24,11 +24,18 @@ class Event(StrEnum):
 
     SIGNED_IN = "signed in"
     SIGN_IN_REFUSED = "sign-in refused"
+    SECOND_STEP = "second factor asked"
     SIGNED_OUT = "signed out"
     USER_ADDED = "user added"
     INVITED = "invited"
     PASSWORD_CHANGED = "password changed"  # noqa: S105 - words, no password
     PASSWORD_SET = "password set"  # noqa: S105 - as above
+    FACTOR_ADDED = "second factor added"
+    FACTOR_REMOVED = "second factor removed"
+    FACTORS_RESET = "second factors reset"
+    RECOVERY_CODES_MADE = "recovery codes made"
+    RECOVERY_CODE_USED = "recovery code used"
+    CONFIRMED = "confirmed"
     ROLE_GIVEN = "role given"
     ROLE_TAKEN = "role taken"
     SWITCHED_OFF = "switched off"

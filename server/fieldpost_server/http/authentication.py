@@ -35,6 +35,12 @@ from fieldpost_server.storage.database import Database
 TOKEN = "fieldpost.token"  # noqa: S105 - the name of a key, not a secret
 """Key of the session's token in an ASGI scope."""
 
+APP_FILES = "/assets/app/"
+"""Where the author's own files are: the one part of ``/assets/`` that is for users only.
+
+It stays below ``/assets/``: service workers of all editions keep what is there.
+"""
+
 _PUBLIC = (
     "/assets/",
     "/sign-in",
@@ -46,8 +52,9 @@ _PUBLIC = (
     "/shell",
     "/favicon.ico",
     "/robots.txt",
+    "/licences.txt",
 )
-_API = ("/sync/", "/attachments/")
+_API = ("/sync/", "/attachments/", APP_FILES)
 HANDED_OVER = "/sync/handed-over"
 _HANDING_OVER = frozenset({"/sync/push", HANDED_OVER})
 """What a revoked device may still call, where it was ordered to hand over its work."""
@@ -84,7 +91,7 @@ class Authentication:
         cookies = cookies_of(headers.get("cookie", ""))
         token = cookie_of(cookies, COOKIE, secure=self.settings.is_secure(scope["scheme"]))
         scope[TOKEN] = token
-        if scope["path"].startswith(_PUBLIC):
+        if _is_public(scope["path"]):
             await self.app(scope, receive, send)
             return
         user, offline = await run_in_threadpool(
@@ -167,6 +174,10 @@ def actor_of(request: Request) -> Actor:
 def address_of(request: Request) -> str:
     """Return where a request comes from, as far as the server knows."""
     return request.client.host if request.client else ""
+
+
+def _is_public(path: str) -> bool:
+    return path.startswith(_PUBLIC) and not path.startswith(APP_FILES)
 
 
 def _touch(session: Session, token: str) -> None:
