@@ -16,6 +16,7 @@ import { userName } from "../page/context.js";
  * files: by SHA-256
  */
 
+const COUNTED = new Map([[0, "No entry was in the file"], [1, "One entry was in the file"]]);
 const PATIENCE_MS = 300_000;
 /** What the office has by now, once and for all. */
 const ARRIVED = new Set(["accepted", "merged", "duplicate"]);
@@ -234,7 +235,7 @@ function result({ envelopes }, told, drafts) {
     [drafts.left, "filled in and not saved: only a device of its user takes that"],
   ];
   return [
-    make("h2", {}, envelopes.length === 1 ? "One entry was in the file" : `${envelopes.length} entries were in the file`),
+    make("h2", {}, COUNTED.get(envelopes.length) ?? `${envelopes.length} entries were in the file`),
     make("ul", {}, ...lines.filter(([n]) => n).map(([n, words]) => make("li", {}, `${n} ${words}`))),
     ...[...new Set(refused.map(({ message, outcome }) => message || `Not taken: ${outcome}`))].map((words) => make("p", { class: "problem" }, words)),
   ];
