@@ -43,7 +43,8 @@ worker.addEventListener("message", (event) => {
   const done = () => port?.postMessage({ ok: true });
   const failed = (/** @type {unknown} */ e) => port?.postMessage({ ok: false, message: String(e) });
   if (wanted === "skip") event.waitUntil(worker.skipWaiting());
-  if (wanted === "use") event.waitUntil(use(marker).then(done, failed));
+  // nobody waits for what only takes space
+  if (wanted === "use") event.waitUntil(use(marker).then(done).then(() => forgetOthers(marker)).catch(failed));
   if (wanted === "precache") event.waitUntil(keepFiles(manifest, said(port)).then(done, failed));
 });
 
@@ -132,13 +133,19 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
   return new Response(found.bytes, { headers });
 }
 
-/** Show the marker's version from now on, and forget the others.
+/** Show the marker's version from now on.
  * @param {{version: string, complete: boolean}} marker */
 async function use(marker) {
   await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
   // fault point: marker-set-caches-left — the new version is shown, and the former ones only take space: the
   // next change of the marker deletes them.
+}
+
+/** Forget the versions that are not shown.
+ * @param {{version: string, complete: boolean}} marker */
+async function forgetOthers(marker) {
   const wanted = [PREFIX + marker.version, ...(marker.complete ? [] : [HALF_FILES])];
   const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && !wanted.includes(n));
+  // fault point: shown-caches-left — as above, where some of them are deleted already.
   await Promise.all(others.map((name) => caches.delete(name)));
 }

@@ -225,10 +225,11 @@ export function refer(widget, list) {
  * @param {Reference} reference
  * @param {number} index
  */
-function thumb(widget, { sha256, type, name }, index) {
+function thumb(widget, { sha256, size, type, name }, index) {
   const src = `/attachments/${sha256}`;
   const label = widget.querySelector("input[type=file]")?.getAttribute("aria-label") ?? "Picture";
-  if (type.startsWith("image/")) return make("img", { src, alt: `${label} ${index + 1}` });
+  const known = { "data-name": name, "data-size": String(size) };
+  if (type.startsWith("image/")) return make("img", { src, alt: `${label} ${index + 1}`, ...known });
   return make("a", { href: `${src}?${new URLSearchParams({ name })}`, download: name }, name);
 }
 
