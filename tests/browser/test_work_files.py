@@ -84,9 +84,15 @@ def test_work_leaves_as_a_file_and_arrives_from_it(
     hand_in(desk, worker.origin, file, "a wrong passphrase")
     expect(desk.get_by_role("alert")).to_contain_text("not its passphrase")
     hand_in(desk, worker.origin, file)
+    desk.get_by_role("button", name="Do not").click()
+    expect(desk.locator("#handed-in")).to_contain_text("Nothing was handed in")
+    hand_in(desk, worker.origin, file)
+    expect(desk.get_by_role("dialog")).to_contain_text("1 entry of worker1")
+    desk.get_by_role("button", name="Hand it in for her").click()
     expect(desk.locator("#handed-in")).to_contain_text("1 applied at the office now")
     expect(desk.locator("#handed-in")).to_contain_text("1 filled in and not saved")
     hand_in(desk, worker.origin, file)
+    desk.get_by_role("button", name="Hand it in for her").click()
     expect(desk.locator("#handed-in")).to_contain_text("1 there before, and done")
 
 

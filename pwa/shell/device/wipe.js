@@ -133,7 +133,7 @@ async function overwrite(removal) {
   if (!db) return;
   try {
     const removing = await removal(db);
-    // fault point: wipe-overwriting — what is to stay is in each of these transactions, and nothing else is data: the
+    // fault point: removed-values-written-over — what is to stay is in each of these transactions, and nothing else is data: the
     // next start finds the mark, and removes all of it.
     await write(db, removing);
     for (let i = 0; i < ROUNDS; i++) await write(db, STORES.flatMap((name, n) => noise(name, i, n)), { durability: "relaxed" });

@@ -7,7 +7,7 @@ import { withStore, whatIsHere } from "../device/owner.js";
 import { unseal } from "../work/sealed-file.js";
 import { unzip } from "../work/unzip.js";
 import { onPage } from "../page/document.js";
-import { make } from "../page/elements.js";
+import { ask, make } from "../page/elements.js";
 import { userName } from "../page/context.js";
 
 /**
@@ -38,6 +38,10 @@ export async function handIn(form) {
   button.disabled = true;
   try {
     const work = await workIn(await unseal(file.files[0], passphrase.value));
+    if (!(await isMeant(work))) {
+      place.replaceChildren(make("p", { role: "status" }, "Nothing was handed in."));
+      return;
+    }
     place.replaceChildren(make("p", { role: "status" }, "It is being handed in…"));
     await sendFiles(work);
     const told = await sendEnvelopes(work.envelopes);
@@ -51,6 +55,28 @@ export async function handIn(form) {
   } finally {
     button.disabled = false;
   }
+}
+
+/**
+ * Have a person say that it is whose she thinks it is: a file may hold what somebody else has made up.
+ * @param {Work} work
+ * @returns {Promise<boolean>}
+ */
+async function isMeant({ envelopes }) {
+  const all = await Promise.all(envelopes.map((each) => json(each, {})));
+  const users = [...new Set(all.map(({ user }) => String(user)))];
+  if (users.length > 1) throw new Error("The file holds work of several people: no device makes such a file. Nothing of it was used.");
+  if (!users.length || users[0] === userName()) return true;
+  const entries = all.length === 1 ? "1 entry" : `${all.length} entries`;
+  return ask("Whose work is it?", (/** @type {(value: boolean) => void} */ finish) => [
+    make("p", {}, "The file says that it holds ", make("strong", {}, `${entries} of ${users[0]}`), ". They count as hers, and it is kept that you have handed them in. Go on only if you have the file from her."),
+    make(
+      "div",
+      { class: "form-actions" },
+      make("button", { type: "button", class: "button primary", onclick: () => finish(true) }, "Hand it in for her"),
+      make("button", { type: "button", class: "button", onclick: () => finish(false) }, "Do not"),
+    ),
+  ], false);
 }
 
 /** @param {unknown} error */

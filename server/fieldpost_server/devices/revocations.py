@@ -103,12 +103,23 @@ def revoked_by_token(session: Session, token: str, asked: str) -> tuple[str, str
     return None if row is None else (row.id, row.user)
 
 
-def may_hand_over(session: Session, device: str) -> bool:
-    """Say whether a revoked device may still send its work: it was said so, and it is not wiped."""
+def may_hand_over(session: Session, device: str, *, to_end: bool = False) -> bool:
+    """Say whether a revoked device may still send its work.
+
+    So it is until it has said that this was all. It may say that again: it may not have heard that
+    it was heard.
+
+    Args:
+        session: to read in.
+        device: which one.
+        to_end: whether it only says that this was all.
+    """
+    is_open = sa.true() if to_end else _ORDER.c.handed_at.is_(None)
     query = (
         sa.select(_ORDER.c.device)
         .outerjoin(_STANDING, _STANDING.c.device == _ORDER.c.device)
-        .where(_ORDER.c.device == device, _ORDER.c.hand_over, _STANDING.c.emptied_at.is_(None))
+        .where(_ORDER.c.device == device, _ORDER.c.hand_over, is_open)
+        .where(_STANDING.c.emptied_at.is_(None))
     )
     return session.scalar(query) is not None
 

@@ -16,6 +16,7 @@ LARGEST = (1 << 53) - 1
 """A device counts no further, and a database could not keep it."""
 
 _STANDING, _DEVICE, _USE = tables.device_standing, tables.device, tables.session_device
+_ORDER = tables.device_revocation
 _COUNTS = ("waiting", "attention", "drafts")
 _SIZES = ("used", "quota")
 _MIB, _GIB = 1 << 20, 1 << 30
@@ -92,7 +93,8 @@ def take_standing(
 def note_emptied(session: Session, device: str, token: str) -> bool:
     """Keep that a device says that nothing is left on it; returns whether that is news.
 
-    It is believed where the session shows which device it is, and of one that was revoked.
+    It is believed where the session shows which device it is, and of one that is to hand over
+    nothing, which may have none: who lies there changes what is shown, and no work is lost by it.
 
     Args:
         session: to write in.
@@ -102,7 +104,10 @@ def note_emptied(session: Session, device: str, token: str) -> bool:
     used = sa.select(_USE.c.device).where(
         _USE.c.device == _DEVICE.c.id, _USE.c.token_sha256 == digest_of(token)
     )
-    proven = sa.or_(used.exists(), _DEVICE.c.revoked)
+    order = sa.select(_ORDER.c.device).where(
+        _ORDER.c.device == _DEVICE.c.id, sa.not_(_ORDER.c.hand_over)
+    )
+    proven = sa.or_(used.exists(), sa.and_(_DEVICE.c.revoked, order.exists()))
     query = sa.select(_DEVICE.c.id).where(
         _DEVICE.c.id == device.replace("\0", ""), _DEVICE.c.kind == "device", proven
     )
@@ -116,6 +121,12 @@ def note_emptied(session: Session, device: str, token: str) -> bool:
     told_at = now if kept is None else kept.told_at
     _put(session, device, {**nothing, "told_at": told_at, "emptied_at": now})
     return True
+
+
+def note_alive(session: Session, device: str) -> None:
+    """Forget that a device said that nothing is left on it: it was heard of since."""
+    gone = sa.and_(_STANDING.c.device == device, _STANDING.c.emptied_at.is_not(None))
+    session.execute(sa.update(_STANDING).where(gone).values(emptied_at=None))
 
 
 def standings(session: Session, devices: Iterable[str]) -> dict[str, Standing]:

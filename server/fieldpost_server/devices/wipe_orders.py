@@ -11,6 +11,7 @@ from typing import Any
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.wire.signatures import WIPE
 from fieldpost_server.devices.revocations import note_told, order_of
+from fieldpost_server.devices.standings import note_alive
 from fieldpost_server.signing.keyring import keys_for_devices
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.database import Database
@@ -30,6 +31,15 @@ class WipeOrders:
 
     def refusal(self, device: str) -> Forbidden:
         """Return that a device was revoked, with its order; never call it within a transaction."""
+        return self._refusal(device)
+
+    def heard_of(self, device: str) -> Forbidden:
+        """Return the same to a device that has shown that it is that one: it is not empty."""
+        # fault point: not-empty-unkept — it is answered only after this: it shows itself again.
+        self.database.write(lambda session: note_alive(session, device))
+        return self._refusal(device)
+
+    def _refusal(self, device: str) -> Forbidden:
         return Forbidden([problem(Code.DEVICE_REVOKED, detail=self._detail(device))])
 
     def for_a_stranger(self, device: str) -> Forbidden | None:

@@ -55,7 +55,8 @@ _PUBLIC = (
     "/licences.txt",
 )
 _API = ("/sync/", "/attachments/", APP_FILES)
-_HANDING_OVER = frozenset({"/sync/push", "/sync/handed-over"})
+HANDED_OVER = "/sync/handed-over"
+_HANDING_OVER = frozenset({"/sync/push", HANDED_OVER})
 """What a revoked device may still call, where it was ordered to hand over its work."""
 
 
@@ -135,12 +136,14 @@ class Authentication:
             found = revoked_by_token(session, scope[TOKEN], asked)
             user = None
             if found is not None and _hands_over(scope, headers):
-                is_open = found[0] == asked and may_hand_over(session, asked)
+                is_end = scope["path"] == HANDED_OVER
+                is_open = found[0] == asked and may_hand_over(session, asked, to_end=is_end)
                 user = find_user(session, found[1]) if is_open else None
         if user is not None:
             return user
         if found is not None:
-            return self.orders.refusal(found[0])
+            is_it = found[0] == asked
+            return self.orders.heard_of(asked) if is_it else self.orders.refusal(found[0])
         return self.orders.for_a_stranger(asked) if is_device_id(asked) else None
 
     async def _send_away(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -74,7 +74,7 @@ class DeviceCalls:
 
     def _handing_over(self, request: Request) -> str:
         with self.home.session() as session:
-            return self.devices.check(request, session, handing_over=True)
+            return self.devices.check(request, session, handing_over=True, to_end=True)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

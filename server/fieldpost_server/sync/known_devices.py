@@ -38,12 +38,21 @@ class KnownDevices:
     home: ServerHome
     orders: WipeOrders
 
-    def find(self, session: Session, user: User, device: str, *, handing_over: bool = False) -> Any:
+    def find(
+        self,
+        session: Session,
+        user: User,
+        device: str,
+        *,
+        handing_over: bool = False,
+        to_end: bool = False,
+    ) -> Any:
         """Return the row of a user's device; None where there is none.
 
         Args:
             session, user, device: where, whose and which.
             handing_over: whether it does what one that was revoked may still do.
+            to_end: whether that is only to say that this was all.
 
         Raises:
             Forbidden: it is another user's.
@@ -53,18 +62,25 @@ class KnownDevices:
         if row is not None and row.user != user.name:
             raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
         is_revoked = row is not None and row.revoked
-        if is_revoked and not (handing_over and may_hand_over(session, device)):
+        if is_revoked and not (handing_over and may_hand_over(session, device, to_end=to_end)):
             raise DeviceRevoked(device)
         return row
 
-    def check(self, request: Request, session: Session, *, handing_over: bool = False) -> str:
+    def check(
+        self,
+        request: Request,
+        session: Session,
+        *,
+        handing_over: bool = False,
+        to_end: bool = False,
+    ) -> str:
         """Return the device that asks; raises `Forbidden`, and as `find`."""
         check_protocol(request)
         device, token = request.headers.get(DEVICE_HEADER, ""), request.scope[TOKEN]
         hands_over = handing_over and HANDING_OVER_HEADER in request.headers
         # no database need look for what was never registered; PostgreSQL knows no text with NUL
         row = (
-            self.find(session, _user(request), device, handing_over=hands_over)
+            self.find(session, _user(request), device, handing_over=hands_over, to_end=to_end)
             if is_device_id(device)
             else None
         )
@@ -97,7 +113,7 @@ class KnownDevices:
             return work(request)
         except DeviceRevoked as revoked:
             # its session is closed: the order takes connections of its own
-            raise self.orders.refusal(revoked.device) from revoked
+            raise self.orders.heard_of(revoked.device) from revoked
 
 
 def _user(request: Request) -> User:

@@ -99,6 +99,7 @@ def test_a_device_hands_over_what_it_is_allowed_to(office: Any, visit: Any) -> N
     for path in ("/sync/keys", "/sync/image", "/sync/pull?cursor=", "/attachments/" + "0" * 64):
         assert told(device.client.get(path, headers={**device.headers, **HANDING}))
     assert [204, 204] == [handed_over(device, 1).status_code for _ in range(2)]
+    assert told(pushed(device, device.envelope(visit(-3)))), "that was all"
     found = revocation(office, device)
 
     assert (True, 2, 1) == (found.hand_over, found.handed, found.left)
@@ -241,6 +242,22 @@ def test_an_emptied_device_is_believed_by_its_session_or_where_it_was_revoked(of
     assert standing(office, device).emptied_at is not None
     assert 401 == device.ask().status_code
     assert "nothing is left on it" in office.client("admin").get("/devices").text
+
+
+def test_nobody_says_for_a_device_that_it_has_handed_over(office: Any, visit: Any) -> None:
+    """Who knows its id cannot end what it has to send; who says it is empty is heard of (R49)."""
+    device = office.device("anna", download=False)
+    revoke(office, device, "hand_over")
+    stranger = office.client()
+    stranger.cookies.set("fieldpost_signed_out", device.id)
+    stranger.get("/sign-in")
+    assert standing(office, device) is None
+    assert 200 == pushed(device, device.envelope(visit(-1))).status_code
+    revoke(office, device, "nothing")
+    stranger.get("/sign-in")
+    assert standing(office, device).emptied_at is not None
+    assert told(device.client.get("/sync/keys", headers=device.headers))
+    assert standing(office, device).emptied_at is None
 
 
 def test_a_device_that_says_twice_that_it_is_empty_says_it_once(office: Any) -> None:
