@@ -101,7 +101,7 @@ def _genuine(session: Session, device: str, texts: Sequence[str]) -> Iterator[Re
             data = parse(text)
             receipt = receipt_from_json(data)
             _moment(receipt)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             log("reported receipt ignored", device=device, why="it cannot be read")
             continue
         verdict = audit.judge(data)

@@ -354,3 +354,14 @@ def test_whoever_puts_it_back_may_say_so_at_once(office: Any, story: Story) -> N
     assert 2 == len(histories(office))
     assert ["accepted", "conflict"] == [r["outcome"] for r in receipts]
     assert [None, None] == scores(office, "Another's")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_beyond_the_calendar_is_ignored(office: Any, visit: NewVisit, moment: str) -> None:
+    """A receipt that nobody can read proves nothing, and costs nobody an answer (R22)."""
+    story = Story(office, visit)
+    story.backup.restore()
+    before = histories(office)
+    report(story.device, [text({**story.receipt, "received_at": moment})])
+
+    assert before == histories(office)
