@@ -7,6 +7,7 @@
 
 import { HALF_FILES } from "./half-files.js";
 import { keepFiles } from "./kept-files.js";
+import { within } from "./limits.js";
 import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
 import { readFile } from "./stored-files.js";
@@ -14,6 +15,8 @@ import { readFile } from "./stored-files.js";
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
+/** Caches that have not answered by then never do: a page waits for them. */
+const CACHES_MS = 20_000;
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
 const KEPT_SMALL = /\.(js|css|svg|png)$/;
 /** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
@@ -64,16 +67,22 @@ async function withStore(task) {
 async function shellOrNetwork(/** @type {Request} */ request) {
   try {
     const marker = await withStore((db) => db && read(db, "session", "shell"));
-    const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
+    const shell = marker && (await cached("/shell", { cacheName: PREFIX + marker.version }));
     return shell ?? fetch(request);
   } catch {
     // the store does not open: the shell says so, with or without a network
-    return (await caches.match("/shell")) ?? fetch(request);
+    return (await cached("/shell")) ?? fetch(request);
   }
 }
 
+/** What the caches have; where they do not answer, the network is asked.
+ * @param {Request | string} request @param {MultiCacheQueryOptions} [options] */
+function cached(request, options) {
+  return within(CACHES_MS, caches.match(request, options), "The caches").catch(() => undefined);
+}
+
 async function cacheOrNetwork(/** @type {Request} */ request) {
-  const kept = request.cache === "no-store" ? undefined : await caches.match(request, { ignoreVary: true });
+  const kept = request.cache === "no-store" ? undefined : await cached(request, { ignoreVary: true });
   return kept && (await isSound(request, kept)) ? kept : fetch(request);
 }
 
