@@ -1,12 +1,16 @@
 """Notes which fault points a process comes by: the line after each is really reached."""
 
+import ast
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+
+import pytest
 
 from fault_points import ROOT, FaultPoint, fault_points
 
@@ -27,15 +31,42 @@ def _by_file() -> dict[str, list[FaultPoint]]:
 def _lines_of(code: CodeType) -> dict[int, list[str]]:
     """Return by line the fault points that are passed when a function reaches it.
 
-    That is the first line after the comment; at the end of a function the last one before it.
+    That is the first line after the comment; at the end of a function the last one before it. Of a
+    statement that is made once, for all, it is where a function uses it.
     """
+    if code.co_name == "<module>":
+        return {}
     lines = sorted({line for _, _, line in code.co_lines() if line})
     found: dict[int, list[str]] = {}
+    for line in lines:
+        if names := _used_at(code.co_filename).get(line):
+            found[line] = list(names)
     for point in _by_file().get(code.co_filename, ()):
         if not lines or not lines[0] <= point.line <= lines[-1] + _words_of(point):
             continue
         after = next((line for line in lines if line > point.line), lines[-1])
         found.setdefault(after, []).append(point.name)
+    return found
+
+
+@cache
+def _used_at(path: str) -> dict[int, list[str]]:
+    """Return by line the fault points of a module's own statements that functions use there."""
+    source = Path(path).read_text("utf-8")
+    tree, lines = ast.parse(source), source.splitlines()
+    found: dict[int, list[str]] = {}
+    for statement in tree.body:
+        if not isinstance(statement, ast.Assign):
+            continue
+        names = {each.id for each in statement.targets if isinstance(each, ast.Name)}
+        for point in _by_file().get(path, ()):
+            last = statement.end_lineno or statement.lineno
+            above = lines[point.line - 1 : statement.lineno - 1]
+            if point.line > last or not all(each.startswith("#") for each in above):
+                continue
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name) and node.id in names and node.lineno > last:
+                    found.setdefault(node.lineno, []).append(point.name)
     return found
 
 
@@ -68,3 +99,21 @@ def passed_points() -> Iterator[set[str]]:
     finally:
         sys.settrace(before)
         threading.settrace(None)
+
+
+def points_named_by(item: pytest.Item) -> set[str]:
+    """Return the fault points that a test says it comes by."""
+    marks = list(item.iter_markers("passes"))
+    if item.get_closest_marker("postgresql"):
+        # what only SQLite needs: one statement does it there
+        marks = [mark for mark in marks if mark.kwargs.get("on") != "sqlite"]
+    return {str(name) for mark in marks for name in mark.args}
+
+
+def points_named_in(source: str) -> set[str]:
+    """Return the fault points that tests of one file say they come by."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.passes":
+            found |= {str(ast.literal_eval(each)) for each in node.args}
+    return found

@@ -8,7 +8,9 @@ import pytest
 
 from durable_writes import uncovered_in_javascript, uncovered_in_python
 from fault_points import ROOT, fault_points, points_in, sources
+from passed_points import points_named_in
 
+SERVER = "server/fieldpost_server"
 IN_MEMORY = {
     "pwa/py/fieldpost_client/replica/working_copy.py": "a database in memory, made at each start",
     "pwa/py/fieldpost_client/replica/replica.py": "as above",
@@ -46,6 +48,16 @@ def test_names_are_unique_and_sentences_whole() -> None:
     assert [] == [name for name, count in counted.items() if count > 1]
     assert [] == [p.name for p in points if not re.fullmatch(r"[a-z]+(-[a-z]+)+", p.name)]
     assert [] == [p.name for p in points if not p.words.endswith(".") or len(p.words.split()) < 6]
+
+
+def test_a_test_comes_by_each_fault_point_of_the_server() -> None:
+    """CI passes every place where the server may die; `passes` fails where a test does not."""
+    named = set[str]()
+    for path in (ROOT / "tests" / "server").rglob("*.py"):
+        named |= points_named_in(path.read_text("utf-8"))
+    every = {p.name for p in fault_points() if p.package in ("shared/fieldpost", SERVER)}
+
+    assert (set(), set()) == (every - named, named - every)
 
 
 PYTHON = """

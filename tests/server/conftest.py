@@ -5,7 +5,8 @@ import gzip
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from apps.offices import NoAssets
 from apps.sender import Chain
 from described import check_answer
 from fieldpost.app import App
+from fieldpost.odp.replay.statements import _row_with_key
 from fieldpost.users import User, acting_as
 from fieldpost.wire.envelope import Envelope, Operation
 from fieldpost_client.replica.replica import Replica
@@ -37,10 +39,39 @@ from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
+from passed_points import passed_points, points_named_by
 from templates import Templates
 
 PASSWORD = "correct horse"
 PEOPLE = {"anna": ["Offline"], "bert": ["Offline"], "dora": ["Doctor"], "admin": ["Admin"]}
+
+
+_PASSED = pytest.StashKey[tuple[ExitStack, set[str]]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    # only where a test names fault points: to watch each line costs time
+    if points_named_by(item):
+        _row_with_key.cache_clear()  # what is made once for all would be another test's
+        watching = ExitStack()
+        item.stash[_PASSED] = watching, watching.enter_context(passed_points())
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    missing = points_named_by(item) - (item.stash[_PASSED][1] if _PASSED in item.stash else set())
+    if missing:
+        pytest.fail(f"these fault points were not come by: {sorted(missing)}", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    if _PASSED in item.stash:
+        item.stash[_PASSED][0].close()
+    return (yield)
 
 
 @pytest.fixture(autouse=True)

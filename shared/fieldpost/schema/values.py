@@ -33,7 +33,13 @@ from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.schema.unreadable import ENCODED, Unreadable
 from fieldpost.text import jsontext
 from fieldpost.text.characters import bad_character
-from fieldpost.text.numbers import AmbiguousNumber, NotANumber, marked, plain_number
+from fieldpost.text.numbers import (
+    AmbiguousNumber,
+    NotANumber,
+    current_mark,
+    marked,
+    plain_number,
+)
 from fieldpost.types import Attachment, AttachmentType
 
 # digits are those of ASCII: which others there are is another thing in each edition of Unicode
@@ -116,7 +122,10 @@ def _plain(text: str, code: Code) -> str:
     try:
         return plain_number(text)
     except AmbiguousNumber as found:
-        words = {"text": text.strip(), "whole": found.whole, "fraction": found.fraction}
+        is_whole = code is Code.NOT_A_WHOLE_NUMBER
+        # what is offered can be written here: a whole number has nothing behind its mark
+        fraction = found.fraction.partition(current_mark())[0] if is_whole else found.fraction
+        words = {"text": text.strip(), "whole": found.whole, "fraction": fraction}
         raise ValueProblem(Code.AMBIGUOUS_NUMBER, **words) from found
     except NotANumber as error:
         raise ValueProblem(code) from error

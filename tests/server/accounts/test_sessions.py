@@ -162,3 +162,15 @@ def _add(session: Any, name: str) -> Any:
     from fieldpost_server.accounts.users import add_user
 
     return add_user(session, name, PASSWORD, seats=1)
+
+
+@pytest.mark.passes("session-untouched")
+def test_a_session_that_is_used_stays(office: Any) -> None:
+    """A request long after the last one is noted, so that who works is not signed out (R6)."""
+    client = office.client("anna")
+    long_ago = tables.utc_now() - timedelta(hours=1)
+    office.run(sa.update(tables.session).values(last_seen_at=long_ago))
+    assert 200 == client.get("/pages/visit").status_code
+
+    ((seen,),) = office.rows(sa.select(tables.session.c.last_seen_at))
+    assert long_ago < seen

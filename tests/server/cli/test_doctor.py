@@ -190,6 +190,7 @@ def served(
     return run
 
 
+@pytest.mark.passes("demo-unmarked")
 def test_a_demo_is_not_served_by_chance(
     office: Any, served: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

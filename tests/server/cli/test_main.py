@@ -101,6 +101,15 @@ def test_a_setting_that_cannot_be_read_is_named(
     assert "FIELDPOST_SEATS is 'many'" in capsys.readouterr().err
 
 
+@pytest.mark.passes(
+    "administrators-locked",
+    "command-unwritten",
+    "install-locked",
+    "installed-without-key",
+    "password-set-sessions-open",
+    "tables-without-triggers",
+    "user-off-sessions-open",
+)
 def test_people_are_managed_without_a_browser(
     data: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

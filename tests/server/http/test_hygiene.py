@@ -47,6 +47,7 @@ def test_browsers_insist_on_https_where_the_address_says_so(office: Any) -> None
     assert "strict-transport-security" not in office.client().get("/sign-in").headers
 
 
+@pytest.mark.passes("left-session-open")
 def test_cookies_are_of_this_host_only(office: Any) -> None:
     """A neighbour under the same domain can neither sign anybody in nor out."""
     with office_like(office, origin=PUBLIC) as public:

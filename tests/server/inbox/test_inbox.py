@@ -201,6 +201,7 @@ def test_temporary_keys_belong_to_their_device(
     assert Outcome.ACCEPTED is sender.send(sender.next(edit(-1, 5, None))).outcome
 
 
+@pytest.mark.passes("row-locked")
 def test_a_refusal_leaves_only_its_receipt(office: Any, sender: Sender, visit: NewVisit) -> None:
     """All of an envelope or nothing of it; what is wrong is kept with it (R30, R59)."""
     made = sender.next(
@@ -334,6 +335,7 @@ def test_two_devices_that_change_one_field_at_once_do_not_overwrite(
     )
 
 
+@pytest.mark.passes("arriving-part-cut", "arriving-part-left", "whole-part-unplaced")
 def test_an_envelope_waits_for_its_attachments(
     office: Any, sender: Sender, visit: NewVisit
 ) -> None:

@@ -95,6 +95,7 @@ def test_an_invitation_ends_by_time(office: Any) -> None:
     assert "anna" not in answer.text
 
 
+@pytest.mark.passes("invitation-taken", "invited-unanswered", "user-added-unanswered")
 @pytest.mark.parametrize("password", ["", "short", "password", "x" * 3000])
 def test_a_bad_password_leaves_the_invitation(office: Any, password: str) -> None:
     """Whoever chooses badly is told so and chooses again (R65)."""
@@ -132,6 +133,7 @@ def test_a_password_that_others_know_is_replaced_at_the_next_sign_in(office: Any
     assert "/" == sign_in(office.client(), "dora", OWN).headers["location"]
 
 
+@pytest.mark.passes("password-set-unanswered")
 def test_a_device_is_told_where_to_replace_the_password(office: Any) -> None:
     """The shell's question has no place for a new one: its words say where there is (R65)."""
     change(office.client("admin"), "password", "anna", password="words of the office")

@@ -51,6 +51,32 @@ def clinic(office: Any, visit: Callable[..., Operation]) -> Clinic:
     return Clinic(office, anna, bert, receipt["record"][0])
 
 
+@pytest.mark.passes("ledger-half-written", on="sqlite")
+@pytest.mark.passes(
+    "attachment-place-remembered",
+    "attachment-row-unwritten",
+    "body-half-spooled",
+    "committed-unanswered",
+    "device-locked-with-neighbours",
+    "device-registered-unanswered",
+    "envelope-undecided",
+    "file-unplaced",
+    "file-unregistered",
+    "first-key-unloaded",
+    "foreign-settlement-gone",
+    "person-unchanged",
+    "piece-on-disk",
+    "piece-written",
+    "receipt-unsent",
+    "rename-unsynced",
+    "replayed-unkept",
+    "row-found-locked",
+    "sign-in-undecided",
+    "snapshot-open",
+    "transaction-uncommitted",
+    "upload-locked",
+    "waiting-untried",
+)
 def test_who_may_read_the_record_reads_its_files_and_no_other(clinic: Clinic) -> None:
     """To know a digest is not enough, and what is not hers is as if it were not there."""
     update = sa.update(Visit).where(Visit.id == clinic.visit)
