@@ -232,6 +232,21 @@ NOT_FOR_WORKERS = frozenset(
         Code.DATABASE_UNREACHABLE,
         Code.DATABASE_FAILED,
         Code.FILES_FAILED,
+        # for whoever keeps the server
+        Code.BACKUP_FAILED,
+        Code.BACKUP_BUSY,
+        Code.BACKUP_NO_ROOM,
+        Code.BACKUP_DAMAGED,
+        Code.BACKUP_UNFIT,
+        Code.BACKUP_OTHER,
+        Code.NO_BACKUP,
+        Code.NO_BACKUP_PLACE,
+        Code.DATABASE_DAMAGED,
+        Code.FILES_MISSING,
+        Code.PROGRAM_MISSING,
+        Code.RESTORE_TARGET,
+        Code.RESTORE_FAILED,
+        Code.HALF_RESTORED,
     }
 )
 

@@ -252,6 +252,37 @@ device_name = sa.Table(
     comment="What people call a device.",
 )
 
+device_revocation = sa.Table(
+    "fieldpost_device_revocation",
+    metadata,
+    sa.Column("device", sa.String(100), primary_key=True),
+    sa.Column("hand_over", sa.Boolean, nullable=False),
+    sa.Column("revoked_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("told_at", AwareDateTime),
+    sa.Column("handed_at", AwareDateTime),
+    sa.Column("left", sa.BigInteger, nullable=False, default=0),
+    comment="What a revoked device is ordered, and how far it has come. left: of its work, what it "
+    "says that it could not hand over.",
+)
+
+device_standing = sa.Table(
+    "fieldpost_device_standing",
+    metadata,
+    sa.Column("device", sa.String(100), primary_key=True),
+    sa.Column("told_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("browser", sa.String(200), nullable=False, default=""),
+    sa.Column("app_version", sa.String(100), nullable=False, default=""),
+    sa.Column("waiting", sa.BigInteger, nullable=False, default=0),
+    sa.Column("attention", sa.BigInteger, nullable=False, default=0),
+    sa.Column("drafts", sa.BigInteger, nullable=False, default=0),
+    sa.Column("persisted", sa.Boolean),
+    sa.Column("used", sa.BigInteger),
+    sa.Column("quota", sa.BigInteger),
+    sa.Column("emptied_at", AwareDateTime),
+    comment="How a device stands, as it has told last. used, quota: bytes of the browser's "
+    "storage; emptied_at: when it told that nothing is left on it.",
+)
+
 envelope = sa.Table(
     "fieldpost_envelope",
     metadata,

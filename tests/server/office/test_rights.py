@@ -11,6 +11,8 @@ from fieldpost_server import identity
 from fieldpost_server import office as room
 from fieldpost_server.storage import tables
 
+pytestmark = pytest.mark.long
+
 EVERYBODY, SIGNED_IN, SUPERVISOR, ADMIN = (
     {"", "anna", "dora", "lead", "admin"},
     {"anna", "dora", "lead", "admin"},
