@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from joserfc import jwt
-from joserfc.jwk import KeySet, OKPKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from fieldpost_server.providers import openid
 
@@ -78,7 +78,7 @@ class FakeProvider:
     metadata: dict[str, Any] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
-    key: Any = field(default_factory=lambda: OKPKey.generate_key("Ed25519", {"kid": "one"}))
+    key: Any = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "one"}))
     shown: Any = None
     sign: Callable[[dict[str, Any]], str] | None = None
     asked: dict[str, str] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class FakeProvider:
             "preferred_username": "zoe",
         }
         claims = {k: v for k, v in {**right, **self.said}.items() if v is not None}
-        algorithm = "RS256" if isinstance(self.key, RSAKey) else "EdDSA"
+        algorithm = "RS256" if isinstance(self.key, RSAKey) else "ES256"
         token = (
             self.sign(claims)
             if self.sign

@@ -45,7 +45,6 @@ CONFIRMED = frozenset(
         "/account/factors/passkey/made",
         "/account/factors/remove",
         "/account/factors/codes",
-        "/account/provider",
         "/designer/users/{user}",
         "/people",
         "/people/active",
@@ -152,8 +151,8 @@ class Confirmation:
             forget_failures(session, guess)
             _confirm(session, actor, token, "with the password")
 
-        # fault point: password-unconfirmed — the attempt is counted as failed, and nothing else:
-        # the count ends with the next right one, or by time.
+        # fault point: confirmation-missed — the attempt is counted as failed, and nothing else: the
+        # count ends with the next right one, or by time.
         database.write(work)
         if not is_right:
             raise InputError([problem(Code.PASSWORD_WRONG, PASSWORD)])

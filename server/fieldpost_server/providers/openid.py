@@ -17,7 +17,7 @@ from fieldpost.errors import Code, DefinitionError, InputError, problem
 from fieldpost.text.jsontext import parse
 from fieldpost_server.settings import MIB, Settings
 
-ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+ALGORITHMS = ("RS256", "PS256", "ES256")
 """How identity tokens may be signed: never not at all, and never with what we send ourselves."""
 PATIENCE_S = 10
 LEEWAY_S = 60
