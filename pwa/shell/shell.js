@@ -24,7 +24,7 @@ import { goOnObeying, startObeying } from "./leaving/revoked.js";
 import { startTelling } from "./leaving/telling.js";
 import { startSignatures } from "./form/signature-pad.js";
 import { startSyncButton } from "./device/sync-button.js";
-import { showInsecure, startInsecure } from "./page/insecure.js";
+import { showInsecure, startInsecure } from "./window/insecure.js";
 import { beTheOne } from "./device/single-tab.js";
 import { finishLeaving } from "./device/wipe.js";
 import { within } from "../limits.js";

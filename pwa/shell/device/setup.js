@@ -5,7 +5,7 @@ import { context, locale } from "../page/context.js";
 import { Device } from "./device.js";
 import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
-import { sayIfPrivate } from "../page/private-window.js";
+import { sayIfPrivate } from "../window/private-window.js";
 import { signIn } from "../page/sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
 import {

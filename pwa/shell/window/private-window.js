@@ -1,8 +1,8 @@
 // A private window forgets everything when it is closed: who works in one without a connection is told.
 
-import { database } from "./context.js";
-import { onPage } from "./document.js";
-import { make } from "./elements.js";
+import { database } from "../page/context.js";
+import { onPage } from "../page/document.js";
+import { make } from "../page/elements.js";
 import { within } from "../../limits.js";
 
 const PATIENCE_MS = 5_000;

@@ -1,7 +1,7 @@
 // At an address that is not secure browsers keep no app: all of it works, with a connection only.
 
-import { make } from "./elements.js";
-import { onPage, showOwn } from "./document.js";
+import { make } from "../page/elements.js";
+import { onPage, showOwn } from "../page/document.js";
 
 const NEEDS = "Needs a connection at this address";
 const CHOSEN = "fieldpost-online";
