@@ -43,8 +43,9 @@ FLOORS = {
     """,
     "server/fieldpost_server": """
         cli
+        cli/upkeep
         application
-        operations
+        operations  cli/command
         sync  office
         authoring
         delivery
@@ -55,7 +56,7 @@ FLOORS = {
         restore
         scope
         accounts
-        signing
+        signing  quotas
         storage
         settings  log
     """,

@@ -37,6 +37,7 @@ from fieldpost_server.office.supervision import supervision_routes
 from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.operations.public_health import PublicHealth
+from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
@@ -57,7 +58,8 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     signer = Signer(database, settings.signing_secret_file)
     inbox = Inbox(app, database, store, assets.app_version, signer)
-    return ServerHome(app, database, inbox, store, assets.url, demo=settings.demo)
+    quotas = Quotas(database, settings)
+    return ServerHome(app, database, inbox, store, quotas, assets.url, demo=settings.demo)
 
 
 def make_assets(settings: Settings, app: App) -> Assets:

@@ -42,6 +42,13 @@ class Settings:
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
         keep_changes_days: changes older than this may be forgotten; a device that was away
             longer gets a full download.
+        quota_file_bytes: bytes of pictures and files that are taken from one user in a day (of
+            UTC); with this and the others that begin so, 0 means as many as she likes.
+        quota_entry_bytes: bytes of entries that are taken from one user in a day.
+        quota_uploads: pictures and files that one user may begin to upload in a day.
+        quota_devices: new devices that one user may register in a day.
+        quota_images: downloads of everything that are made for one user in a day.
+        quota_sessions: sessions that one user may begin in a day by signing in.
         signing_secret_file: file with a secret that the key of receipts is encrypted with in the
             database; empty means that the key lies there as it is.
         stalled_after_s: health and log warn when the transaction that holds back the change feed
@@ -70,6 +77,12 @@ class Settings:
     max_attachment_bytes: int = 100 * MIB
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90
+    quota_file_bytes: int = 5 * 1024 * MIB
+    quota_entry_bytes: int = 1024 * MIB
+    quota_uploads: int = 5_000
+    quota_devices: int = 50
+    quota_images: int = 200
+    quota_sessions: int = 200
     signing_secret_file: str = ""
     stalled_after_s: int = 300
     timezone: str = ""

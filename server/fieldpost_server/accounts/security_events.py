@@ -37,6 +37,7 @@ class Event(StrEnum):
     DEVICE_REGISTERED = "device registered"
     DEVICE_NAMED = "device named"
     DEVICE_REVOKED = "device revoked"
+    QUOTA_FREED = "quota freed"
     PAGE_CHANGED = "page changed"
     KEY_ROTATED = "signing key rotated"
     DATABASE_RESTORED = "database restored"

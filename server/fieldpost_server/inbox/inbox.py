@@ -63,8 +63,15 @@ class Inbox:
         self.access = AttachmentAccess(app, store)
         self.applier = Applier(app, self.access, app_version, self.signer)
 
-    def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
-        """Apply one envelope of a device and return its receipt; never raises for bad input."""
+    def receive(
+        self, text: str | bytes, user: User, device: str, put_off: Problem | None = None
+    ) -> Receipt:
+        """Apply one envelope of a device and return its receipt; never raises for bad input.
+
+        Args:
+            text, user, device: the envelope, and whose it is.
+            put_off: why it is not taken at this time: nothing is kept, its device sends it again.
+        """
         self.signer.ready()
         try:
             envelope = read_envelope(text)
@@ -75,6 +82,8 @@ class Inbox:
         if stranger := self._not_theirs(envelope, user, device):
             log("envelope refused", envelope=envelope.id, user=user.name, why=stranger.message)
             return receipt_of(envelope, Result(Outcome.FORBIDDEN, (stranger,)))
+        if put_off is not None:
+            return receipt_of(envelope, Result(Outcome.RETRY, (put_off,)))
         try:
             return self._received(envelope, user)
         except Exception as error:  # noqa: BLE001 - one envelope never stops another

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from fieldpost.errors import Code, Problem, problem
+from fieldpost.errors import Code, InputError, Problem, problem
 from fieldpost.users import User
 from fieldpost.wire.protocol import SHELL_HEADER
 from fieldpost_server.accounts.invitations import AT_SIGN_IN, invite
@@ -49,6 +49,7 @@ from fieldpost_server.http.authentication import TOKEN, address_of
 from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import public_address, server_page
+from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.settings import Settings
 
 DEMO_ACCOUNTS = ("worker1", "worker2", "office", "lead", "admin")
@@ -56,7 +57,7 @@ MAX_CHARACTERS = 500
 MOST_HASHES = 2
 """Passwords that one process checks at the same time; who comes then is asked to wait a moment."""
 
-_STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503}
+_STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503, Code.QUOTA_USED: 429}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class SignIn:
         def work(session: Session) -> Judged:
             judged = _WRONG
             if is_right:
-                judged = _begun(session, attempt, guess, stored, renewed) if stored else _OFF
+                judged = self._begun(session, attempt, guess, stored, renewed) if stored else _OFF
             # nobody learns here what was typed where there is no such user: it may be a password
             _note(session, attempt, judged, name if stored or off else "")
             return judged
@@ -206,6 +207,27 @@ class SignIn:
         judged = database.write(work)
         log("sign-in refused" if judged.fault else "signed in", user=name, address=attempt.address)
         return judged
+
+    def _begun(
+        self, session: Session, attempt: Attempt, guess: Guess, stored: str, renewed: str
+    ) -> Judged:
+        """Begin the session of somebody whose password was right."""
+        user, now_stored = password_of(session, attempt.name)
+        if user is None or now_stored != stored:
+            return _WRONG  # changed or switched off since it was read
+        if renewed:
+            renew_hash(session, user, renewed)
+        forget_failures(session, guess)
+        # whoever signs in anew on a browser is done with what was open there
+        end_session(session, attempt.token)
+        if is_password_due(session, user.name):
+            return Judged(user=user.name, code=invite(session, user.name, AT_SIGN_IN))
+        try:
+            self.home.quotas.take_within(session, user.name, Kind.SESSIONS)
+        except InputError as over:
+            return Judged(fault=over.problems[0])
+        token = start_session(session, user, attempt.browser, attempt.address)
+        return Judged(token, user.name, known_browser(user.name, renewed or stored))
 
     def _page(
         self, wanted: str, name: str = "", fault: Problem | None = None, status: int = 200
@@ -219,22 +241,6 @@ def _own_address(wanted: str) -> str:
     """Return where to go after signing in: an address of this server, whatever was asked for."""
     is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if is_own and wanted.isprintable() else "/"
-
-
-def _begun(session: Session, attempt: Attempt, guess: Guess, stored: str, renewed: str) -> Judged:
-    """Begin the session of somebody whose password was right."""
-    user, now_stored = password_of(session, attempt.name)
-    if user is None or now_stored != stored:
-        return _WRONG  # changed or switched off since it was read
-    if renewed:
-        renew_hash(session, user, renewed)
-    forget_failures(session, guess)
-    # whoever signs in anew on a browser is done with what was open there
-    end_session(session, attempt.token)
-    if is_password_due(session, user.name):
-        return Judged(user=user.name, code=invite(session, user.name, AT_SIGN_IN))
-    token = start_session(session, user, attempt.browser, attempt.address)
-    return Judged(token, user.name, known_browser(user.name, renewed or stored))
 
 
 def _note(session: Session, attempt: Attempt, judged: Judged, name: str) -> None:

@@ -16,6 +16,7 @@ from fieldpost_server.authoring.rule_names import misnamed_fields
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
+from fieldpost_server.quotas.usage import near_words
 from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
@@ -97,7 +98,8 @@ class Health:
             checks["scopes"] = _scopes(session, home.app)
             checks["rows"] = _rows(home)
             checks["tables"] = _tables(home)
-            return restore_notices(session)
+            near = near_words(session, home.quotas.limits)
+            return [*restore_notices(session), *near[:MOST_NAMED]]
         return []
 
     def _compare(self) -> list[str]:

@@ -20,6 +20,7 @@ from fieldpost_server.feed.changes import prune_changes
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
 from fieldpost_server.log import log
+from fieldpost_server.quotas.usage import delete_old_counts
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage.tables import utc_now
 
@@ -34,6 +35,7 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
     def work(session: Session) -> dict[str, int]:
         delete_old(session)
         delete_expired_invitations(session)
+        delete_old_counts(session)
         ended = delete_expired(session, settings)
         return {
             "uses": forget_uses(session),

@@ -286,3 +286,14 @@ attachment_bringer = sa.Table(
     sa.Column("type", sa.String(255), nullable=False),
     comment="Who has brought the content of an attachment: to know its digest is not enough.",
 )
+
+quota_use = sa.Table(
+    "fieldpost_quota_use",
+    metadata,
+    sa.Column("user", sa.String(100), primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    # of UTC
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    comment="How much of what each user has taken on each day; see the room of quotas.",
+)
