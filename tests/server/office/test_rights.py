@@ -10,6 +10,8 @@ from starlette.routing import Route
 from fieldpost_server import office as room
 from fieldpost_server.storage import tables
 
+pytestmark = pytest.mark.long
+
 EVERYBODY, SIGNED_IN, SUPERVISOR, ADMIN = (
     {"", "anna", "dora", "lead", "admin"},
     {"anna", "dora", "lead", "admin"},
