@@ -42,6 +42,8 @@ class Settings:
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
         keep_changes_days: changes older than this may be forgotten; a device that was away
             longer gets a full download.
+        keep_unused_days: attachments that nothing refers to for so long, and uploads that nobody
+            has gone on with, are deleted; 0 keeps them for good.
         quota_file_bytes: bytes of pictures and files that are taken from one user in a day (of
             UTC); with this and the others that begin so, 0 means as many as she likes.
         quota_entry_bytes: bytes of entries that are taken from one user in a day.
@@ -77,6 +79,7 @@ class Settings:
     max_attachment_bytes: int = 100 * MIB
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90
+    keep_unused_days: int = 90
     quota_file_bytes: int = 5 * 1024 * MIB
     quota_entry_bytes: int = 1024 * MIB
     quota_uploads: int = 5_000

@@ -63,8 +63,8 @@ class Quotas:
         # fault point: quota-counted — it is counted and nothing was done yet: a user whose request
         # ends here has so much less for today.
         for each in dict.fromkeys((wanted, amount)):
-            with self.database.engine.begin() as connection:
-                has_it = _count(connection, user, kind, day, each, most)
+            with self.database.current_session() as session:
+                has_it = _count(session.connection(), user, kind, day, each, most)
             if has_it:
                 self._keep(user, kind, day, each - amount)
                 return
