@@ -25,6 +25,7 @@ from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
 from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.inbox.refused_contents import bounds_of
 from fieldpost_server.office.account import Account
 from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.devices import DevicePages
@@ -57,7 +58,7 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     database = Database(settings.database_url)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     signer = Signer(database, settings.signing_secret_file)
-    inbox = Inbox(app, database, store, assets.app_version, signer)
+    inbox = Inbox(app, database, store, assets.app_version, signer, bounds_of(settings))
     quotas = Quotas(database, settings)
     return ServerHome(app, database, inbox, store, quotas, assets.url, demo=settings.demo)
 

@@ -44,6 +44,9 @@ class Settings:
             longer gets a full download.
         keep_unused_days: attachments that nothing refers to for so long, and uploads that nobody
             has gone on with, are deleted; 0 keeps them for good.
+        keep_refused, keep_refused_bytes: how much is kept of one user's envelopes that could not be
+            applied: of discarded ones the contents go, the oldest first, and nothing more is taken
+            that cannot be applied; 0 means no bound.
         quota_file_bytes: bytes of pictures and files that are taken from one user in a day (of
             UTC); with this and the others that begin so, 0 means as many as she likes.
         quota_entry_bytes: bytes of entries that are taken from one user in a day.
@@ -80,6 +83,8 @@ class Settings:
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90
     keep_unused_days: int = 90
+    keep_refused: int = 10_000
+    keep_refused_bytes: int = 256 * MIB
     quota_file_bytes: int = 5 * 1024 * MIB
     quota_entry_bytes: int = 1024 * MIB
     quota_uploads: int = 5_000

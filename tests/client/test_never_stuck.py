@@ -119,6 +119,7 @@ OF_WAITING = frozenset(
         Code.NOT_SENT,
         Code.FILE_NOT_SENT,
         Code.QUOTA_USED,
+        Code.REFUSED_FULL,
     }
 )
 """Said of an entry that waits: the next sync brings what it waits for, or it is discarded."""

@@ -19,6 +19,7 @@ from fieldpost_server.accounts.throttle import delete_old
 from fieldpost_server.feed.changes import prune_changes
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
+from fieldpost_server.inbox.refused_contents import let_go
 from fieldpost_server.log import log
 from fieldpost_server.operations.collection import collect, note_unused
 from fieldpost_server.quotas.usage import delete_old_counts
@@ -37,11 +38,13 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
         delete_old(session)
         delete_expired_invitations(session)
         delete_old_counts(session)
+        gone = let_go(session, home.inbox.bounds)
         ended = delete_expired(session, settings)
         return {
             "uses": forget_uses(session),
             "events": delete_old_events(session, settings.keep_events_days),
             "sessions": ended,
+            "contents": gone,
             "changes": prune_changes(session, older_than=oldest),
         }
 
