@@ -10,7 +10,10 @@ const endless = [
   [`MemberExpression[property.name='ready'][object.property.name='serviceWorker']${inside}`, "serviceWorker.ready"],
   [`AwaitExpression > CallExpression[callee.object.name=/^(caches|indexedDB)$/]${inside}`, "caches and indexedDB"],
   [`AwaitExpression > CallExpression[callee.object.property.name='locks']${inside}`, "locks"],
-  [`AwaitExpression CallExpression[callee.property.name='getRegistrations']${inside}`, "getRegistrations"],
+  [`AwaitExpression CallExpression[callee.property.name=/^(getRegistrations?|register)$/]${inside}`, "a registration"],
+  // what is done quietly is given up in time
+  [`AwaitExpression > CallExpression[callee.object.name='cache']${inside}:not(CallExpression[callee.property.name='quietly'] *)`, "a cache"],
+  [`CallExpression[callee.property.name='idle'][arguments.length=0]`, "Python"],
 ].map(([selector, what]) => ({
   selector,
   message: `No wait without an end: ${what} may never answer. Use within() of pwa/limits.js, or a signal.`,
@@ -51,7 +54,7 @@ export default [
   {
     files: ["pwa/**/*.js"],
     // files and pages on their way: there a limit is for silence, not for slowness
-    ignores: ["pwa/sw.js", "pwa/worker/boot.js", "pwa/shell/device/app-versions.js", "pwa/shell/page/transport.js"],
+    ignores: ["pwa/sw.js", "pwa/worker/boot.js", "pwa/shell/page/transport.js"],
     rules: { "no-restricted-syntax": ["error", ...endless] },
   },
   { files: workers, languageOptions: { globals: globals.worker } },

@@ -12,6 +12,8 @@ import { askAsset, askFor, isAsset } from "./office.js";
 
 /** A cache that does not answer by then never does. */
 const PATIENCE_MS = 15_000;
+/** The largest file has 10 MB, and the disk of a phone may be busy. */
+const WRITING_MS = 60_000;
 const PREFIX = "fieldpost-";
 const REPORT_EVERY_BYTES = 256 << 10;
 const ATTEMPTS = 3;
@@ -40,13 +42,13 @@ export async function keepFiles(manifest, report) {
     bytes += more;
     if (Math.abs(bytes - said) >= REPORT_EVERY_BYTES || bytes === total) report((said = bytes), total);
   };
-  await cache.put("/assets/manifest.json", Response.json(manifest));
+  await put(cache, "/assets/manifest.json", Response.json(manifest));
   // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
   // former one is shown, or the first start goes on and fetches what is not there.
-  await cache.put("/shell", new Response(manifest.html, { headers: manifest.headers }));
-  if (!(await cache.match("/manifest.webmanifest"))) {
+  await put(cache, "/shell", new Response(manifest.html, { headers: manifest.headers }));
+  if (!(await match(cache, "/manifest.webmanifest"))) {
     const web = await askFor("/manifest.webmanifest", { cache: "no-store" }, { type: "application/manifest+json" });
-    await cache.put("/manifest.webmanifest", new Response(await web.blob(), { headers: plain(web.headers) }));
+    await put(cache, "/manifest.webmanifest", new Response(await web.blob(), { headers: plain(web.headers) }));
   }
   await forgetHalfFilesBut(filesOf(manifest));
   for (const asset of filesOf(manifest)) await keep(cache, asset, count);
@@ -87,10 +89,10 @@ async function keep(cache, asset, count) {
     return;
   }
   const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count));
-  const put = () => cache.put(asset.url, new Response(bytes, { headers: plain(headers) }));
+  const keepIt = () => put(cache, asset.url, new Response(bytes, { headers: plain(headers) }));
   // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt goes on with this
   // file from the pieces that are kept of it.
-  await put().catch(() => forgetHalfFiles().then(put)); // there may be no space for both
+  await keepIt().catch(() => forgetHalfFiles().then(keepIt)); // there may be no space for both
   await forgetHalfFiles();
 }
 
@@ -100,17 +102,18 @@ async function keep(cache, asset, count) {
  * @param {Asset} asset
  */
 async function found(cache, asset) {
-  const kept = await cache.match(asset.url).catch(() => undefined); // one that cannot be read is none
+  const kept = await match(cache, asset.url).catch(() => undefined); // one that cannot be read is none
   const sound = kept && (await soundOf(asset, kept));
   // fault point: damaged-file-dropped — it was of no use; nothing else of the version is touched, and the
   // next look fetches it.
-  if (kept && !sound) await cache.delete(asset.url);
+  if (kept && !sound) await within(PATIENCE_MS, cache.delete(asset.url), "The caches");
   return sound ?? null;
 }
 
 /** @param {Asset} asset @param {Response} kept */
 async function soundOf(asset, kept) {
-  const bytes = await kept.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
+  const read = within(PATIENCE_MS, kept.arrayBuffer(), "The caches");
+  const bytes = await read.then((buffer) => new Uint8Array(buffer), () => null);
   return bytes && (await isAsset(asset, bytes)) ? { bytes, headers: kept.headers } : null;
 }
 
@@ -164,4 +167,16 @@ function plain(headers) {
 /** @param {string} name */
 function opened(name) {
   return within(PATIENCE_MS, caches.open(name), "The caches");
+}
+
+/** @param {Cache} cache @param {string} url */
+function match(cache, url) {
+  return within(PATIENCE_MS, cache.match(url), "The caches");
+}
+
+/** @param {Cache} cache @param {string} url @param {Response} answer */
+function put(cache, url, answer) {
+  // fault point: answer-half-cached — a cache holds a whole answer or none, and what is missing is fetched
+  // with the next attempt.
+  return within(WRITING_MS, cache.put(url, answer), "The caches");
 }

@@ -7,6 +7,7 @@
 
 import { HALF_FILES } from "./half-files.js";
 import { keepFiles } from "./kept-files.js";
+import { within } from "./limits.js";
 import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
 import { readFile } from "./stored-files.js";
@@ -14,6 +15,8 @@ import { readFile } from "./stored-files.js";
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
+/** A cache that does not answer by then never does. */
+const PATIENCE_MS = 8_000;
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
 const KEPT_SMALL = /\.(js|css|svg|png)$/;
 /** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
@@ -40,7 +43,8 @@ worker.addEventListener("message", (event) => {
   const done = () => port?.postMessage({ ok: true });
   const failed = (/** @type {unknown} */ e) => port?.postMessage({ ok: false, message: String(e) });
   if (wanted === "skip") event.waitUntil(worker.skipWaiting());
-  if (wanted === "use") event.waitUntil(use(marker).then(done, failed));
+  // nobody waits for what only takes space
+  if (wanted === "use") event.waitUntil(use(marker).then(done).then(() => forgetOthers(marker)).catch(failed));
   if (wanted === "precache") event.waitUntil(keepFiles(manifest, said(port)).then(done, failed));
 });
 
@@ -63,26 +67,40 @@ async function withStore(task) {
 async function shellOrNetwork(/** @type {Request} */ request) {
   try {
     const marker = await withStore((db) => db && read(db, "session", "shell"));
-    const shell = marker && (await caches.match("/shell", { cacheName: PREFIX + marker.version }));
-    return shell ?? fetch(request);
+    const shell = marker && (await kept("/shell", { cacheName: PREFIX + marker.version }));
+    return shell || fetch(request);
   } catch {
     // the store does not open: the shell says so, with or without a network
-    return (await caches.match("/shell")) ?? fetch(request);
+    return (await kept("/shell")) ?? fetch(request);
+  }
+}
+
+/** What is kept, if the browser gives it: caches that fail, or never answer, stand in nobody's way.
+ * @param {RequestInfo} wanted @param {MultiCacheQueryOptions} [how] */
+async function kept(wanted, how) {
+  try {
+    return await within(PATIENCE_MS, caches.match(wanted, how), "The caches");
+  } catch {
+    return undefined;
   }
 }
 
 async function cacheOrNetwork(/** @type {Request} */ request) {
-  const kept = request.cache === "no-store" ? undefined : await caches.match(request, { ignoreVary: true });
-  return kept && (await isSound(request, kept)) ? kept : fetch(request);
+  const found = request.cache === "no-store" ? undefined : await kept(request, { ignoreVary: true });
+  return found && (await isSound(request, found)) ? found : fetch(request);
 }
 
 /** Whether a script, a style or an icon is what the manifest says: a start that fails for one of them
  * could not mend it. The large files are looked at when a start fails.
- * @param {Request} request @param {Response} kept */
-async function isSound(request, kept) {
+ * @param {Request} request @param {Response} found */
+async function isSound(request, found) {
   const { pathname } = new URL(request.url);
-  const asset = known.get(pathname) ?? (KEPT_SMALL.test(pathname) ? (await learn()).get(pathname) : undefined);
-  return !asset || isAsset(asset, new Uint8Array(await kept.clone().arrayBuffer()));
+  if (!KEPT_SMALL.test(pathname)) return true;
+  if (!known.has(pathname)) await within(PATIENCE_MS, learn(), "The caches").catch((error) => console.info(error));
+  const asset = known.get(pathname);
+  const reading = found.clone().arrayBuffer();
+  const bytes = await within(PATIENCE_MS, reading, "Reading a file").catch(() => null); // it is damaged
+  return bytes !== null && (!asset || isAsset(asset, new Uint8Array(bytes)));
 }
 
 /** @type {Map<string, import("./manifest.js").Asset>} The small files of all versions here, by path. */
@@ -90,11 +108,10 @@ const known = new Map();
 
 async function learn() {
   for (const name of (await caches.keys()).filter((each) => each.startsWith(PREFIX))) {
-    const kept = await (await caches.open(name)).match("/assets/manifest.json");
-    const manifest = await kept?.json().catch(() => null); // one that is damaged says nothing
+    const told = await (await caches.open(name)).match("/assets/manifest.json");
+    const manifest = await told?.json().catch(() => null); // one that is damaged says nothing
     for (const asset of manifest?.shell ?? []) known.set(asset.url, asset);
   }
-  return known;
 }
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
@@ -116,13 +133,19 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
   return new Response(found.bytes, { headers });
 }
 
-/** Show the marker's version from now on, and forget the others.
+/** Show the marker's version from now on.
  * @param {{version: string, complete: boolean}} marker */
 async function use(marker) {
   await withStore((db) => db && write(db, [["put", "session", "shell", marker]]));
   // fault point: marker-set-caches-left — the new version is shown, and the former ones only take space: the
   // next change of the marker deletes them.
+}
+
+/** Forget the versions that are not shown.
+ * @param {{version: string, complete: boolean}} marker */
+async function forgetOthers(marker) {
   const wanted = [PREFIX + marker.version, ...(marker.complete ? [] : [HALF_FILES])];
   const others = (await caches.keys()).filter((n) => n.startsWith(PREFIX) && !wanted.includes(n));
+  // fault point: shown-caches-left — as above, where some of them are deleted already.
   await Promise.all(others.map((name) => caches.delete(name)));
 }

@@ -46,6 +46,7 @@ FLOORS = {
         cli/upkeep
         application
         operations  cli/command
+        identity
         sync  office
         authoring
         delivery
@@ -53,8 +54,11 @@ FLOORS = {
         http
         inbox
         feed
+        backup
         restore
         scope
+        factors
+        devices
         accounts
         signing  quotas
         storage
@@ -63,6 +67,7 @@ FLOORS = {
     "pwa/py/fieldpost_client": """
         main
         warmup
+        revocation
         sync
         device
         sync_status
@@ -73,9 +78,10 @@ FLOORS = {
     """,
     "pwa": """
         shell/shell
+        shell/leaving
         shell/device
         shell/form
-        shell/page
+        shell/page  shell/work
         sw  worker
         kept-files  stored-files
         store  office
@@ -91,7 +97,9 @@ from another room of its own floor. Names that only the type checker sees count.
 
 FOLDERS_OF_SCRIPTS = {
     "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
+    "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
+    "shell/work": "Files of saved work: packed, sealed with a passphrase, opened again.",
     "shell/page": "Any page: links, answers put into the document, signing in again.",
     "worker": "The worker's side: Python is started, and given what it may use of the browser.",
     "vendor": "Types of libraries of others.",
@@ -128,8 +136,10 @@ ON_SERVERS = ON_DEVICES | {
     "fieldpost_server",
     "micropip",
     "psycopg",
+    "pyotp",
     "segno",
     "uvicorn",
+    "webauthn",
 }
 # there are no threads and no processes in Pyodide
 NO_THREADS = {

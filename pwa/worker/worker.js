@@ -3,21 +3,31 @@
 import { deathOf, makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
 import * as store from "../store.js";
-import { bytesOf, readImage } from "../stored-files.js";
+import { sealed, unsealed } from "./snapshot.js";
+import { readImage } from "../stored-files.js";
 
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
  * @typedef {{id: number, do: string, manifest?: Manifest, name?: string, argument?: unknown}} Message
+ * @typedef {"foreground" | "background" | "telling"} Lane
  */
 
-/** Calls that wait for the network: they run beside the others, which stay quick meanwhile. */
-const BACKGROUND = new Set(["sync", "download"]);
+/**
+ * Calls that wait for the network: they run beside the others, which stay quick meanwhile.
+ * @type {Map<string, Lane>}
+ */
+const BESIDE = new Map([
+  ["sync", "background"],
+  ["download", "background"],
+  ["hand_over", "background"],
+  ["tell", "telling"],
+]);
 const REFILL_AFTER_MS = 3_000;
 
 /** @type {Promise<(name: string, text: string) => Promise<string>> | null} */
 let python = null;
-/** @type {Record<"foreground" | "background", Promise<unknown>>} */
-const lanes = { foreground: Promise.resolve(), background: Promise.resolve() };
+/** @type {Record<Lane, Promise<unknown>>} */
+const lanes = { foreground: Promise.resolve(), background: Promise.resolve(), telling: Promise.resolve() };
 
 self.onmessage = async ({ data }) => {
   /** @type {Message} */
@@ -96,8 +106,7 @@ function takingOver(use) {
  * @returns {Promise<Uint8Array | null>}
  */
 async function readSnapshot(use, version) {
-  const bytes = await bytesOf(await use((db) => store.read(db, "snapshots", version)));
-  return bytes ? new Uint8Array(bytes) : null;
+  return unsealed(await use((db) => store.read(db, "snapshots", version)));
 }
 
 /** @param {Manifest} manifest */
@@ -111,7 +120,7 @@ async function storeSnapshot(manifest) {
   // the snapshot again; old and new change places in one transaction.
   await store.write(db, [
     ...old.map((other) => /** @type {store.Operation} */ (["delete", "snapshots", other])),
-    ["put", "snapshots", key, bytes],
+    ["put", "snapshots", key, sealed(/** @type {ArrayBuffer} */ (bytes))],
   ]);
   return { size: bytes.byteLength };
 }
@@ -122,7 +131,7 @@ async function storeSnapshot(manifest) {
  * @param {unknown} argument
  */
 function queue(name, argument) {
-  const lane = BACKGROUND.has(name) ? "background" : "foreground";
+  const lane = BESIDE.get(name) ?? "foreground";
   const turn = lanes[lane].then(async () => {
     const call = await python;
     if (!call) throw new Error("Python was not started.");

@@ -29,6 +29,7 @@ from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.scope.page_settings import offline_pages
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.picture_data import plain_picture
 from fieldpost_server.storage.unreadable_rows import UnreadableRows
 
 T = TypeVar("T")
@@ -120,11 +121,12 @@ class ServerHome:
         """Return nothing: addresses on the server hold real keys."""
         return None
 
-    def keep_upload(self, upload: Upload, user: User) -> Attachment:
+    def keep_upload(self, upload: Upload, user: User, *, is_picture: bool) -> Attachment:
         """Keep a file that came within a form; raises `InputError`, also over a quota."""
+        self.store.check_size(len(upload.content))
         self.quotas.take(user.name, Kind.UPLOADS)
         self.quotas.take(user.name, Kind.FILE_BYTES, len(upload.content))
-        return self.store.keep(upload, user)
+        return self.store.keep(plain_picture(upload) if is_picture else upload, user)
 
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's
         """Return nothing: nothing waits here."""

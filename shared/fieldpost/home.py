@@ -202,8 +202,13 @@ class Home(Protocol):
     def real_key(self, model: str, temporary: int) -> int | None:
         """Return the real key that a temporary one became."""
 
-    def keep_upload(self, upload: Upload, user: User) -> Attachment:
-        """Keep a file that came within a form; raises `InputError`."""
+    def keep_upload(self, upload: Upload, user: User, *, is_picture: bool) -> Attachment:
+        """Keep a file that came within a form; raises `InputError`.
+
+        Args:
+            upload, user: what came, and from whom.
+            is_picture: it is kept as a picture only, without position and camera data.
+        """
 
     def sync_overview(self, user: User) -> SyncOverview:
         """Return what the sync page shows."""

@@ -239,7 +239,7 @@ class FakeHome:
     def real_key(self, model: str, temporary: int) -> int | None:
         return self.keys.real(model, temporary)
 
-    def keep_upload(self, upload: Upload, user: User) -> Attachment:  # noqa: ARG002 - protocol
+    def keep_upload(self, upload: Upload, user: User, *, is_picture: bool) -> Attachment:  # noqa: ARG002 - protocol
         self.uploads.append(upload)
         return Attachment("0" * 64, len(upload.content), upload.type, upload.name)
 

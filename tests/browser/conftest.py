@@ -1,5 +1,6 @@
 """Fixtures of the browser tests: a real server, a proxy in front of it, real Chromium."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from browser.window import ARGUMENTS, Window
 from evidence import Evidence
 
 FIELD_WORKER = "worker1"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "inspections"
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +107,17 @@ def office(
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def newer(tmp_path: Path, office: Office) -> Office:
+    """Have an office on the same data whose app is a newer one; tests start it."""
+    examples = tmp_path / "newer"
+    shutil.copytree(EXAMPLE, examples / "inspections")
+    with (examples / "inspections" / "app.py").open("a") as app:
+        app.write("\n# a newer version\n")
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return Office(office.data, {"PYTHONPATH": os.pathsep.join([str(examples), *others])})
 
 
 @pytest.fixture

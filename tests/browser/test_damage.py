@@ -12,6 +12,7 @@ from browser import stored
 from browser.device import Device
 from browser.filling import add_finding
 from browser.pictures import png
+from browser.window import SETUP_MS
 
 pytestmark = pytest.mark.browser
 
@@ -134,3 +135,83 @@ def test_a_damaged_draft_is_said_and_hides_no_other(worker: Device) -> None:
     page.get_by_role("button", name="I have read it").click()
     expect(listed).to_have_count(1)
     worker.until_count("drafts", 1)
+
+
+SNAPSHOTS = """async ([how]) => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const answer = (asked) => new Promise((done) => (asked.onsuccess = () => done(asked.result)));
+  const place = () => db.transaction("snapshots", "readwrite").objectStore("snapshots");
+  const [key] = await answer(place().getAllKeys());
+  const kept = await answer(place().get(key));
+  const whole = new Uint8Array(kept.bytes);
+  const changed = (change) => {
+    const bytes = whole.slice();
+    change(bytes);
+    return bytes.buffer;
+  };
+  const flipped = (at) => ({ ...kept, bytes: changed((bytes) => (bytes[at] ^= 1)) });
+  const { urls } = await (await fetch("/assets/manifest.json")).json();
+  const { sealed, unsealed } = await import(urls["worker/snapshot.js"]);
+  const ways = {
+    cut: () => ({ ...kept, bytes: kept.bytes.slice(0, kept.bytes.byteLength >> 1) }),
+    "its first byte flipped": () => flipped(0),
+    "a byte flipped": () => flipped(whole.length >> 1),
+    "its last byte flipped": () => flipped(whole.length - 1),
+    "of a former edition": () => kept.bytes,
+    empty: () => ({ ...kept, bytes: new ArrayBuffer(0) }),
+    "empty and whole": () => sealed(new ArrayBuffer(0)),
+    "its sum lost": () => ({ bytes: kept.bytes }),
+    "of another type": () => 7.5,
+    nothing: () => null,
+    words: () => ({ bytes: "memory", sum: 1 }),
+    // the digest of the build that made it stands at these bytes
+    "of another build": () => sealed(changed((bytes) => (bytes[20] ^= 1))),
+  };
+  const believed = [];
+  for (const [name, make] of Object.entries(how ? {} : { ...ways, sound: () => kept }))
+    if (await unsealed(make())) believed.push(name);
+  if (how) await answer(place().put(ways[how](), key));
+  db.close();
+  return believed;
+}"""
+IS_SOUND = """async () => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const asked = db.transaction("snapshots").objectStore("snapshots").getAll();
+  const found = await new Promise((done) => (asked.onsuccess = () => done(asked.result)));
+  db.close();
+  const { urls } = await (await fetch("/assets/manifest.json")).json();
+  const { unsealed } = await import(urls["worker/snapshot.js"]);
+  const bytes = found.length === 1 && (await unsealed(found[0]));
+  return bytes && bytes.byteLength > 1e6 ? bytes[20] : null;
+}"""
+"""Return a byte of the build's digest, from a snapshot that is whole."""
+
+
+@pytest.mark.parametrize("way", ["a byte flipped", "of another build", "of another type"])
+def test_a_damaged_snapshot_is_none(worker: Device, way: str) -> None:
+    """However Python's memory is damaged: it starts the ordinary way and keeps a new one (R9)."""
+    page = worker.page
+    worker.new_inspection("Waits meanwhile")
+    worker.save()
+    # the browser's own look at the head tells the one that is whole
+    assert ["of another build", "sound"] == page.evaluate(SNAPSHOTS, [""])
+    build = page.evaluate(IS_SOUND)
+    page.evaluate(SNAPSHOTS, [way])
+    assert build != page.evaluate(IS_SOUND)
+    worker.restart("/sync")
+    expect(page.locator(".entry[data-state=waiting]")).to_have_count(1)
+    for _ in range(SETUP_MS // 1_000):
+        if build == page.evaluate(IS_SOUND):
+            break
+        page.wait_for_timeout(1_000)
+
+    assert build == page.evaluate(IS_SOUND)
+    worker.restart("/sync")
+    worker.sync()
+    assert worker.sync_state() == "clean"

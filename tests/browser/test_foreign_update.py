@@ -1,11 +1,8 @@
 """Something between answers while an update comes: the device goes on as it is (R7, R22, R56)."""
 
 import json
-import os
-import shutil
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,7 +13,6 @@ from browser.proxy import WELCOME, FaultProxy
 
 pytestmark = pytest.mark.browser
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "inspections"
 KEPT = "async () => (await caches.keys()).filter((each) => each.startsWith('fieldpost-')).sort()"
 
 Foreign = tuple[int, str, bytes]
@@ -30,17 +26,6 @@ FOREIGN: list[Callable[[int], Foreign]] = [
     lambda _: (404, "text/html", b"<h1>Not found</h1>"),
     lambda _: (500, "text/html", b"<h1>Internal error</h1>"),
 ]
-
-
-@pytest.fixture
-def newer(tmp_path: Path, office: Office) -> Office:
-    """Have an office on the same data whose app is a newer one; tests start it."""
-    examples = tmp_path / "newer"
-    shutil.copytree(EXAMPLE, examples / "inspections")
-    with (examples / "inspections" / "app.py").open("a") as app:
-        app.write("\n# a newer version\n")
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return Office(office.data, {"PYTHONPATH": os.pathsep.join([str(examples), *others])})
 
 
 def _wheel(office: Office) -> tuple[str, int, str]:

@@ -22,6 +22,36 @@ NewDevice = Callable[..., Device]
 NewDesk = Callable[[str], Window]
 
 
+def inspect_in_the_dark(worker: Device) -> None:
+    """Fill in an inspection with two findings, a photo and a signature, and save it."""
+    page = worker.page
+    worker.new_inspection("Made in the dark")
+    add_finding(page, 0, "Loose rail at the top")
+    picture = FilePayload(name="rail.png", mimeType="image/png", buffer=png())
+    page.locator(".child-row").first.locator("input[type=file]").set_input_files([picture])
+    expect(page.locator(".child-row .thumbs img")).to_have_count(1)
+    add_finding(page, 1, "Paint is flaking")
+    draw_signature(page)
+    page.get_by_label("Status").select_option(label="Closed")
+    worker.save()
+    worker.go("/pages/inspection")
+    expect(page.locator("tr.waiting")).to_have_count(1)
+    expect(page.locator("tr.waiting .badge")).to_have_text("Waiting")
+
+
+def expect_whole_and_once(page: Page) -> None:
+    """Expect one row in the list, and all that was filled in, with its pictures, behind it."""
+    expect(page.locator("table.list tbody tr")).to_have_count(1)
+    page.locator("table.list tbody a").first.click()
+    for words in ("Made in the dark", "Loose rail at the top", "Paint is flaking"):
+        expect(page.get_by_text(words)).to_be_visible()
+    images = page.locator("main img")
+    expect(images).to_have_count(2)
+    for index in range(2):
+        images.nth(index).scroll_into_view_if_needed()
+        expect(images.nth(index)).not_to_have_js_property("naturalWidth", 0)
+
+
 def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
     new_device: NewDevice, new_desk: NewDesk, office: Office, proxy: FaultProxy
 ) -> None:
@@ -32,19 +62,7 @@ def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
     office.stop()
     proxy.target = None
     worker.context.set_offline(True)
-
-    worker.new_inspection("Made in the dark")
-    add_finding(worker.page, 0, "Loose rail at the top")
-    picture = FilePayload(name="rail.png", mimeType="image/png", buffer=png())
-    worker.page.locator(".child-row").first.locator("input[type=file]").set_input_files([picture])
-    expect(worker.page.locator(".child-row .thumbs img")).to_have_count(1)
-    add_finding(worker.page, 1, "Paint is flaking")
-    draw_signature(worker.page)
-    worker.page.get_by_label("Status").select_option(label="Closed")
-    worker.save()
-    worker.go("/pages/inspection")
-    expect(worker.page.locator("tr.waiting")).to_have_count(1)
-    expect(worker.page.locator("tr.waiting .badge")).to_have_text("Waiting")
+    inspect_in_the_dark(worker)
 
     worker.kill()
     worker.open()
@@ -60,19 +78,9 @@ def test_an_inspection_made_without_a_signal_reaches_the_office_whole_and_once(
     assert worker.sync_state() == "clean"
     worker.go("/pages/inspection")
     expect(worker.page.locator("tr.waiting")).to_have_count(0)
-
     desk = new_desk("office")
     desk.go("/pages/inspection?q=2026-11-23")
-    expect(desk.page.locator("table.list tbody tr")).to_have_count(1)
-    desk.page.locator("table.list tbody a").first.click()
-    expect(desk.page.get_by_text("Made in the dark")).to_be_visible()
-    expect(desk.page.get_by_text("Loose rail at the top")).to_be_visible()
-    expect(desk.page.get_by_text("Paint is flaking")).to_be_visible()
-    images = desk.page.locator("main img")
-    expect(images).to_have_count(2)
-    for index in range(2):
-        images.nth(index).scroll_into_view_if_needed()
-        expect(images.nth(index)).not_to_have_js_property("naturalWidth", 0)
+    expect_whole_and_once(desk.page)
 
 
 def test_a_lost_answer_to_a_push_applies_nothing_twice(

@@ -49,6 +49,13 @@ def test_nothing_signs_by_accident(new_desk: NewDesk) -> None:
     _stroke(page, sheet.locator("canvas"), length=0)
     sheet.get_by_role("button", name="Done").click()
     expect(sheet.get_by_role("alert")).to_contain_text("Sign with the finger")
+    sheet.get_by_role("button", name="Clear").click()
+    for strokes in ([0, 0], [120]):
+        for length in strokes:
+            _stroke(page, sheet.locator("canvas"), length=length)
+        sheet.get_by_role("button", name="Done").click()
+        expect(sheet.get_by_role("alert")).to_contain_text("too little for a signature")
+        sheet.get_by_role("button", name="Clear").click()
     _stroke(page, sheet.locator("canvas"), length=120)
     sheet.get_by_role("button", name="Not now").click()
     expect(sheet).to_have_count(0)
@@ -60,6 +67,38 @@ def test_nothing_signs_by_accident(new_desk: NewDesk) -> None:
     widget.get_by_role("button", name=re.compile("^Remove")).click()
     expect(hidden).to_have_value("")
     expect(widget.get_by_role("button", name="Sign here")).to_be_visible()
+
+
+STROKES: dict[str, tuple[list[list[tuple[int, int]]], bool]] = {
+    "nothing": ([], False),
+    "a tap": ([[(20, 20)]], False),
+    "many taps": ([[(x, 20)] for x in range(0, 400, 20)], False),
+    "two quick points": ([[(0, 0), (300, 100)]], False),
+    "two pairs of quick points": ([[(0, 0), (300, 0)], [(0, 40), (300, 40)]], False),
+    "a short scrawl": ([[(0, 0), (8, 9), (3, 14), (12, 20)]], False),
+    "a swipe": ([[(x, 40) for x in range(0, 200, 10)]], False),
+    "a swipe down, as thumbs do it": ([[(x * x // 60, x * 9) for x in range(30)]], False),
+    "a swipe and a tap": ([[(x, 40) for x in range(0, 200, 10)], [(9, 9)]], False),
+    "a wave": ([[(x * 5, 40 + 20 * (x % 2)) for x in range(20)]], True),
+    "a cross": ([[(x, x) for x in range(0, 60, 6)], [(60 - x, x) for x in range(0, 60, 6)]], True),
+    "a quick name": ([[(0, 0), (20, 60), (45, 5), (70, 60), (95, 0)]], True),
+}
+IS_SIGNATURE = """async ([strokes]) => {
+  const { urls } = await (await fetch("/assets/manifest.json")).json();
+  const { isSignature } = await import(urls["shell/form/strokes.js"]);
+  return isSignature(strokes.map((each) => ({ points: each.map(([x, y]) => ({ x, y })) })));
+}"""
+
+
+def test_a_signature_is_drawn(new_desk: NewDesk) -> None:
+    """Taps, jumps and swipes are none, however many or long; what is drawn is one (R42)."""
+    page = new_desk("office").page
+    found = {
+        name: page.evaluate(IS_SIGNATURE, [[[list(point) for point in each] for each in strokes]])
+        for name, (strokes, _) in STROKES.items()
+    }
+
+    assert {name: expected for name, (_, expected) in STROKES.items()} == found
 
 
 def test_a_problem_goes_when_it_is_put_right(new_desk: NewDesk) -> None:

@@ -164,10 +164,8 @@ def expect_sound(office: Office, count: int) -> None:
     assert f"{count} envelopes up to number {count}, sound" in said.stdout
 
 
-def test_ten_entries_and_a_draft_wait_through_an_update(
-    worker: Device, office: Office, proxy: FaultProxy
-) -> None:
-    """Killed while it updates, without a network, a device starts anew with all that it held."""
+def begin_to_update(worker: Device, office: Office, proxy: FaultProxy) -> None:
+    """Meet an office of this edition, and die while the files of the update arrive."""
     page = worker.page
     proxy.target = office.start()
     worker.go("/")
@@ -177,37 +175,24 @@ def test_ten_entries_and_a_draft_wait_through_an_update(
     page.get_by_role("button", name=re.compile("^Sync")).click()
     until(lambda: any("fieldpost_client-" in line for line in proxy.seen))
     worker.kill()
-
-    page = worker.open()
+    worker.open()
     worker.go("/")
-    assert former_version == held(page)["version"]
-    worker.sync()
-    offer = page.get_by_role("button", name="Update")
-    expect(offer).to_be_visible(timeout=30_000)
-    proxy.target = None
-    ten = TenEntries(worker, office.data)
-    leave_a_draft(worker)
-    before = held(page)
-    assert (10, 1) == (len(before["envelopes"]), len(before["drafts"]))
+    assert former_version == held(worker.page)["version"]
+
+
+def tap_update_and_die(worker: Device) -> None:
+    """Tap *Update* without a network, and die before the new page is there."""
+    page = worker.page
     with page.expect_request(lambda request: request.is_navigation_request()):
-        offer.click()
+        page.get_by_role("button", name="Update").click()
     worker.kill()
-
-    page = worker.open()
+    worker.open()
     worker.go("/")
-    now = held(page)
-    assert version_of(office) == now["version"]
-    for kind in ("envelopes", "drafts", "pictures"):
-        assert before[kind] == now[kind]
-    expect_entries(worker, 10, "waiting")
-    worker.go("/pages/inspection")
-    expect(page.locator("tr.waiting")).to_have_count(9)
 
-    proxy.target = office.port
-    worker.sync()
-    assert "clean" == worker.sync_state()
-    ten.expect_at_the_office()
-    expect_entries(worker, 10, "done")
+
+def save_the_draft(worker: Device) -> None:
+    """Go on with the form that was left half filled in: all of it is there, its photo too."""
+    page = worker.page
     worker.go("/pages/inspection/new")
     expect(page.get_by_label("Remarks")).to_have_value("Half a sentence")
     row = page.locator(".child-row").first
@@ -215,6 +200,36 @@ def test_ten_entries_and_a_draft_wait_through_an_update(
     expect(row.locator(".thumbs img")).not_to_have_js_property("naturalWidth", 0)
     page.get_by_label("Site").select_option(index=1)
     worker.save()
+
+
+def test_ten_entries_and_a_draft_wait_through_an_update(
+    worker: Device, office: Office, proxy: FaultProxy
+) -> None:
+    """Killed while it updates, without a network, a device starts anew with all that it held."""
+    begin_to_update(worker, office, proxy)
+    worker.sync()
+    expect(worker.page.get_by_role("button", name="Update")).to_be_visible(timeout=30_000)
+    proxy.target = None
+    ten = TenEntries(worker, office.data)
+    leave_a_draft(worker)
+    before = held(worker.page)
+    assert (10, 1) == (len(before["envelopes"]), len(before["drafts"]))
+    tap_update_and_die(worker)
+
+    now = held(worker.page)
+    assert version_of(office) == now["version"]
+    for kind in ("envelopes", "drafts", "pictures"):
+        assert before[kind] == now[kind]
+    expect_entries(worker, 10, "waiting")
+    worker.go("/pages/inspection")
+    expect(worker.page.locator("tr.waiting")).to_have_count(9)
+
+    proxy.target = office.port
+    worker.sync()
+    assert "clean" == worker.sync_state()
+    ten.expect_at_the_office()
+    expect_entries(worker, 10, "done")
+    save_the_draft(worker)
     worker.sync()
     assert "clean" == worker.sync_state()
     ten.expect_at_the_office(since=1)

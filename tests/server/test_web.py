@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from apps.clinic import Drug, Order, Visit
 from apps.fakes import ADA
+from browser.pictures import png
 
 HTML = {"Accept": "text/html"}
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+PNG = png()
 SHELL = {"Accept": "text/html", "Fieldpost-Shell": "1"}
 
 

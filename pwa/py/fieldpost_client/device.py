@@ -280,7 +280,7 @@ class DeviceHome:
         """Return the real key that a temporary one became, once the rows here have it."""
         return self.records.real_key(model, temporary)
 
-    def keep_upload(self, upload: Upload, user: User) -> Attachment:  # noqa: ARG002 - the protocol's
+    def keep_upload(self, upload: Upload, user: User, *, is_picture: bool) -> Attachment:  # noqa: ARG002 - the protocol's
         """Refuse: the shell keeps files of forms in the store, they never come this way."""
         cause = f"the file '{upload.name}' did not arrive"
         raise InputError([problem(Code.STORAGE_FAILED, cause=cause)])

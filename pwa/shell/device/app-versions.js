@@ -5,6 +5,7 @@ import { announce, make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { forgetHalfFiles } from "../../half-files.js";
 import { forgetVersionsBut, keepFiles } from "../../kept-files.js";
+import { pause, within } from "../../limits.js";
 import { askFor } from "../../office.js";
 import { read } from "../../store.js";
 import { isFull } from "../../stored-files.js";
@@ -15,7 +16,14 @@ import { isFull } from "../../stored-files.js";
  */
 
 const MANIFEST = "/assets/manifest.json";
-const PATIENCE_MS = 60_000;
+/** The service worker has that long for what it is told; its store may take most of it. */
+const PATIENCE_MS = 30_000;
+/** Longer than this an update does not wait for what runs: a sync is stopped, and goes on afterwards. */
+const IDLE_MS = 10_000;
+/** A page that is still here so long after it was to be loaded anew is not loaded anew. */
+const LOADING_MS = 20_000;
+const NOT_UPDATED = "The update did not work. Nothing is lost: the app goes on as it is. Try again later.";
+const NOT_LOADED = "The new version is here, but this page was not loaded again. Close the app and open it again; nothing is lost.";
 
 /**
  * Return the version that this device shows, or null.
@@ -24,7 +32,8 @@ const PATIENCE_MS = 60_000;
 export async function keptVersion() {
   const marker = await read(await database(), "session", "shell");
   if (!marker) return null;
-  const found = await caches.match(MANIFEST, { cacheName: `fieldpost-${marker.version}` });
+  const asked = caches.match(MANIFEST, { cacheName: `fieldpost-${marker.version}` });
+  const found = await within(PATIENCE_MS, asked, "The caches");
   const manifest = await found?.json().catch(() => null); // one that is damaged is fetched anew
   return manifest ? { manifest, complete: marker.complete } : null;
 }
@@ -40,8 +49,9 @@ export async function servedManifest() {
  * @returns {Promise<ServiceWorker>} the service worker, running
  */
 export async function serviceWorker() {
-  await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "none" });
-  const { active } = await navigator.serviceWorker.ready;
+  const { serviceWorker: all } = navigator;
+  const registered = all.register("/sw.js", { type: "module", updateViaCache: "none" }).then(() => all.ready);
+  const { active } = await within(PATIENCE_MS, registered, "The service worker");
   return /** @type {ServiceWorker} */ (active);
 }
 
@@ -53,11 +63,11 @@ export async function serviceWorker() {
 async function tell(task) {
   const worker = await serviceWorker();
   const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve, reject) => {
-    setTimeout(() => reject(new Error("The service worker does not answer.")), PATIENCE_MS);
+  const answered = new Promise((/** @type {(value?: void) => void} */ resolve, reject) => {
     port1.onmessage = ({ data }) => (data.ok ? resolve() : reject(new Error(data.message)));
     worker.postMessage(task, [port2]);
   });
+  return within(PATIENCE_MS, answered, "The service worker");
 }
 
 /**
@@ -92,11 +102,12 @@ export function isThisPageOf({ shell }) {
   return shell.some(({ url }) => url === here);
 }
 
-/** Load the page of the version that this device shows. @returns {Promise<never>} */
+/** Load the page of the version that this device shows. @returns {Promise<never>} fails where none comes */
 export async function loadKeptPage() {
   await serviceWorker(); // without it the server's page would come again, and again
   location.reload();
-  return new Promise(() => {});
+  await pause(LOADING_MS);
+  throw new Error("The page was not loaded again. Close the app and open it again.");
 }
 
 /** @type {Promise<void> | null} */
@@ -143,6 +154,7 @@ async function bring(served, current) {
 }
 
 /**
+ * Show a new version; each wait in it ends, and what is next is said.
  * @param {Manifest} manifest
  * @param {HTMLButtonElement} button shows that it was heard: a sync that runs ends first
  */
@@ -151,23 +163,45 @@ async function update(manifest, button) {
   const words = button.textContent;
   button.disabled = true;
   button.textContent = "Updating…";
-  try {
-    await start(manifest);
-  } catch (error) {
-    console.info(error);
-    button.disabled = false;
-    button.textContent = words;
-    announce("The update did not work. Nothing is lost: the app goes on as it is. Try again later.", "problem");
-  }
+  const problem = await start(manifest).catch((error) => (console.info(error), NOT_UPDATED));
+  button.disabled = false;
+  button.textContent = words;
+  if (problem) announce(problem, "problem");
 }
 
-/** @param {Manifest} manifest */
+/**
+ * @param {Manifest} manifest
+ * @returns {Promise<string>} what went wrong; nothing where she has begun with something else meanwhile
+ */
 async function start(manifest) {
-  await context.device?.idle();
-  await useVersion(manifest, true);
+  await comeToRest();
+  if (openForm() || !context.device) return "";
+  await useVersion(manifest, true).catch((error) => unlessShown(manifest, error));
   // fault point: version-chosen — all files of the new version are here and the marker names it: this page
   // goes on with the old one, and the next start is the new one's.
-  const registration = await navigator.serviceWorker.getRegistration();
+  const asked = within(PATIENCE_MS, navigator.serviceWorker.getRegistration(), "The service worker");
+  const registration = await asked.catch(() => null); // a new one takes its turn by itself
   registration?.waiting?.postMessage({ do: "skip" });
+  if (openForm()) return "";
   location.reload();
+  await pause(LOADING_MS);
+  return NOT_LOADED;
+}
+
+/** What is asked of Python ends; a sync that takes longer than anybody waits is stopped. */
+async function comeToRest() {
+  const { device } = context;
+  if (!device || (await device.idle(IDLE_MS))) return;
+  const stopped = within(IDLE_MS, device.call("cancel"), "Stopping the sync");
+  await stopped.catch((error) => console.info(error)); // it may have died: what is saved is kept
+  await device.idle(IDLE_MS);
+}
+
+/**
+ * It may have been done although nobody heard so in time.
+ * @param {Manifest} manifest
+ * @param {unknown} error
+ */
+async function unlessShown({ version }, error) {
+  if ((await keptVersion())?.manifest.version !== version) throw error;
 }

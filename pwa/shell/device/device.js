@@ -67,10 +67,12 @@ export class Device {
 
   /**
    * Wait until nothing is asked any more, but no longer than so many milliseconds.
-   * @param {number} [ms]
+   * @param {number} ms
+   * @returns {Promise<boolean>} whether nothing is
    */
-  async idle(ms = Infinity) {
+  async idle(ms) {
     for (const end = Date.now() + ms; this.#asked.size && Date.now() < end; ) await pause(20);
+    return this.#asked.size === 0;
   }
 
   /** End Python; what is asked now fails. */

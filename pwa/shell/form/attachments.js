@@ -27,9 +27,10 @@ export function startAttachments() {
     const input = event.target;
     if (!(input instanceof HTMLInputElement) || input.type !== "file" || !input.files) return;
     const widget = widgetOf(input);
+    if (!widget) return; // a file that goes into no record
     const files = [...input.files];
     input.value = ""; // the file travels by its reference, and may be chosen again
-    if (widget) void pending(takeAll(widget, files));
+    void pending(takeAll(widget, files));
   });
   onPage((main) => main.querySelectorAll("[data-attachment]").forEach(addRemovers));
   startComplaints();
@@ -225,10 +226,11 @@ export function refer(widget, list) {
  * @param {Reference} reference
  * @param {number} index
  */
-function thumb(widget, { sha256, type, name }, index) {
+function thumb(widget, { sha256, size, type, name }, index) {
   const src = `/attachments/${sha256}`;
   const label = widget.querySelector("input[type=file]")?.getAttribute("aria-label") ?? "Picture";
-  if (type.startsWith("image/")) return make("img", { src, alt: `${label} ${index + 1}` });
+  const known = { "data-name": name, "data-size": String(size) };
+  if (type.startsWith("image/")) return make("img", { src, alt: `${label} ${index + 1}`, ...known });
   return make("a", { href: `${src}?${new URLSearchParams({ name })}`, download: name }, name);
 }
 

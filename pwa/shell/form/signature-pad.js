@@ -7,10 +7,9 @@ import { complain, forgetComplaints } from "./complaints.js";
 import { ask, make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { pending } from "../page/pending.js";
+import { isSignature } from "./strokes.js";
 
-/** Pixels that a signature is long at least: a tap, or a slip of the finger, is none. */
-const LEAST_LENGTH = 60;
-const TOO_SHORT = "Sign with the finger, a pen or the mouse in the box above.";
+const TOO_SHORT = "This is too little for a signature. Sign with the finger, a pen or the mouse in the box above.";
 
 /** Give every empty signature field a button that opens a sheet to sign on. */
 export function startSignatures() {
@@ -51,7 +50,7 @@ function fill(finish, label) {
   const pad = new SignaturePad(canvas, { penColor: "#10201d", backgroundColor: "#ffffff" });
   const problem = make("p", { class: "problem", role: "alert" });
   const done = () => {
-    problem.textContent = lengthOf(pad) < LEAST_LENGTH ? TOO_SHORT : "";
+    problem.textContent = isSignature(pad.toData()) ? "" : TOO_SHORT;
     if (!problem.textContent) canvas.toBlob(finish, "image/png");
   };
   const clear = () => pad.clear();
@@ -65,15 +64,6 @@ function fill(finish, label) {
     make("button", { type: "button", class: "button quiet", onclick: () => finish(null) }, "Not now"),
   );
   return [canvas, problem, actions];
-}
-
-/** How long all strokes are together, in pixels. @param {SignaturePad} pad */
-function lengthOf(pad) {
-  let length = 0;
-  for (const { points } of pad.toData()) {
-    points.slice(1).forEach(({ x, y }, i) => (length += Math.hypot(x - points[i].x, y - points[i].y)));
-  }
-  return length;
 }
 
 /**

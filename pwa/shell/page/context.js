@@ -5,7 +5,7 @@ import { open } from "../../store.js";
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * Python in its worker: `device/device.js`, which stands above this.
- * @typedef {{call: (name: string, argument?: object) => Promise<any>, idle: (ms?: number) => Promise<void>,
+ * @typedef {{call: (name: string, argument?: object) => Promise<any>, idle: (ms: number) => Promise<boolean>,
  *   end: () => void}} Device
  */
 

@@ -37,6 +37,8 @@ class Kind(StrEnum):
 
 
 ATTACHMENT_KINDS = frozenset({Kind.SIGNATURE, Kind.PHOTO, Kind.PHOTOS, Kind.FILE})
+PICTURE_KINDS = ATTACHMENT_KINDS - {Kind.FILE}
+"""What holds pictures: without position and camera data. A file is kept as it is."""
 
 
 @dataclass(frozen=True, slots=True)

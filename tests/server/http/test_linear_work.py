@@ -36,6 +36,7 @@ from fieldpost_server.delivery.wheels import make_wheel
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.http.guards import split
 from fieldpost_server.storage.attachments import _fault_of, media_type
+from fieldpost_server.storage.picture_data import without_data
 from fieldpost_server.sync.prepared_images import _RANGE, Prepared
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import _forget_odd_range
@@ -216,6 +217,61 @@ def picture_heads(n: int) -> None:
         _fault_of(b"....ftyp" * 2, media_type(type_))
 
 
+def cleaned(content: bytes) -> None:
+    with suppress(ValueError):
+        without_data(content)
+
+
+def jpeg_of_segments(n: int) -> None:
+    cleaned(b"\xff\xd8" + b"\xff\xdb\0\2" * 5 * n + b"\xff\xd9")
+
+
+def jpeg_of_fill(n: int) -> None:
+    scan = b"\xff\xd8\xff\xda\0\2"
+    for end in (b"\xff\xd9", b"\0\xff\xd9", b"\0"):
+        cleaned(scan + b"\xff" * 50 * n + end)
+    cleaned(b"\xff\xd8" + b"\xff" * 50 * n + b"\0")
+
+
+def jpeg_of_turns(n: int) -> None:
+    many = b"II*\0\x08\0\0\0\xff\xff" + bytes(60_000)
+    cleaned(b"\xff\xd8" + (b"\xff\xe1\xea\x62Exif\0\0" + many) * (n // 5_000) + b"\xff\xd9")
+
+
+def png_of_chunks(n: int) -> None:
+    cleaned(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0IDAT\0\0\0\0" * 3 * n)
+    cleaned(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0eXIf\0\0\0\0" * 3 * n)
+
+
+def webp_of_frames(n: int) -> None:
+    frames = b"ANMF\x18\0\0\0" + bytes(16) + b"VP8 \0\0\0\0"
+    body = b"WEBP" + frames * n
+    cleaned(b"RIFF" + len(body).to_bytes(4, "little") + body)
+
+
+def gif_of_blocks(n: int) -> None:
+    cleaned(b"GIF89a" + bytes(7) + b"\x21\xfe\1x\0" * 3 * n + b"\x3b")
+    cleaned(b"GIF89a" + bytes(7) + b"\x21\xfe" + b"\1x" * 5 * n + b"\0\x3b")
+
+
+def heif(items: bytes, places: bytes) -> None:
+    def box(kind: bytes, body: bytes) -> bytes:
+        return (len(body) + 8).to_bytes(4, "big") + kind + body
+
+    meta = box(b"iinf", items) + box(b"iloc", places)
+    cleaned(box(b"ftyp", b"heic" + bytes(4)) + box(b"meta", bytes(4) + meta) + bytes(8))
+
+
+def heif_of_places(n: int) -> None:
+    exif = b"\0\0\0\x14infe\2\0\0\0\0\1\0\0Exif"
+    one = b"\0\1\0\0\xff\xff"
+    heif(bytes(6) + exif, b"\0\0\0\0\x44\0\xff\xff" + one + (bytes(7) + b"\1") * n)
+    # parts that take no bytes
+    heif(bytes(6) + exif, b"\0\0\0\0\0\0\xff\xff" + one * n)
+    # parts that are all of the file
+    heif(bytes(6) + exif * n, b"\0\0\0\0\x44\0\xff\xff" + one + (bytes(6) + b"\1\0") * n)
+
+
 def file_name(n: int) -> None:
     plain_name("../\\." * 10 * n)
 
@@ -254,6 +310,8 @@ PARSERS = (
     (lines_of_nothing, lines_of_a_byte, one_line, bomb, many_members, noise),
     (many_parts, parts_of_headers, half_boundaries, odd_disposition),
     (cookies, cookie_of_quotes, known_browser, ranges, origin, picture_heads, file_name),
+    (jpeg_of_segments, jpeg_of_fill, jpeg_of_turns, png_of_chunks, webp_of_frames),
+    (gif_of_blocks, heif_of_places),
     (cursor, number, password, package_of_files, package_of_one),
 )
 

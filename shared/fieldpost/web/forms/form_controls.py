@@ -14,7 +14,7 @@ from fieldpost.odp.form.posted_moments import UNFINISHED, as_held
 from fieldpost.odp.form.rows import Row, new_row
 from fieldpost.odp.replay.links import Links
 from fieldpost.pages import Form, FormList
-from fieldpost.schema.fields import ATTACHMENT_KINDS, Choice, Field, Kind
+from fieldpost.schema.fields import ATTACHMENT_KINDS, PICTURE_KINDS, Choice, Field, Kind
 from fieldpost.schema.models import Model
 from fieldpost.schema.validation import fills_itself, read_text
 from fieldpost.schema.value_words import words_for
@@ -345,8 +345,10 @@ def with_uploads(asked: PageRequest, form: Form) -> list[tuple[str, str]]:
     values = dict(posted)
     for name, files in asked.uploads.items():
         path = name.removesuffix(".file")
-        kept = [asked.home.keep_upload(upload, asked.user).to_json() for upload in files]
-        if not _is_several(form, path):
+        kind = _kind_at(form, path)
+        keep, is_picture = asked.home.keep_upload, kind in PICTURE_KINDS
+        kept = [keep(each, asked.user, is_picture=is_picture).to_json() for each in files]
+        if kind is not Kind.PHOTOS:
             posted.append((path, json.dumps(kept[-1])))
         elif (before := _listed(values.get(path, ""))) is not None:
             posted.append((path, json.dumps([*before, *kept])))
@@ -362,10 +364,11 @@ def _listed(text: str) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
-def _is_several(form: Form, path: str) -> bool:
+def _kind_at(form: Form, path: str) -> Kind | None:
+    """Return what a field of files holds, found by its path; None where there is none."""
     for name in re.sub(r"\[\d+\]", "", path).split("."):
         if name in form.lists:
             form = form.lists[name].form
         elif name in form.fields and form.fields[name].kind in ATTACHMENT_KINDS:
-            return form.fields[name].kind is Kind.PHOTOS
-    return False
+            return form.fields[name].kind
+    return None
