@@ -84,7 +84,9 @@ def _is_used() -> sa.ColumnElement[bool]:
 def _collected(store: AttachmentStore, sha256: str, before: datetime) -> bool:
     """Delete one attachment, unless somebody has begun to refer to it."""
     # who sends it again meanwhile waits, and finds neither row nor file, or both
-    with store.held(sha256):
+    with store.deleting() as may_delete, store.held(sha256):
+        if not may_delete:
+            return False
         with store.database.current_session() as session:
             size = _forgotten(session, sha256, before)
         if size is None:
@@ -123,7 +125,9 @@ def _strays(store: AttachmentStore, before: datetime) -> Iterator[Path]:
 
 
 def _dropped(store: AttachmentStore, path: Path, before: datetime) -> bool:
-    with store.held(path.name):
+    with store.deleting() as may_delete, store.held(path.name):
+        if not may_delete:
+            return False
         with store.database.read_session() as session:
             row = sa.select(_WHOLE.c.sha256).where(_WHOLE.c.sha256 == path.name)
             is_kept = session.scalar(row) is not None

@@ -262,6 +262,32 @@ class AttachmentStore:
         finally:
             os.close(handle)
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Have nothing deleted until the block ends: somebody copies what there is."""
+        with self._folder_lock(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def deleting(self) -> Iterator[bool]:
+        """Say whether files may be deleted until the block ends: nobody copies them just now."""
+        try:
+            with self._folder_lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                yield True
+        except BlockingIOError:
+            yield False
+
+    @contextmanager
+    def _folder_lock(self, how: int) -> Iterator[None]:
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            # fault point: store-locked — the lock is the open folder's, for all processes, and ends
+            # with the process.
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
     def delete(self, sha256: str) -> None:
         """Delete the file of an attachment, which is held."""
         # fault point: file-undeleted — a file without a row: it goes in a later collection.

@@ -262,3 +262,12 @@ def test_what_would_go_is_listed(office: Any) -> None:
     assert [(digest(TEXT), len(TEXT), None)] == [(u.sha256, u.size, u.since) for u in before]
     assert after[0].since is not None
     assert is_there(office)
+
+
+@pytest.mark.usefixtures("anna")
+def test_nothing_is_deleted_while_a_backup_copies(office: Any) -> None:
+    """A backup has every file of its point; the next round goes on (R66)."""
+    with office.home.store.undisturbed():
+        meanwhile = in_a_year(office)
+
+    assert (0, 1) == (meanwhile, in_a_year(office))
