@@ -43,8 +43,9 @@ FLOORS = {
     """,
     "server/fieldpost_server": """
         cli
+        cli/upkeep
         application
-        operations
+        operations  cli/command
         identity
         sync  office
         authoring
@@ -59,7 +60,7 @@ FLOORS = {
         factors  providers
         devices
         accounts
-        signing
+        signing  quotas
         storage
         settings  log
     """,

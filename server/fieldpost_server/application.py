@@ -33,6 +33,7 @@ from fieldpost_server.identity.own_factors import OwnFactors
 from fieldpost_server.identity.provider_sign_in import ProviderSignIn
 from fieldpost_server.identity.second_step import SecondStep
 from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.inbox.refused_contents import bounds_of
 from fieldpost_server.office.account import Account
 from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.devices import DevicePages
@@ -47,6 +48,7 @@ from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.operations.public_health import PublicHealth
 from fieldpost_server.providers.openid import Provider
+from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
@@ -67,8 +69,9 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     database = Database(settings.database_url)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     signer = Signer(database, settings.signing_secret_file)
-    inbox = Inbox(app, database, store, assets.app_version, signer)
-    return ServerHome(app, database, inbox, store, assets.url, demo=settings.demo)
+    inbox = Inbox(app, database, store, assets.app_version, signer, bounds_of(settings))
+    quotas = Quotas(database, settings)
+    return ServerHome(app, database, inbox, store, quotas, assets.url, demo=settings.demo)
 
 
 def make_assets(settings: Settings, app: App) -> Assets:

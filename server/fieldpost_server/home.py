@@ -1,5 +1,6 @@
 """The server's home: sessions on the database, commits through the inbox."""
 
+import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from fieldpost_server.inbox.audit_trail import story_of
 from fieldpost_server.inbox.dependencies import first_receipt
 from fieldpost_server.inbox.failed_envelopes import trouble_of
 from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.quotas.kinds import Kind
+from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.scope.page_settings import offline_pages
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
@@ -40,6 +43,7 @@ class ServerHome:
         database: its database.
         inbox: applies what is saved.
         store: keeps files.
+        quotas: how much each user may take.
         asset_url: address of a static file.
         demo: whether this is the demo, which says its passwords.
     """
@@ -52,6 +56,7 @@ class ServerHome:
         database: Database,
         inbox: Inbox,
         store: AttachmentStore,
+        quotas: Quotas,
         asset_url: Callable[[str], str],
         *,
         demo: bool = False,
@@ -60,6 +65,7 @@ class ServerHome:
         self.database = database
         self.inbox = inbox
         self.store = store
+        self.quotas = quotas
         self.asset = asset_url
         self.demo = demo
         self.unreadable = UnreadableRows(app, database)
@@ -75,7 +81,9 @@ class ServerHome:
         return self.database.read_session()
 
     def commit(self, user: User, submission: Submission) -> Receipt:
-        """Apply a submission in one transaction."""
+        """Apply a submission in one transaction; raises `InputError` over a quota."""
+        text = json.dumps([each.to_json() for each in submission.operations])
+        self.quotas.take(user.name, Kind.ENTRY_BYTES, len(text))
         return self.inbox.commit(user, submission, self.new_id())
 
     def first_receipt(self, user: User, envelope: str) -> Receipt | None:
@@ -114,8 +122,10 @@ class ServerHome:
         return None
 
     def keep_upload(self, upload: Upload, user: User, *, is_picture: bool) -> Attachment:
-        """Keep a file that came within a form."""
+        """Keep a file that came within a form; raises `InputError`, also over a quota."""
         self.store.check_size(len(upload.content))
+        self.quotas.take(user.name, Kind.UPLOADS)
+        self.quotas.take(user.name, Kind.FILE_BYTES, len(upload.content))
         return self.store.keep(plain_picture(upload) if is_picture else upload, user)
 
     def sync_overview(self, user: User) -> SyncOverview:  # noqa: ARG002 - the protocol's

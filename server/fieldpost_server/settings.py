@@ -56,6 +56,18 @@ class Settings:
         max_pull_keys: with more changed keys of one table than this, a pull sends it whole.
         keep_changes_days: changes older than this may be forgotten; a device that was away
             longer gets a full download.
+        keep_unused_days: attachments that nothing refers to for so long, and uploads that nobody
+            has gone on with, are deleted; 0 keeps them for good.
+        keep_refused, keep_refused_bytes: how much is kept of one user's envelopes that could not be
+            applied: of discarded ones the contents go, the oldest first, and nothing more is taken
+            that cannot be applied; 0 means no bound.
+        quota_file_bytes: bytes of pictures and files that are taken from one user in a day (of
+            UTC); with this and the others that begin so, 0 means as many as she likes.
+        quota_entry_bytes: bytes of entries that are taken from one user in a day.
+        quota_uploads: pictures and files that one user may begin to upload in a day.
+        quota_devices: new devices that one user may register in a day.
+        quota_images: downloads of everything that are made for one user in a day.
+        quota_sessions: sessions that one user may begin in a day by signing in.
         signing_secret_file: file with a secret that the key of receipts is encrypted with in the
             database; empty means that the key lies there as it is.
         backup: folder that ``fieldpost backup`` puts backups into when it is given none; health
@@ -98,6 +110,15 @@ class Settings:
     max_attachment_bytes: int = 100 * MIB
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90
+    keep_unused_days: int = 90
+    keep_refused: int = 10_000
+    keep_refused_bytes: int = 256 * MIB
+    quota_file_bytes: int = 5 * 1024 * MIB
+    quota_entry_bytes: int = 1024 * MIB
+    quota_uploads: int = 5_000
+    quota_devices: int = 50
+    quota_images: int = 200
+    quota_sessions: int = 200
     signing_secret_file: str = ""
     backup: str = ""
     backup_hours: int = 26

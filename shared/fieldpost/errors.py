@@ -122,6 +122,8 @@ class Code(StrEnum):
     RESTORE_UNCONFIRMED = "restore_unconfirmed"
     BAD_CURSOR = "bad_cursor"
     OFFICE_BUSY = "office_busy"
+    QUOTA_USED = "quota_used"
+    REFUSED_FULL = "refused_full"
     TOO_SLOW = "too_slow"
     UNKNOWN_PROTOCOL = "unknown_protocol"
     UPLOAD_OFFSET = "upload_offset"
@@ -413,6 +415,14 @@ _DOOR: Mapping[Code, str] = {
     Code.BAD_CURSOR: "The place to continue from could not be read. A full download follows.",
     Code.OFFICE_BUSY: (
         "The office is busy at this moment. Nothing is lost; try again in {seconds} seconds."
+    ),
+    Code.QUOTA_USED: (
+        "Your share of {what} for today ({limit}) is used up. It is free again in {wait}. "
+        "Nothing is lost; try again then, or ask your administrator."
+    ),
+    Code.REFUSED_FULL: (
+        "The office keeps no more of your entries that could not be applied ({limit}). This one "
+        "waits on your device. Repair or discard some of those that need attention."
     ),
     Code.TOO_SLOW: "The request did not arrive in time. Nothing is lost; try again.",
     Code.UNKNOWN_PROTOCOL: (

@@ -64,6 +64,7 @@ IN_A_FORM = frozenset(
         Code.STORAGE_FULL,
         Code.STORAGE_FAILED,
         Code.TOO_BIG,
+        Code.QUOTA_USED,
         Code.UNEXPECTED,
     }
 )
@@ -117,6 +118,8 @@ OF_WAITING = frozenset(
         Code.ATTACHMENT_MISSING,
         Code.NOT_SENT,
         Code.FILE_NOT_SENT,
+        Code.QUOTA_USED,
+        Code.REFUSED_FULL,
     }
 )
 """Said of an entry that waits: the next sync brings what it waits for, or it is discarded."""
@@ -145,6 +148,7 @@ OF_A_SYNC = {
     Code.NOT_OURS: OFFLINE,
     Code.SERVER_TROUBLE: OFFLINE,
     Code.OFFICE_BUSY: BUSY,
+    Code.QUOTA_USED: TROUBLE,
     Code.SIGNED_OUT: SIGNED_OUT,
     Code.RECEIPT_UNVERIFIED: UNVERIFIED,
     Code.IDENTITY_CHANGED: IDENTITY_CHANGED,
@@ -167,6 +171,7 @@ AT_THE_DOOR = frozenset(
         Code.SIGN_IN_FAILED,
         Code.SIGN_IN_THROTTLED,
         Code.SIGN_IN_BUSY,
+        Code.QUOTA_USED,
         Code.ACCOUNT_OFF,
         Code.PASSWORD_DUE,
         Code.PASSWORD_WRONG,

@@ -93,7 +93,9 @@ def test_housekeeping_deletes_what_has_ended(office: Any) -> None:
     office.client("dora")
     old = utc_now() - timedelta(days=400)
     office.run(sa.update(tables.change).values(at=int(old.timestamp())))
-    young = dict.fromkeys(("uses", "events", "sessions", "changes", "uploads"), 0)
+    young = dict.fromkeys(
+        ("uses", "events", "sessions", "contents", "changes", "uploads", "attachments"), 0
+    )
     assert young == tidy(office.home, office.settings)
 
     office.run(sa.update(tables.session).values(created_at=old))

@@ -47,6 +47,7 @@ class Event(StrEnum):
     DEVICE_REGISTERED = "device registered"
     DEVICE_NAMED = "device named"
     DEVICE_REVOKED = "device revoked"
+    QUOTA_FREED = "quota freed"
     WORK_HANDED_OVER = "work handed over"
     WORK_HANDED_IN = "work handed in"
     DEVICE_EMPTIED = "device emptied"

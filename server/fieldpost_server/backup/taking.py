@@ -186,7 +186,7 @@ def take_backup(
         BackupError: it cannot be taken; what was there before is untouched.
         OSError: as above.
     """
-    with place.turn():
+    with place.turn(), store.undisturbed():
         place.clear()
         before = next(iter(place.backups()), None)
         moment = utc_now()

@@ -19,6 +19,7 @@ from fieldpost_server.backup.taking import take_backup
 from fieldpost_server.backup.verification import Verified, verify
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.feed.triggers import install
+from fieldpost_server.inbox.envelope_references import rebuild_envelope_references
 from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.signing.signer import Signer
@@ -59,6 +60,9 @@ def install_app(app: App, database: Database, secret_file: str) -> list[str]:
     # fault point: tables-without-triggers — health says that triggers are missing; the command is
     # run again, and whatever was written meanwhile is in a table that is recorded as changed whole.
     changed = install(database.engine, captured_tables(app))
+    # fault point: open-envelopes-unnoted — the command is run again; what is not noted is collected
+    # at the earliest after the time of grace.
+    database.write(rebuild_envelope_references)
     # fault point: installed-without-key — whichever process first signs a receipt makes the key.
     Signer(database, secret_file).ready()
     return changed

@@ -56,7 +56,7 @@ def _show(command: Command) -> None:
     receipt = json.loads(row.receipt)
     command.show(
         {
-            "envelope": json.loads(row.content),
+            "envelope": json.loads(row.content or "null"),
             "receipt": receipt,
             "signature": receipts.judge(receipt).to_json(),
             "received_at": row.received_at.isoformat(),

@@ -22,6 +22,8 @@ from fieldpost_server.cli.envelopes import declare_envelopes
 from fieldpost_server.cli.keys import declare_keys
 from fieldpost_server.cli.people import declare_people
 from fieldpost_server.cli.serve import declare_serve
+from fieldpost_server.cli.upkeep.attachments import declare_attachments
+from fieldpost_server.cli.upkeep.quotas import declare_quotas
 from fieldpost_server.operations.health import Health
 from fieldpost_server.settings import Settings
 
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     declare_serve(commands)
     declare_demo(commands)
+    declare_attachments(commands)
     declare(commands, "check", _check, "check health")
     declare_database(commands)
     declare_devices(commands)
@@ -74,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     declare_envelopes(commands)
     declare_keys(commands)
     declare_people(commands)
+    declare_quotas(commands)
     return parser
 
 

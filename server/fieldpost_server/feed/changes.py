@@ -22,7 +22,7 @@ from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.storage import tables as own
 from fieldpost_server.storage.tables import PRUNED
 
-_UNDECODABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+UNDECODABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What the types of SQLAlchemy and of authors raise for a value that is none of theirs."""
 
 Key = tuple[Any, ...]
@@ -70,7 +70,7 @@ def read_changes(
         else:
             known = changes.changed.setdefault(name, set())
             # a key that cannot be read is on no device: its row is left out
-            with suppress(*_UNDECODABLE):
+            with suppress(*UNDECODABLE):
                 known.add(decode_key(session, table, key))
     many = {name for name, keys in changes.changed.items() if len(keys) > max_keys}
     for name in many:

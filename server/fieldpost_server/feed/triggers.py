@@ -4,34 +4,28 @@
 nothing of those programs: on PostgreSQL the trigger functions run with their owner's rights.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from fieldpost.errors import Code, DefinitionError, problem
+from fieldpost_server.feed.reference_triggers import rebuild_references, reference_triggers
+from fieldpost_server.feed.trigger import (
+    FUNCTIONS,
+    PREFIX,
+    Trigger,
+    digest,
+    literal,
+    quoted,
+    quoted_table,
+    run,
+)
 from fieldpost_server.restore.timelines import start
 from fieldpost_server.storage import tables as own
 from fieldpost_server.storage.tables import HISTORY, PRUNED
 
-_PREFIX = "fieldpost_"
 _INSTALL_LOCK = 0x_F1E1_D905  # an arbitrary number, for PostgreSQL's advisory locks
 _COUNTED_AT = "CAST(strftime('%s', 'now') AS INTEGER)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Trigger:
-    """A trigger, and what shows in the database that it is this one and no other.
-
-    Attributes:
-        definition: SQLite: the SQL; PostgreSQL: the function's name, which holds a digest.
-    """
-
-    table: sa.Table
-    name: str
-    definition: str
-    sql: str
 
 
 def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
@@ -57,26 +51,37 @@ def install(engine: sa.Engine, tables: Iterable[sa.Table]) -> list[str]:
         # may be run again.
         own.metadata.create_all(connection)
         _start_timeline(connection, wanted)
-        stale = uninstalled(connection, wanted)
+        stale, unfed = uninstalled(connection, wanted), _unfed(connection, wanted)
         right = _triggers(connection, [t for t in wanted if t not in stale])
         _drop_all_but(connection, right)
         for trigger in _triggers(connection, stale):
-            _run(connection, trigger.sql)
-        for table in stale:
+            run(connection, trigger.sql)
+        for table in unfed:
             _record_whole(connection, table)
+        rebuild_references(connection, stale, schema_of(connection))
     return [table.name for table in stale]
 
 
 def uninstalled(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Table]:
     """Return those of `tables` that lack a trigger or have one that was changed or disabled."""
     tables = list(tables)
+    wrong = {trigger.table.name for trigger in _wrong(connection, tables)}
+    return [table for table in tables if table.name in wrong]
+
+
+def _unfed(connection: sa.Connection, tables: Sequence[sa.Table]) -> list[sa.Table]:
+    """Return those of which the feed may lack changes."""
+    wrong = {trigger.table.name for trigger in _wrong(connection, tables) if trigger.is_feed}
+    return [table for table in tables if table.name in wrong]
+
+
+def _wrong(connection: sa.Connection, tables: Sequence[sa.Table]) -> list[Trigger]:
     present = _present(connection)
-    wrong = {
-        trigger.table.name
+    return [
+        trigger
         for trigger in _triggers(connection, tables)
         if (trigger.table.name, trigger.name, trigger.definition) not in present
-    }
-    return [table for table in tables if table.name in wrong]
+    ]
 
 
 def _check(tables: Sequence[sa.Table]) -> None:
@@ -125,12 +130,23 @@ def _record_whole(connection: sa.Connection, table: sa.Table) -> None:
     )
 
 
-def _triggers(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[_Trigger]:
+def schema_of(connection: sa.Connection) -> str:
+    """Return where Fieldpost's own tables are on PostgreSQL, quoted; on SQLite nothing is asked."""
     if connection.dialect.name == "sqlite":
-        return [t for table in tables for t in _sqlite_triggers(connection.dialect, table)]
+        return ""
     current = connection.scalar(sa.text("SELECT current_schema()"))
-    schema = _quoted(connection.dialect, current or "public")
-    return [t for table in tables for t in _postgresql_triggers(connection.dialect, table, schema)]
+    return quoted(connection.dialect, current or "public")
+
+
+def _triggers(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[Trigger]:
+    dialect, schema, tables = connection.dialect, schema_of(connection), list(tables)
+    found = [*reference_triggers(dialect, tables, schema)]
+    for table in tables:
+        if dialect.name == "sqlite":
+            found += _sqlite_triggers(dialect, table)
+        else:
+            found += _postgresql_triggers(dialect, table, schema)
+    return found
 
 
 def _present(connection: sa.Connection) -> set[tuple[str, str, str]]:
@@ -146,13 +162,13 @@ def _present(connection: sa.Connection) -> set[tuple[str, str, str]]:
     return {(row[0], row[1], row[2]) for row in connection.execute(sa.text(sql))}
 
 
-def _drop_all_but(connection: sa.Connection, right: Sequence[_Trigger]) -> None:
+def _drop_all_but(connection: sa.Connection, right: Sequence[Trigger]) -> None:
     """Drop our triggers that are outdated, or on tables that are no longer in the app."""
     if connection.dialect.name == "sqlite":
         kept = {trigger.name for trigger in right}
         for _, name, _ in _present(connection):
-            if name.startswith(_PREFIX) and name not in kept:
-                _run(connection, f"DROP TRIGGER {_quoted(connection.dialect, name)}")
+            if name.startswith(PREFIX) and name not in kept:
+                run(connection, f"DROP TRIGGER {quoted(connection.dialect, name)}")
         return
     kept = {trigger.definition for trigger in right}
     functions = connection.execute(
@@ -164,61 +180,33 @@ def _drop_all_but(connection: sa.Connection, right: Sequence[_Trigger]) -> None:
     ).all()
     for schema, name in functions:
         if name not in kept:
-            place = _quoted(connection.dialect, schema)
-            _run(connection, f"DROP FUNCTION {place}.{name}() CASCADE")
+            place = quoted(connection.dialect, schema)
+            run(connection, f"DROP FUNCTION {place}.{name}() CASCADE")
 
 
-def _run(connection: sa.Connection, sql: str) -> None:
-    """Run SQL as it stands: names may hold what drivers and `text()` take for parameters."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(sql)
-    finally:
-        cursor.close()
-
-
-def _quoted(dialect: sa.Dialect, name: str) -> str:
-    """Quote a name for `_run`: SQLAlchemy doubles percent signs for psycopg's parameters."""
-    quoted = dialect.identifier_preparer.quote(name)
-    return quoted.replace("%%", "%") if dialect.name == "postgresql" else quoted
-
-
-def _quoted_table(dialect: sa.Dialect, table: sa.Table) -> str:
-    names = (table.schema, table.name) if table.schema else (table.name,)
-    return ".".join(_quoted(dialect, name) for name in names)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-
-def _postgresql_triggers(dialect: sa.Dialect, table: sa.Table, schema: str) -> Iterator[_Trigger]:
+def _postgresql_triggers(dialect: sa.Dialect, table: sa.Table, schema: str) -> Iterator[Trigger]:
     """Yield triggers for each statement: one insert of all its keys, however many rows.
 
     ENABLE ALWAYS makes them work for rows that logical replication brings, too.
     """
-    columns = ", ".join(f"r.{_quoted(dialect, c.name)}" for c in table.primary_key.columns)
+    columns = ", ".join(f"r.{quoted(dialect, c.name)}" for c in table.primary_key.columns)
     keys = f"SELECT json_build_array({columns})::text FROM"
-    on = _quoted_table(dialect, table)
+    on = quoted_table(dialect, table)
     for event, (rows, referencing) in _POSTGRESQL_EVENTS.items():
         body = _POSTGRESQL_BODY.format(
-            schema=schema, table=_literal(table.name), rows=rows.format(keys=keys)
+            schema=schema, table=literal(table.name), rows=rows.format(keys=keys)
         )
-        name = f"{_PREFIX}{event.lower()}"
-        function = f"{_PREFIX}changes_{_digest(on + event + body)}"
+        name = f"{PREFIX}{event.lower()}"
+        function = f"{FUNCTIONS}{digest(on + event + body)}"
         sql = _POSTGRESQL_SQL.format(
             function=f"{schema}.{function}",
-            body=_literal(body),
+            body=literal(body),
             name=name,
             event=event,
             on=on,
             referencing=referencing,
         )
-        yield _Trigger(table, name, function, sql)
+        yield Trigger(table, name, function, sql)
 
 
 _POSTGRESQL_EVENTS = {
@@ -248,15 +236,15 @@ ALTER TABLE {on} ENABLE ALWAYS TRIGGER {name};
 """
 
 
-def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[_Trigger]:
-    on = _quoted_table(dialect, table)
-    columns = [_quoted(dialect, c.name) for c in table.primary_key.columns]
+def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[Trigger]:
+    on = quoted_table(dialect, table)
+    columns = [quoted(dialect, c.name) for c in table.primary_key.columns]
 
     def record(row: str, where: str = "") -> str:
         key = ", ".join(f"{row}.{c}" for c in columns)
         return (
             "INSERT INTO fieldpost_change (table_name, key, at) "
-            f"SELECT {_literal(table.name)}, json_array({key}), {_COUNTED_AT}{where};"
+            f"SELECT {literal(table.name)}, json_array({key}), {_COUNTED_AT}{where};"
         )
 
     moved = " OR ".join(f"OLD.{c} IS NOT NEW.{c}" for c in columns)
@@ -273,20 +261,20 @@ def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[_Trigger]
         bodies[f"BEFORE UPDATE {number}"] = replaced
     for event, body in bodies.items():
         when = " ".join(event.split()[:2])
-        name = f"{_PREFIX}{_digest(table.name + event)}"
+        name = f"{PREFIX}{digest(table.name + event)}"
         sql = f"CREATE TRIGGER {name} {when} ON {on} BEGIN {body} END"
-        yield _Trigger(table, name, sql, sql)
+        yield Trigger(table, name, sql, sql)
 
 
 def _unique_columns(dialect: sa.Dialect, table: sa.Table) -> list[list[str]]:
     """Return the quoted columns of each unique constraint and index beside the primary key."""
     found = [
-        [_quoted(dialect, c.name) for c in constraint.columns]
+        [quoted(dialect, c.name) for c in constraint.columns]
         for constraint in table.constraints
         if isinstance(constraint, sa.UniqueConstraint)
     ]
     found += [
-        [_quoted(dialect, c.name) for c in index.columns]
+        [quoted(dialect, c.name) for c in index.columns]
         for index in table.indexes
         if index.unique and len(index.columns) == len(index.expressions)
     ]

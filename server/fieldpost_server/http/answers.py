@@ -18,6 +18,7 @@ _STATUS: Mapping[Code, int] = {
     Code.SIGN_IN_THROTTLED: 429,
     Code.SIGN_IN_BUSY: 503,
     Code.OFFICE_BUSY: 503,
+    Code.QUOTA_USED: 429,
     Code.RESTORE_UNCONFIRMED: 409,
     Code.NO_SEAT_LEFT: 409,
     Code.LAST_ADMIN: 409,

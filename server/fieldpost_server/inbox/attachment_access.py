@@ -3,7 +3,7 @@
 To know a digest proves nothing, to have brought the content does.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,16 +15,16 @@ from fieldpost.odp.lineage.drift import in_present_names
 from fieldpost.odp.repair.pending_change import present_operations
 from fieldpost.reading.readable import Readable
 from fieldpost.schema.fields import ATTACHMENT_KINDS, Field
-from fieldpost.schema.models import Key, Model
+from fieldpost.schema.models import Model
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost_server.feed.attachment_references import AT_ONCE, envelopes_with, places_of
+from fieldpost_server.feed.changes import Key
 from fieldpost_server.inbox.dependencies import envelopes_query, is_done, kept_receipt, keys_in
 from fieldpost_server.inbox.envelope_access import may_read
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.attachments import AttachmentStore, media_type
-
-_MOST_HINTS = 50_000
 
 
 class AttachmentAccess:
@@ -38,8 +38,6 @@ class AttachmentAccess:
     def __init__(self, app: App, store: AttachmentStore) -> None:
         self.app = app
         self.store = store
-        # where a digest was found: looked at first, and asked again each time
-        self._hints: dict[str, tuple[str, str, Key]] = {}
 
     def may_have(self, session: Session, user: User, sha256: str) -> bool:
         """Say whether an attachment has arrived whole, and a user may read it and refer to it."""
@@ -107,77 +105,78 @@ class AttachmentAccess:
         return user.is_supervisor and self._is_in_an_envelope(session, user, sha256)
 
     def _is_in_a_record(self, session: Session, user: User, sha256: str) -> bool:
-        hint = self._hints.get(sha256)
-        for model, field, query in self._readable_references(user):
-            place = (model.name, field.attribute)
-            if hint is not None and hint[:2] == place:
-                known = query.where(_has_key(model, hint[2]))
-                if self._found(session, known, sha256) is not None:
-                    return True
-            text = sa.cast(field.column, sa.Text).contains(sha256)
-            key = self._found(session, query.where(text), sha256)
-            if key is not None:
-                self._remember(sha256, (*place, key))
+        readable = Readable(self.app, user, patient=True)
+        for place in places_of(session, (m.table for m in self.app.models.values()), sha256):
+            model = self.app.models[place.table]
+            field = _field_of(model, place.column)
+            query = None if field is None else _readable(readable, model, field)
+            if query is not None and self._is_found(
+                session, query.where(_has_key(model, place.keys)), sha256
+            ):
                 return True
         return False
 
-    def _readable_references(self, user: User) -> Iterator[tuple[Model, Field, sa.Select[Any]]]:
-        """Yield the fields that refer to attachments, with the query for what she may read."""
-        readable = Readable(self.app, user, patient=True)
-        for model in self.app.models.values():
-            for field in model.fields.values():
-                if field.kind in ATTACHMENT_KINDS and (
-                    conditions := [
-                        g.condition for g in readable.grants(model) if field.attribute in g.columns
-                    ]
-                ):
-                    yield model, field, _referring(model, field).where(sa.or_(*conditions))
-
-    def _found(self, session: Session, query: sa.Select[Any], sha256: str) -> Key | None:
-        """Return the key of the first row that refers to an attachment: names may look like one."""
-        for *key, value in session.execute(query):
+    def _is_found(self, session: Session, query: sa.Select[Any], sha256: str) -> bool:
+        """Say whether one of the rows refers to an attachment: it may have until now."""
+        for (value,) in session.execute(query):
             held = value if isinstance(value, list) else [value]
             if any(isinstance(each, Attachment) and each.sha256 == sha256 for each in held):
-                return tuple(key)
-        return None
-
-    def _remember(self, sha256: str, place: tuple[str, str, Key]) -> None:
-        # fault point: attachment-place-remembered — memory only, and asked again each time: without
-        # it the rows are looked through.
-        while len(self._hints) >= _MOST_HINTS:
-            self._hints.pop(next(iter(self._hints)), None)
-        self._hints[sha256] = place
+                return True
+        return False
 
     def _is_in_an_envelope(self, session: Session, user: User, sha256: str) -> bool:
         """Say whether an envelope refers to it that needs a supervisor, and she may read."""
-        named = tables.envelope.c.content.contains(sha256)
-        for row in session.execute(envelopes_query().where(sa.not_(is_done()), named)).all():
-            envelope = read_envelope(row.content)
-            if sha256 not in envelope.attachments:
-                continue
-            keys = keys_in(session, row.device, [envelope])
-            operations = present_operations(self.app, envelope, lambda *k, keys=keys: keys.get(k))
-            receipt = kept_receipt(session, row)
-            if may_read(session, self.app, user, envelope, tuple(operations), receipt):
-                return True
+        for ids in _batches(envelopes_with(session, sha256)):
+            query = envelopes_query().where(sa.not_(is_done()), tables.envelope.c.id.in_(ids))
+            for row in session.execute(query).all():
+                envelope = read_envelope(row.content)
+                keys = keys_in(session, row.device, [envelope])
+                operations = present_operations(
+                    self.app, envelope, lambda *k, keys=keys: keys.get(k)
+                )
+                receipt = kept_receipt(session, row)
+                if may_read(session, self.app, user, envelope, tuple(operations), receipt):
+                    return True
         return False
+
+
+def _field_of(model: Model, column: str) -> Field | None:
+    return next(
+        (
+            field
+            for field in model.fields.values()
+            if field.kind in ATTACHMENT_KINDS and field.column.name == column
+        ),
+        None,
+    )
+
+
+def _readable(readable: Readable, model: Model, field: Field) -> sa.Select[Any] | None:
+    """Return the query for a field of the rows in which she may read it; None where of none."""
+    conditions = [g.condition for g in readable.grants(model) if field.attribute in g.columns]
+    if not conditions:
+        return None
+    column = model.column(field.attribute)
+    return sa.select(column).where(column.is_not(None), sa.or_(*conditions))
+
+
+def _has_key(model: Model, keys: Collection[Key]) -> sa.ColumnElement[bool]:
+    columns = [model.column(attribute) for attribute in model.key]
+    if len(columns) == 1:
+        among: sa.ColumnElement[bool] = columns[0].in_([part for (part,) in keys])
+        return among
+    pairs = (zip(columns, key, strict=True) for key in keys)
+    return sa.or_(*(sa.and_(*(column == part for column, part in pair)) for pair in pairs))
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
 
 
 def _entries(data: Any) -> list[Mapping[str, Any]]:
     """Return the references in a value; of what is none replay says so."""
     entries = data if isinstance(data, list) else [data]
     return [e for e in entries if isinstance(e, dict) and isinstance(e.get("sha256"), str)]
-
-
-def _referring(model: Model, field: Field) -> sa.Select[Any]:
-    key = [model.column(attribute) for attribute in model.key]
-    column = model.column(field.attribute)
-    return sa.select(*key, column).where(column.is_not(None))
-
-
-def _has_key(model: Model, key: Key) -> sa.ColumnElement[bool]:
-    pairs = zip(model.key, key, strict=True)
-    return sa.and_(*(model.column(attribute) == part for attribute, part in pairs))
 
 
 def _is_told_truly(entry: Mapping[str, Any], whole: Collection[Attachment]) -> bool:

@@ -15,11 +15,14 @@ from fieldpost.web.display.envelope_contents import Contents, done_words
 from fieldpost.web.display.envelope_titles import envelope_title
 from fieldpost.web.display.outcomes import OUTCOMES, settled_words
 from fieldpost.web.display.values import record_url
-from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost.wire.envelope import Envelope
 from fieldpost.wire.receipts import APPLIED, Receipt
 from fieldpost_server.inbox.dependencies import kept_receipt, keys_in, open_rows, rows_of
 from fieldpost_server.inbox.envelope_access import may_read
+from fieldpost_server.inbox.refused_contents import LET_GO, kept_envelope
 from fieldpost_server.restore.pre_restore_envelopes import in_present_numbers
+
+_GONE = "What was in it is not kept any more."
 
 
 def state_of(row: Any) -> str:
@@ -45,7 +48,7 @@ def described(session: Session, app: App, user: User, row: Any) -> tuple[str, st
     page = app.present_page(row.page)
     if page is None:
         return "", ""
-    (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
+    (envelope,) = in_present_numbers(session, app, [kept_envelope(row)])
     receipt = kept_receipt(session, row)
     if not _is_open_to(session, app, user, envelope, receipt):
         return "", ""
@@ -75,7 +78,7 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
     row = rows_of(session, [identity]).get(identity)
     if row is None or (row.user != user.name and not user.is_supervisor):
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
-    (envelope,) = in_present_numbers(session, app, [read_envelope(row.content)])
+    (envelope,) = in_present_numbers(session, app, [kept_envelope(row)])
     receipt = kept_receipt(session, row)
     if not (is_shown := _is_open_to(session, app, user, envelope, receipt)):
         envelope = replace(envelope, operations=(), attachments=())
@@ -93,7 +96,7 @@ def story_of(session: Session, app: App, user: User, identity: str) -> Story:
         url=record_url(page.name, receipt.record) if page and receipt.record else "",
         saved_at=envelope.saved_at,
         state=standing.state,
-        words=standing.words,
+        words=f"{standing.words} {_GONE}" if row.content == LET_GO else standing.words,
         problems=tuple(p.message for p in receipt.problems),
         can_repair=is_open(row) and is_shown,
         can_discard=is_open(row) and is_shown,

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.errors import InputError
-from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost.wire.envelope import Envelope
+from fieldpost_server.inbox.dependencies import envelopes_query
+from fieldpost_server.inbox.refused_contents import kept_envelope
 from fieldpost_server.signing.receipt_audit import ReceiptAudit
 from fieldpost_server.storage import tables
 
@@ -52,7 +54,7 @@ def known_devices(session: Session) -> list[str]:
 def check_chain(session: Session, device: str) -> Chain:
     """Read all envelopes of a device and compare contents, digests, columns and receipts."""
     chain, receipts = Chain(device), ReceiptAudit(session)
-    query = sa.select(_ENVELOPE).where(_ENVELOPE.c.device == device)
+    query = envelopes_query().where(_ENVELOPE.c.device == device)
     query = query.order_by(_ENVELOPE.c.number, _ENVELOPE.c.void)
     before = _Link()
     for number, rows in groupby(session.execute(query.execution_options(yield_per=200)), _number):
@@ -91,7 +93,7 @@ def _note_missing(chain: Chain, number: int) -> None:
 
 def _faults(row: Any, before: _Link, link: _Link) -> Iterator[str]:
     try:
-        envelope = read_envelope(row.content)
+        envelope = kept_envelope(row)
     except InputError as error:
         yield f"its content cannot be trusted: {error}"
         return

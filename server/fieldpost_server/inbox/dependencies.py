@@ -265,7 +265,9 @@ def waiting_count(session: Session, device: str) -> int:
 
 def last_app_version(session: Session, device: str) -> str:
     """Return which version of the app has made the newest envelope of a device; may be empty."""
-    newest = sa.select(_ENVELOPE.c.content).where(_ENVELOPE.c.device == device)
+    # of discarded ones the content may be gone
+    kept = (_ENVELOPE.c.device == device, _ENVELOPE.c.content != "")
+    newest = sa.select(_ENVELOPE.c.content).where(*kept)
     content = session.scalar(newest.order_by(_ENVELOPE.c.number.desc()).limit(1))
     return "" if content is None else str(json.loads(content).get("app_version", ""))
 

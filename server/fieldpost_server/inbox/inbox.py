@@ -28,8 +28,10 @@ from fieldpost_server.inbox.dependencies import (
     waiting_texts,
 )
 from fieldpost_server.inbox.ledger import Known, keep_envelope, known_around, locked_device
+from fieldpost_server.inbox.refused_contents import Bounds, bounds_of, check_room
 from fieldpost_server.log import log
 from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
+from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
@@ -47,6 +49,7 @@ class Inbox:
         store: keeps attachments.
         app_version: of the app's code as it is shipped.
         signer: signs what is kept; one with the key of the database where it is left out.
+        bounds: how much is kept of what cannot be applied.
     """
 
     def __init__(
@@ -56,15 +59,24 @@ class Inbox:
         store: AttachmentStore,
         app_version: str = "",
         signer: Signer | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.app = app
         self.database = database
+        self.bounds = bounds or bounds_of(Settings())
         self.signer = signer or Signer(database)
         self.access = AttachmentAccess(app, store)
         self.applier = Applier(app, self.access, app_version, self.signer)
 
-    def receive(self, text: str | bytes, user: User, device: str) -> Receipt:
-        """Apply one envelope of a device and return its receipt; never raises for bad input."""
+    def receive(
+        self, text: str | bytes, user: User, device: str, put_off: Problem | None = None
+    ) -> Receipt:
+        """Apply one envelope of a device and return its receipt; never raises for bad input.
+
+        Args:
+            text, user, device: the envelope, and whose it is.
+            put_off: why it is not taken at this time: nothing is kept, its device sends it again.
+        """
         self.signer.ready()
         try:
             envelope = read_envelope(text)
@@ -75,6 +87,8 @@ class Inbox:
         if stranger := self._not_theirs(envelope, user, device):
             log("envelope refused", envelope=envelope.id, user=user.name, why=stranger.message)
             return receipt_of(envelope, Result(Outcome.FORBIDDEN, (stranger,)))
+        if put_off is not None:
+            return receipt_of(envelope, Result(Outcome.RETRY, (put_off,)))
         try:
             return self._received(envelope, user)
         except Exception as error:  # noqa: BLE001 - one envelope never stops another
@@ -221,6 +235,12 @@ class Inbox:
                 why=receipt.problems[0].message,
             )
             return receipt
+        try:
+            with self.database.read_session() as session:
+                check_room(session, envelope, self.bounds)
+        except InputError as error:
+            log("envelope put off", envelope=envelope.id, user=user.name, why=str(error))
+            return receipt_of(envelope, Result(Outcome.RETRY, error.problems))
         log(
             "envelope kept",
             envelope=envelope.id,

@@ -18,6 +18,7 @@ from fieldpost.text.canonical import canonical
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope
 from fieldpost.wire.receipts import NewKey, Outcome, Receipt, Settled
+from fieldpost_server.feed.attachment_references import note_envelope
 from fieldpost_server.restore.timelines import present_timeline_column
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.key_allocation import next_keys
@@ -206,6 +207,9 @@ def keep_envelope(
         TemporaryTaken: nothing can be written in this transaction any more.
     """
     connection = session.connection()
+    if envelope.attachments:
+        needed = () if receipt.is_applied else envelope.attachments
+        note_envelope(connection, envelope.id, needed, is_new=is_new)
     if not is_new:
         connection.execute(_DROP_WAITING, {"envelope": envelope.id})
     row = _row_of(envelope, receipt)

@@ -46,7 +46,11 @@ from fieldpost_server.office.pages import (
     public_address,
     server_page,
 )
+from fieldpost_server.quotas.usage import usages
 from fieldpost_server.settings import Settings
+
+MOST_NEAR = 100
+"""Users near or over a quota that the page names."""
 
 Fields = Mapping[str, str]
 Change = Callable[[Session, Actor, Fields], str | None]
@@ -223,6 +227,7 @@ class People:
     ) -> Response:
         with self.home.session() as session:
             accounts, taken = list_accounts(session), seats_taken(session)
+            used = usages(session, self.home.quotas.limits)
         return server_page(
             self.home,
             admin,
@@ -231,6 +236,7 @@ class People:
             accounts=accounts,
             seats=self.settings.seats,
             seats_taken=taken,
+            near=[each for each in used if each.is_near][:MOST_NEAR],
             problems=problems,
             asked=asked or {},
             done=done,

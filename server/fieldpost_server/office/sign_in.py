@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from fieldpost.errors import Code, Problem, problem
+from fieldpost.errors import Code, InputError, Problem, problem
 from fieldpost.users import User
 from fieldpost.wire.protocol import SHELL_HEADER
 from fieldpost_server.accounts.invitations import AT_SIGN_IN, invite
@@ -51,6 +51,7 @@ from fieldpost_server.http.authentication import TOKEN, address_of
 from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import own_address, public_address, server_page
+from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.settings import Settings
 
 DEMO_ACCOUNTS = ("worker1", "worker2", "office", "lead", "admin")
@@ -58,7 +59,7 @@ MAX_CHARACTERS = 500
 MOST_HASHES = 2
 """Passwords that one process checks at the same time; who comes then is asked to wait a moment."""
 
-_STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503}
+_STATUS = {Code.SIGN_IN_THROTTLED: 429, Code.SIGN_IN_BUSY: 503, Code.QUOTA_USED: 429}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,10 @@ class SignIn:
         end_session(session, attempt.token)
         if is_password_due(session, user.name):
             return Judged(user=user.name, code=invite(session, user.name, AT_SIGN_IN))
+        try:
+            self.home.quotas.take_within(session, user.name, Kind.SESSIONS)
+        except InputError as over:
+            return Judged(fault=over.problems[0])
         hashed, where = renewed or stored, (attempt.browser, attempt.address)
         entered = enter(session, user, hashed, self.settings, *where)
         if entered.half:

@@ -17,6 +17,7 @@ from fieldpost_server.backup.age import backup_age
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
+from fieldpost_server.quotas.usage import near_words
 from fieldpost_server.restore.restore_notices import restore_notices
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
@@ -101,7 +102,8 @@ class Health:
             checks["tables"] = _tables(home)
             # no fault: whoever asks whether people may be sent here is not told of it
             self._backup_age, words = backup_age(self.settings, session)
-            return [*restore_notices(session), *([words] if words else [])]
+            near = near_words(session, home.quotas.limits)[:MOST_NAMED]
+            return [*restore_notices(session), *([words] if words else []), *near]
         return []
 
     def _compare(self) -> list[str]:

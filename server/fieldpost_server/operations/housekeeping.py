@@ -21,8 +21,11 @@ from fieldpost_server.factors.half_sign_ins import delete_expired_halves
 from fieldpost_server.feed.changes import prune_changes
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
+from fieldpost_server.inbox.refused_contents import let_go
 from fieldpost_server.log import log
 from fieldpost_server.providers.questions import delete_expired_questions
+from fieldpost_server.operations.collection import collect, note_unused
+from fieldpost_server.quotas.usage import delete_old_counts
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage.tables import utc_now
 
@@ -37,6 +40,8 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
     def work(session: Session) -> dict[str, int]:
         delete_old(session)
         delete_expired_invitations(session)
+        delete_old_counts(session)
+        gone = let_go(session, home.inbox.bounds)
         delete_expired_halves(session)
         delete_expired_challenges(session)
         delete_expired_questions(session)
@@ -45,12 +50,25 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
             "uses": forget_uses(session),
             "events": delete_old_events(session, settings.keep_events_days),
             "sessions": ended,
+            "contents": gone,
             "changes": prune_changes(session, older_than=oldest),
         }
 
     # fault point: housekeeping-half-done — sessions, counts and changes go in one transaction,
     # uploads one by one after it: whatever is left goes in the next round.
-    return {**home.database.write(work), "uploads": home.store.delete_abandoned(oldest)}
+    return {**home.database.write(work), **_collected(home, settings)}
+
+
+def _collected(home: ServerHome, settings: Settings) -> dict[str, int]:
+    if not settings.keep_unused_days:
+        return {"uploads": 0, "attachments": 0}
+    unused_since = utc_now() - timedelta(days=settings.keep_unused_days)
+    home.database.write(note_unused)
+    # fault point: collection-half-done — each goes by itself: the next round deletes the rest.
+    return {
+        "uploads": home.store.delete_abandoned(unused_since),
+        "attachments": collect(home.store, unused_since),
+    }
 
 
 @asynccontextmanager

@@ -161,7 +161,8 @@ class AttachmentStore:
         self.check_size(max(size, offset + len(piece)))
         type_ = media_type(type_)
         with _locked(part) as file:
-            if whole.exists() and (has_it or self._has_brought(sha256, user)):
+            is_hers = whole.exists() and (has_it or self._has_brought(sha256, user))
+            if is_hers and self._keep_longer(sha256):
                 return whole.stat().st_size
             there = self.offset(sha256, user)
             if offset != there or offset + len(piece) > size:
@@ -202,7 +203,7 @@ class AttachmentStore:
         if expected not in (None, sha256):
             raise InputError([problem(Code.UPLOAD_HASH)])
         file.close()
-        if not (self._has_brought(sha256, user) and self.path(sha256).exists()):
+        if not (self._has_brought(sha256, user) and self._keep_longer(sha256)):
             if fault := _fault_of(file.head, type_):
                 raise InputError([problem(fault, type=type_)])
             # fault point: whole-part-unplaced — the part has a name of its own that nobody looks
@@ -235,26 +236,91 @@ class AttachmentStore:
 
     def _place(self, part: Path, sha256: str, size: int, type_: str, name: str, user: User) -> None:
         whole = self.path(sha256)
-        whole.parent.mkdir(exist_ok=True)
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        # fault point: file-unplaced — the part holds every byte, and the place of the file is
-        # empty: the next piece, which may be empty, puts it there.
-        part.replace(whole)
-        _sync_folder(whole.parent)
-        # fault point: file-unregistered — the file is in its place, no row tells of it: envelopes
-        # that need it wait; who sends it again puts the same bytes there, and adds the row.
-        self._register(sha256, size, type_, name, user)
+        with self.held(sha256):
+            # fault point: file-unplaced — the part holds every byte, and the place of the file is
+            # empty: the next piece, which may be empty, puts it there.
+            part.replace(whole)
+            _sync_folder(whole.parent)
+            # fault point: file-unregistered — the file is in its place, no row tells of it:
+            # envelopes that need it wait; who sends it again puts the same bytes there, and adds
+            # the row.
+            self._register(sha256, size, type_, name, user)
+
+    @contextmanager
+    def held(self, sha256: str) -> Iterator[None]:
+        """Hold an attachment: file and row come together, and go together."""
+        folder = self.path(sha256).parent
+        folder.mkdir(exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            # fault point: attachment-held — the lock is the open folder's, for all processes, and
+            # ends with the process; a database is asked behind it, never the other way round.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Have nothing deleted until the block ends: somebody copies what there is."""
+        with self._folder_lock(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def deleting(self) -> Iterator[bool]:
+        """Say whether files may be deleted until the block ends: nobody copies them just now."""
+        try:
+            with self._folder_lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                yield True
+        except BlockingIOError:
+            yield False
+
+    @contextmanager
+    def _folder_lock(self, how: int) -> Iterator[None]:
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            # fault point: store-locked — the lock is the open folder's, for all processes, and ends
+            # with the process.
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
+    def delete(self, sha256: str) -> None:
+        """Delete the file of an attachment, which is held."""
+        # fault point: file-undeleted — a file without a row: it goes in a later collection.
+        self.path(sha256).unlink(missing_ok=True)
 
     def _has_brought(self, sha256: str, user: User) -> bool:
         with self.database.read_session() as session:
             return bool(self.brought(session, [user.name], [sha256]))
 
+    def _keep_longer(self, sha256: str) -> bool:
+        """Begin the time anew after which an attachment goes that nothing refers to.
+
+        Returns:
+            whether it is still there.
+        """
+        unused = tables.unused_attachment
+        where = unused.c.sha256 == sha256
+        with self.held(sha256):
+            if not self.path(sha256).exists():
+                return False
+            with self.database.read_session() as session:
+                is_noted = session.scalar(sa.select(unused.c.sha256).where(where)) is not None
+            if is_noted:
+                # fault point: still-unused — the note stays, and the attachment may go sooner: what
+                # refers to it then waits, and it is sent again.
+                self.database.write(lambda session: session.execute(sa.delete(unused).where(where)))
+        return True
+
     def delete_abandoned(self, older_than: datetime) -> int:
         """Delete uploads that nobody has continued since; returns how many."""
         count = 0
         for part in (self.folder / "uploads").iterdir():
-            with suppress(FileNotFoundError):  # finished meanwhile
+            with suppress(FileNotFoundError), _locked_if_there(part):  # finished meanwhile
                 if part.stat().st_mtime < older_than.timestamp():
                     # fault point: abandoned-upload-left — parts go one by one and belong to nobody:
                     # the next round deletes the rest.
@@ -277,6 +343,8 @@ class AttachmentStore:
                         created_by=user.name,
                     )
                 )
+            unused = tables.unused_attachment
+            session.execute(sa.delete(unused).where(unused.c.sha256 == sha256))
             dialect = session.connection().dialect.name
             brought = {"sha256": sha256, "user": user.name, "type": type_}
             session.execute(insert_links(tables.attachment_bringer, dialect).values(brought))
@@ -310,6 +378,15 @@ def _locked(part: Path) -> Iterator[BinaryIO]:
                 if _is_at(file, part) and not _size(part):
                     part.unlink()
             return
+
+
+@contextmanager
+def _locked_if_there(part: Path) -> Iterator[None]:
+    """Hold an upload against whoever goes on with it just now; raises `FileNotFoundError`."""
+    with part.open("rb") as file:
+        # fault point: old-upload-locked — the lock is the open file's and ends with the process.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:

@@ -64,6 +64,20 @@ class Database:
             # asked once more finds what the first time has left.
 
     @contextmanager
+    def current_session(self) -> Iterator[Session]:
+        """Open a transaction whose statements see what others have committed before each of them.
+
+        For what takes a lock and then looks: in `write_session` the look would be of before.
+        """
+        with (
+            self._connect("write", "READ COMMITTED") as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            yield session
+            # fault point: current-uncommitted — nothing of it is kept, as in `write_session`.
+            session.commit()
+
+    @contextmanager
     def read_session(self) -> Iterator[Session]:
         """Open a snapshot: every statement in the block sees the same moment."""
         with self._connect("read", "REPEATABLE READ") as connection:

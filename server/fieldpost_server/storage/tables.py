@@ -415,3 +415,36 @@ attachment_bringer = sa.Table(
     sa.Column("type", sa.String(255), nullable=False),
     comment="Who has brought the content of an attachment: to know its digest is not enough.",
 )
+
+attachment_reference = sa.Table(
+    "fieldpost_attachment_reference",
+    metadata,
+    # no primary key: keys of the author's tables may be as long as an index takes
+    sa.Column("sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("column_name", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    comment="Which rows refer to which attachments, written by triggers; key: JSON list. Of "
+    "envelopes (table_name: fieldpost_envelope) those that are not applied.",
+)
+# on PostgreSQL a hash: it takes keys of any length
+sa.Index("fieldpost_attachment_reference_key", attachment_reference.c.key, postgresql_using="hash")
+
+unused_attachment = sa.Table(
+    "fieldpost_unused_attachment",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("since", AwareDateTime, nullable=False, index=True),
+    comment="Since when nothing refers to an attachment: it goes after a while.",
+)
+
+quota_use = sa.Table(
+    "fieldpost_quota_use",
+    metadata,
+    sa.Column("user", sa.String(100), primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    # of UTC
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    comment="How much of what each user has taken on each day; see the room of quotas.",
+)

@@ -34,6 +34,7 @@ from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.http.bodies import spooled
 from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
+from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.restore.loss_reports import LossReport, loss_report_of, take_report
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.scope.replication_plan import plan_for
@@ -146,6 +147,7 @@ class Sync:
 
     def _take_in(self, session: Session, device: str, actor: Actor) -> None:
         values = {"id": device, "user": actor.name, "app_version": self.app_version}
+        self.home.quotas.take_within(session, actor.name, Kind.DEVICES)
         session.execute(sa.insert(tables.device).values(kind="device", **values))
         record(session, actor, Event.DEVICE_REGISTERED, device)
 
@@ -224,9 +226,11 @@ class Sync:
         self, lines: Iterable[tuple[int, bytes]], user: User, device: str
     ) -> Iterator[str]:
         inbox, signer = self.home.inbox, self.home.inbox.signer
-        applied = False
+        applied, over = False, None
         for number, line in lines:
-            receipt = inbox.receive(line, user, device)
+            # what comes behind it may build on it: it waits on the device, too
+            over = over or self._over_quota(user, line)
+            receipt = inbox.receive(line, user, device, over)
             # fault point: receipt-unsent — the envelope is decided and its receipt kept: the device
             # sends it again and gets that very receipt.
             applied |= receipt.is_applied
@@ -236,6 +240,13 @@ class Sync:
             # receipt, so the device sends it with its next one.
             for receipt in inbox.retry_waiting(user, device):
                 yield signer.answer(receipt)
+
+    def _over_quota(self, user: User, line: bytes) -> Problem | None:
+        try:
+            self.home.quotas.take(user.name, Kind.ENTRY_BYTES, len(line))
+        except InputError as error:
+            return error.problems[0]
+        return None
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
@@ -268,30 +279,43 @@ class Sync:
         return (await run_in_threadpool(self.devices.noting, request, self._image)).answer(request)
 
     def _image(self, request: Request) -> Prepared:
-        user, images = _user(request), PreparedImages(self.settings.data / "images")
-        with self.home.session() as session:
-            device = self.devices.check(request, session)
-            offline = offline_pages_for(session, self.home.app, user)
-            cursor = cursor_now(session, plan_id(user, offline, self.app_version))
-            if kept := images.wanted(request, device, cursor):
-                return kept
-            failed = FailedTables(plan_for(self.home.app, user, offline))
-            with self.images.one():
-                content, counts = make_image(session, self.home.app, failed)
-                zipped = gzip.compress(content, GZIP_LEVEL)
-        self.home.failures.note(user.name, failed)
-        headers = {
-            "Fieldpost-Cursor": str(cursor.lacking(failed.plan, failed.causes)),
-            "Fieldpost-Size": str(len(content)),
-            "Fieldpost-Rows": json.dumps(counts),
-        }
-        made = Prepared(zipped, headers)
+        images = PreparedImages(self.settings.data / "images")
+        if kept := self._kept_image(request, images):
+            return kept
+        with self.images.one():
+            self.home.quotas.take(_user(request).name, Kind.IMAGES)
+            device, made = self._made_image(request)
         # only who asks for a part will ask for another
         if "range" in request.headers:
             # fault point: image-unkept — it was made and is not kept: the device has no byte of
             # it, and asks for a new one.
             images.keep(device, made)
         return made
+
+    def _kept_image(self, request: Request, images: PreparedImages) -> Prepared | None:
+        user = _user(request)
+        with self.home.session() as session:
+            device = self.devices.check(request, session)
+            offline = offline_pages_for(session, self.home.app, user)
+            cursor = cursor_now(session, plan_id(user, offline, self.app_version))
+            return images.wanted(request, device, cursor)
+
+    def _made_image(self, request: Request) -> tuple[str, Prepared]:
+        user = _user(request)
+        with self.home.session() as session:
+            device = self.devices.check(request, session)
+            offline = offline_pages_for(session, self.home.app, user)
+            cursor = cursor_now(session, plan_id(user, offline, self.app_version))
+            failed = FailedTables(plan_for(self.home.app, user, offline))
+            content, counts = make_image(session, self.home.app, failed)
+            zipped = gzip.compress(content, GZIP_LEVEL)
+        self.home.failures.note(user.name, failed)
+        headers = {
+            "Fieldpost-Cursor": str(cursor.lacking(failed.plan, failed.causes)),
+            "Fieldpost-Size": str(len(content)),
+            "Fieldpost-Rows": json.dumps(counts),
+        }
+        return device, Prepared(zipped, headers)
 
     async def pull(self, request: Request) -> Response:
         """Send what changed since the cursor."""
@@ -301,6 +325,9 @@ class Sync:
         def in_place(request: Request) -> Response:
             # whole tables take what an image takes
             with (self.images if whole else self.pulls).one():
+                if whole:
+                    self._known_device(request)
+                    self.home.quotas.take(_user(request).name, Kind.IMAGES)
                 return self._pull(request, cursor, whole)
 
         return await run_in_threadpool(self.devices.noting, request, in_place)

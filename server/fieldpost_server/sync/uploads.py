@@ -17,6 +17,7 @@ from fieldpost.wire.limits import BYTES, PICTURES, SHOWN
 from fieldpost.wire.protocol import OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.bodies import pour
+from fieldpost_server.quotas.kinds import Kind
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _DESTINATIONS = frozenset({"empty", "image", "document"})
@@ -73,6 +74,8 @@ class Uploads:
     ) -> int:
         has_it = self._has_it(sha256, user)
         store = self.home.store
+        if not has_it:
+            self._take(user, len(piece), is_new=offset == 0)
         return store.append(sha256, user, offset, size, type_, piece, has_it=has_it)
 
     def _has_it(self, sha256: str, user: User) -> bool:
@@ -87,15 +90,26 @@ class Uploads:
         name = request.query_params.get("name", "file")
         type_ = request.headers.get("content-type", "")
         store = self.home.store
+        user = _user(request)
+        await run_in_threadpool(self._take, user, 0, is_new=True)
         arriving = await run_in_threadpool(store.arriving)
+
+        def write(piece: bytes) -> None:
+            self._take(user, len(piece), is_new=False)
+            arriving.write(piece)
+
         try:
-            await pour(request.stream(), lambda piece: run_in_threadpool(arriving.write, piece))
-            kept = await run_in_threadpool(
-                store.keep_arrived, arriving, name, type_, _user(request), sha256
-            )
+            await pour(request.stream(), lambda piece: run_in_threadpool(write, piece))
+            kept = await run_in_threadpool(store.keep_arrived, arriving, name, type_, user, sha256)
         finally:
             await run_in_threadpool(arriving.drop)
         return JSONResponse(kept.to_json(), 201)
+
+    def _take(self, user: User, size: int, *, is_new: bool) -> None:
+        """Count bytes, and the beginning of an upload; raises `InputError` over a quota."""
+        if is_new:
+            self.home.quotas.take(user.name, Kind.UPLOADS)
+        self.home.quotas.take(user.name, Kind.FILE_BYTES, size)
 
     async def download(self, request: Request) -> Response:
         """Send an attachment to whoever brought it, or may read something that refers to it."""

@@ -76,6 +76,7 @@ class Push:
     Attributes:
         report: what it has come to so far.
         unsent: by id of an envelope, why the server did not take it.
+        put_off: why it takes nothing more of this user today, each reason once.
     """
 
     def __init__(self, home: DeviceHome, contact: Contact | None = None) -> None:
@@ -84,6 +85,7 @@ class Push:
         self.contact = contact or Contact(home)
         self.report = PushReport()
         self.unsent: dict[str, Problem] = {}
+        self.put_off: dict[str, Problem] = {}
         self.verification = ReceiptVerification(home, self.contact)
         self._failed = 0
         self._answered: set[str] = set()
@@ -243,6 +245,7 @@ class Push:
         # fault point: receipt-stored — receipt and real keys are stored, the envelope is still in
         # the outbox: it is not sent again, and the next pull moves it to the history.
         self.home.outbox.entries[entry.number] = entry
+        self.put_off |= {p.message: p for p in receipt.problems if p.code is Code.QUOTA_USED}
         if entry.state in (CONFIRMED, SETTLED):
             self.home.state.keys = known
             self.report.accepted += entry.state == CONFIRMED

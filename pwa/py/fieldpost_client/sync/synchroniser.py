@@ -193,7 +193,8 @@ class Synchroniser:
         found = {stopped.activity for stopped in self._stumbled}
         activity = next((a for a in (SIGNED_OUT, OFFLINE) if a in found), "")
         failed = pull.failed.values()
-        return activity, [*_distinct(self._stumbled), *push.unsent.values(), *failed]
+        put_off = push.put_off.values()
+        return activity, [*_distinct(self._stumbled), *put_off, *push.unsent.values(), *failed]
 
     async def _exchange(self, push: Push, pull: Pull) -> None:
         """Send what waits, the texts before the pictures, and get what is new."""

@@ -65,6 +65,7 @@ STATUS: Mapping[Code, int] = {
     Code.TOO_BIG: 413,
     Code.UNREACHABLE: 503,
     Code.OFFICE_BUSY: 503,
+    Code.QUOTA_USED: 429,
     Code.SERVER_TROUBLE: 503,
     Code.SCOPE_FAILED: 503,
     Code.UNREADABLE: 422,
@@ -97,7 +98,7 @@ def endpoint(
         except FieldpostError as error:
             return error_page(asked, error)
         try:
-            return await home.run(lambda: on_problem(asked, problems))
+            return _with_wait(await home.run(lambda: on_problem(asked, problems)), problems)
         except FieldpostError as error:
             # what was posted cannot be read, so there is no form to show
             return error_page(asked, error)
@@ -149,7 +150,15 @@ def error_page(asked: PageRequest, error: FieldpostError) -> Response:
         status = 404
     elif isinstance(error, Forbidden):
         status = 403
-    return asked.page("error.html", status, problems=error.problems)
+    return _with_wait(asked.page("error.html", status, problems=error.problems), error.problems)
+
+
+def _with_wait(response: Response, problems: Sequence[Problem]) -> Response:
+    """Say in the answer's head, too, when to come again, where a problem says so."""
+    seconds = problems[0].detail.get("seconds")
+    if isinstance(seconds, int):
+        response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 async def http_error(home: Home, request: Request, error: HTTPException) -> Response:

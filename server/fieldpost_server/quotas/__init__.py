@@ -1,0 +1,1 @@
+"""Quotas: how much of the server's work and space one user may have in a day."""
