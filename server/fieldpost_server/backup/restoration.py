@@ -243,7 +243,7 @@ class Restoration:
                 raise fault(Code.RESTORE_FAILED, cause=cause)
             begin_timeline(session, counted)
             # who was let out since the backup must not come in again by what it remembers
-            for table in (tables.session, tables.invitation):
+            for table in (tables.session, tables.invitation, tables.half_sign_in):
                 session.execute(sa.delete(table))
             moment = self.manifest.moment.isoformat(timespec="seconds")
             record(session, COMMAND_LINE, Event.DATABASE_RESTORED, detail=f"backup of {moment}")
