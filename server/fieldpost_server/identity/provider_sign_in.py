@@ -50,7 +50,7 @@ class ProviderSignIn:
             Route(PATH, self.begin, methods=["GET"]),
             Route(f"{PATH}/callback", self.come_back, methods=["GET"]),
             Route("/account/provider", self.begin_linking, methods=["POST"]),
-            Route("/account/provider/remove", self.unlink, methods=["POST"]),
+            Route("/account/provider/remove", self.remove_link, methods=["POST"]),
         ]
 
     async def begin(self, request: Request) -> Response:
@@ -170,7 +170,7 @@ class ProviderSignIn:
         self.door.home.database.write(work)
         return RedirectResponse("/account?done=saved", 303)
 
-    async def unlink(self, request: Request) -> Response:
+    async def remove_link(self, request: Request) -> Response:
         """Take the link to the provider away."""
         user, actor = user_of(request), actor_of(request)
         # fault point: provider-linked-still — one transaction: the page shows whether it is.
