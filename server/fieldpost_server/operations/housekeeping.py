@@ -23,8 +23,8 @@ from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
 from fieldpost_server.inbox.refused_contents import let_go
 from fieldpost_server.log import log
-from fieldpost_server.providers.questions import delete_expired_questions
 from fieldpost_server.operations.collection import collect, note_unused
+from fieldpost_server.providers.questions import delete_expired_questions
 from fieldpost_server.quotas.usage import delete_old_counts
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage.tables import utc_now
