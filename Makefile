@@ -10,7 +10,11 @@ export PORT FIELDPOST_DATA
 # test files are compiled once, and not by every process again
 unexport PYTHONDONTWRITEBYTECODE
 
-PIP_INSTALL = $(PYTHON_OF_VENV) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+PIP_INSTALL = $(PYTHON_OF_VENV) -m pip install --quiet --disable-pip-version-check
+# Nothing comes in but the files whose hashes are in the lock, and none is built by tools that are not;
+# this clone is built by what came so. No package of npm runs anything when it comes.
+LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement
+THIS_CLONE = $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check quick test lint format bench lock clean
@@ -25,24 +29,25 @@ $(VENV)/.made: scripts/ensure-python
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml requirements.lock
 	@echo "Installing the Python parts in $(VENV)"
-	@$(PIP_INSTALL) --editable .
+	@$(LOCKED) requirements.lock
+	@$(THIS_CLONE)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
+$(VENV)/.dev: $(VENV)/.demo requirements-dev.lock
 	@echo "Installing the Python parts for development in $(VENV)"
-	@$(PIP_INSTALL) --editable '.[dev]'
+	@$(LOCKED) requirements-dev.lock
 	@touch $@
 
 node_modules/.demo: package.json package-lock.json
 	@scripts/ensure-node
 	@echo "Installing the browser parts in node_modules"
-	@npm ci --omit=dev --loglevel=error
+	@npm ci --omit=dev --ignore-scripts --loglevel=error
 	@touch $@
 
 node_modules/.dev: package.json package-lock.json
 	@scripts/ensure-node
 	@echo "Installing the browser parts for development in node_modules"
-	@npm ci --loglevel=error
+	@npm ci --ignore-scripts --loglevel=error
 	@touch node_modules/.demo $@
 
 setup: $(VENV)/.dev node_modules/.dev ## install all that development needs
@@ -90,7 +95,7 @@ bench: setup ## measure the speeds of docs/performance.md
 	$(PYTHON_OF_VENV) bench/run.py
 
 lock: ## take the newest versions within the ranges of pyproject.toml
-	@scripts/lock
+	@scripts/lock --upgrade
 
 clean: ## remove what the targets above have made, the demo's data excepted
 	rm -rf $(VENV) node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

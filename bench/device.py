@@ -10,9 +10,8 @@ from typing import Any
 
 from jobs.app import Base, Job, app
 from playwright.sync_api import Page, sync_playwright
-from sqlalchemy import insert
-
 from replay import PASSWORD
+from sqlalchemy import insert
 
 from browser.device import Device
 from browser.office import Office

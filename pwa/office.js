@@ -49,6 +49,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Whether our server wants to know who asks, and nobody is signed in. @param {unknown} error */
+export function isSignedOut(error) {
+  return error instanceof Refusal && error.status === 401;
+}
+
 /**
  * Ask our server. Slowness ends nothing; silence does.
  * @param {string} path

@@ -15,8 +15,8 @@ import { readFile } from "./stored-files.js";
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
 const PREFIX = "fieldpost-";
-/** Caches that have not answered by then never do: a page waits for them. */
-const CACHES_MS = 20_000;
+/** A cache that does not answer by then never does. */
+const PATIENCE_MS = 8_000;
 const KEPT = /^\/(assets\/(?!manifest\.json)|manifest\.webmanifest$|favicon\.ico$)/;
 const KEPT_SMALL = /\.(js|css|svg|png)$/;
 /** Pictures that every browser shows; the same as `fieldpost.wire.limits.SHOWN`. */
@@ -67,32 +67,40 @@ async function withStore(task) {
 async function shellOrNetwork(/** @type {Request} */ request) {
   try {
     const marker = await withStore((db) => db && read(db, "session", "shell"));
-    const shell = marker && (await cached("/shell", { cacheName: PREFIX + marker.version }));
-    return shell ?? fetch(request);
+    const shell = marker && (await kept("/shell", { cacheName: PREFIX + marker.version }));
+    return shell || fetch(request);
   } catch {
     // the store does not open: the shell says so, with or without a network
-    return (await cached("/shell")) ?? fetch(request);
+    return (await kept("/shell")) ?? fetch(request);
   }
 }
 
-/** What the caches have; where they do not answer, the network is asked.
- * @param {Request | string} request @param {MultiCacheQueryOptions} [options] */
-function cached(request, options) {
-  return within(CACHES_MS, caches.match(request, options), "The caches").catch(() => undefined);
+/** What is kept, if the browser gives it: caches that fail, or never answer, stand in nobody's way.
+ * @param {RequestInfo} wanted @param {MultiCacheQueryOptions} [how] */
+async function kept(wanted, how) {
+  try {
+    return await within(PATIENCE_MS, caches.match(wanted, how), "The caches");
+  } catch {
+    return undefined;
+  }
 }
 
 async function cacheOrNetwork(/** @type {Request} */ request) {
-  const kept = request.cache === "no-store" ? undefined : await cached(request, { ignoreVary: true });
-  return kept && (await isSound(request, kept)) ? kept : fetch(request);
+  const found = request.cache === "no-store" ? undefined : await kept(request, { ignoreVary: true });
+  return found && (await isSound(request, found)) ? found : fetch(request);
 }
 
 /** Whether a script, a style or an icon is what the manifest says: a start that fails for one of them
  * could not mend it. The large files are looked at when a start fails.
- * @param {Request} request @param {Response} kept */
-async function isSound(request, kept) {
+ * @param {Request} request @param {Response} found */
+async function isSound(request, found) {
   const { pathname } = new URL(request.url);
-  const asset = known.get(pathname) ?? (KEPT_SMALL.test(pathname) ? (await learn()).get(pathname) : undefined);
-  return !asset || isAsset(asset, new Uint8Array(await kept.clone().arrayBuffer()));
+  if (!KEPT_SMALL.test(pathname)) return true;
+  if (!known.has(pathname)) await within(PATIENCE_MS, learn(), "The caches").catch((error) => console.info(error));
+  const asset = known.get(pathname);
+  const reading = found.clone().arrayBuffer();
+  const bytes = await within(PATIENCE_MS, reading, "Reading a file").catch(() => null); // it is damaged
+  return bytes !== null && (!asset || isAsset(asset, new Uint8Array(bytes)));
 }
 
 /** @type {Map<string, import("./manifest.js").Asset>} The small files of all versions here, by path. */
@@ -100,11 +108,10 @@ const known = new Map();
 
 async function learn() {
   for (const name of (await caches.keys()).filter((each) => each.startsWith(PREFIX))) {
-    const kept = await (await caches.open(name)).match("/assets/manifest.json");
-    const manifest = await kept?.json().catch(() => null); // one that is damaged says nothing
+    const told = await (await caches.open(name)).match("/assets/manifest.json");
+    const manifest = await told?.json().catch(() => null); // one that is damaged says nothing
     for (const asset of manifest?.shell ?? []) known.set(asset.url, asset);
   }
-  return known;
 }
 
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {

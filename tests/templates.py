@@ -1,5 +1,6 @@
 """Databases that were made once, copied for each test that begins with the same."""
 
+import shutil
 import sqlite3
 from collections.abc import Hashable
 from pathlib import Path
@@ -22,7 +23,7 @@ class Templates:
         if kept is None:
             return False
         if database.get_backend_name() == "sqlite":
-            _copy_file(Path(kept), _file(database))
+            shutil.copyfile(kept, _file(database))
         else:
             _copy_database(database, kept, str(database.database))
         return True
@@ -33,7 +34,7 @@ class Templates:
         kept = f"template_{len(self._kept)}"
         if database.get_backend_name() == "sqlite":
             kept = str(self.folder / kept)
-            _copy_file(_file(database), Path(kept))
+            _keep_file(_file(database), Path(kept))
         else:
             _copy_database(database, str(database.database), kept)
         self._kept[name, database.get_backend_name()] = kept
@@ -43,7 +44,8 @@ def _file(database: URL) -> Path:
     return Path(str(database.database))
 
 
-def _copy_file(source: Path, target: Path) -> None:
+def _keep_file(source: Path, target: Path) -> None:
+    # by SQLite, with what is in its log; the copy is closed, so that its file is all of it
     with sqlite3.connect(source) as read, sqlite3.connect(target) as write:
         read.backup(write)
     read.close()

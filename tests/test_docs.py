@@ -150,7 +150,7 @@ def test_every_call_of_a_device_is_documented() -> None:
     """docs/protocol.md names the address of each call."""
     text = (DOCS / "protocol.md").read_text("utf-8")
     nothing: Any = None
-    routes = Sync(nothing, nothing, "", nothing).routes()
+    routes = Sync(nothing, nothing, "", nothing, nothing).routes()
 
     assert [] == [r.path for r in routes if f"{r.path}`" not in text]
 

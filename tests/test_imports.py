@@ -45,6 +45,7 @@ FLOORS = {
         cli
         application
         operations
+        identity
         sync  office
         authoring
         delivery
@@ -52,8 +53,11 @@ FLOORS = {
         http
         inbox
         feed
+        backup
         restore
         scope
+        factors
+        devices
         accounts
         signing
         storage
@@ -62,6 +66,7 @@ FLOORS = {
     "pwa/py/fieldpost_client": """
         main
         warmup
+        revocation
         sync
         device
         sync_status
@@ -72,9 +77,10 @@ FLOORS = {
     """,
     "pwa": """
         shell/shell
+        shell/leaving
         shell/device
         shell/form
-        shell/page
+        shell/page  shell/work
         sw  worker
         kept-files  stored-files
         store  office
@@ -90,7 +96,9 @@ from another room of its own floor. Names that only the type checker sees count.
 
 FOLDERS_OF_SCRIPTS = {
     "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
+    "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
+    "shell/work": "Files of saved work: packed, sealed with a passphrase, opened again.",
     "shell/page": "Any page: links, answers put into the document, signing in again.",
     "worker": "The worker's side: Python is started, and given what it may use of the browser.",
     "vendor": "Types of libraries of others.",
@@ -127,8 +135,10 @@ ON_SERVERS = ON_DEVICES | {
     "fieldpost_server",
     "micropip",
     "psycopg",
+    "pyotp",
     "segno",
     "uvicorn",
+    "webauthn",
 }
 # there are no threads and no processes in Pyodide
 NO_THREADS = {

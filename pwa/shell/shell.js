@@ -12,11 +12,16 @@ import { startForms } from "./form/forms.js";
 import { startAccountMenu } from "./page/account-menu.js";
 import { startMissingPictures } from "./page/missing-pictures.js";
 import { startNavigation, visit } from "./page/navigation.js";
+import { startPasskeys } from "./page/passkeys.js";
 import { enhance, showOwn } from "./page/document.js";
 import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
+import { handIn, startHandingIn } from "./leaving/hand-in.js";
+import { startLocking } from "./leaving/locked.js";
+import { goOnObeying, startObeying } from "./leaving/revoked.js";
+import { startTelling } from "./leaving/telling.js";
 import { startSignatures } from "./form/signature-pad.js";
 import { startSyncButton } from "./device/sync-button.js";
 import { showInsecure, startInsecure } from "./page/insecure.js";
@@ -30,7 +35,8 @@ async function start() {
   startNavigation();
   startAccountMenu();
   fadeStatus();
-  startForms({ "/sign-out": signOut });
+  startPasskeys();
+  startForms({ "/sign-out": signOut, "/hand-in": handIn });
   startProblems();
   startAttachments();
   startMissingPictures();
@@ -40,13 +46,18 @@ async function start() {
   startExporting();
   startDrafts();
   startDraftList();
+  startHandingIn();
   startInsecure();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
+    if (await goOnObeying(null).catch((error) => console.info(error))) return;
     await finishLeaving().catch((error) => console.info(error)); // there is a next page
     return;
   }
   startSyncButton();
+  const takeOver = () => beTheOne(letGo);
+  startObeying(takeOver);
+  if (await goOnObeying(takeOver)) return;
   const left = await finishLeaving();
   if (left) {
     showResult(left);
@@ -55,8 +66,13 @@ async function start() {
   if (showInsecure(signOut)) return;
   if (isSecureContext) {
     if (await showAnother()) return;
-    await beTheOne(letGo);
-    await startDevice();
+    if (await startLocking(letGo)) return;
+    await takeOver();
+    if (!(await startDevice())) {
+      await goOnObeying(takeOver);
+      return;
+    }
+    startTelling();
   }
   const here = location.pathname + location.search;
   if (await visit(here, { history: "replace" })) return;

@@ -9,16 +9,25 @@ import { readImage } from "../stored-files.js";
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
  * @typedef {{id: number, do: string, manifest?: Manifest, name?: string, argument?: unknown}} Message
+ * @typedef {"foreground" | "background" | "telling"} Lane
  */
 
-/** Calls that wait for the network: they run beside the others, which stay quick meanwhile. */
-const BACKGROUND = new Set(["sync", "download"]);
+/**
+ * Calls that wait for the network: they run beside the others, which stay quick meanwhile.
+ * @type {Map<string, Lane>}
+ */
+const BESIDE = new Map([
+  ["sync", "background"],
+  ["download", "background"],
+  ["hand_over", "background"],
+  ["tell", "telling"],
+]);
 const REFILL_AFTER_MS = 3_000;
 
 /** @type {Promise<(name: string, text: string) => Promise<string>> | null} */
 let python = null;
-/** @type {Record<"foreground" | "background", Promise<unknown>>} */
-const lanes = { foreground: Promise.resolve(), background: Promise.resolve() };
+/** @type {Record<Lane, Promise<unknown>>} */
+const lanes = { foreground: Promise.resolve(), background: Promise.resolve(), telling: Promise.resolve() };
 
 self.onmessage = async ({ data }) => {
   /** @type {Message} */
@@ -122,7 +131,7 @@ async function storeSnapshot(manifest) {
  * @param {unknown} argument
  */
 function queue(name, argument) {
-  const lane = BACKGROUND.has(name) ? "background" : "foreground";
+  const lane = BESIDE.get(name) ?? "foreground";
   const turn = lanes[lane].then(async () => {
     const call = await python;
     if (!call) throw new Error("Python was not started.");

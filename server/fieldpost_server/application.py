@@ -15,6 +15,8 @@ from fieldpost.loading import load_app
 from fieldpost.web.application import web_routes
 from fieldpost_server.accounts.sign_out import EndLeftSessions
 from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.devices.standings import note_emptied
+from fieldpost_server.devices.wipe_orders import WipeOrders
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
@@ -24,12 +26,18 @@ from fieldpost_server.http.guards import HostGuard, OriginGuard
 from fieldpost_server.http.locale import Locale, office_mark, office_zone
 from fieldpost_server.http.request_log import RequestLog
 from fieldpost_server.http.security import SecurityHeaders
+from fieldpost_server.identity.confirmation import Confirmation
+from fieldpost_server.identity.door import Door
+from fieldpost_server.identity.enrolment import Enrolment
+from fieldpost_server.identity.own_factors import OwnFactors
+from fieldpost_server.identity.second_step import SecondStep
 from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.office.account import Account
 from fieldpost_server.office.designer import Designer
 from fieldpost_server.office.devices import DevicePages
 from fieldpost_server.office.events import event_routes
 from fieldpost_server.office.failures import Failures
+from fieldpost_server.office.hand_in import HandInPage
 from fieldpost_server.office.invitation import Invitation
 from fieldpost_server.office.people import People
 from fieldpost_server.office.sign_in import SignIn
@@ -42,6 +50,7 @@ from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
 from fieldpost_server.sync.calls import Sync
+from fieldpost_server.sync.known_devices import KnownDevices
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,7 +74,8 @@ def make_assets(settings: Settings, app: App) -> Assets:
     package = Path(__file__).parent
     # a wheel brings the browser parts inside the package, a clone beside it
     folder = package if (package / "pwa").is_dir() else ROOT
-    return Assets(settings.app, folder / "pwa", folder / "node_modules", name=app.title)
+    modules = folder / "node_modules"
+    return Assets(settings.app, folder / "pwa", modules, name=app.title, files=app.files)
 
 
 def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:
@@ -95,9 +105,16 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     return application
 
 
+def _wipe_orders(home: ServerHome) -> WipeOrders:
+    return WipeOrders(home.database, home.inbox.signer)
+
+
 def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRoute]:
     sign_in = SignIn(home, settings)
-    return [
+    door = Door(home, settings)
+    confirmation = Confirmation(door, sign_in.places)
+    devices = KnownDevices(home, _wipe_orders(home))
+    routes: list[BaseRoute] = [
         *assets.routes(),
         Route("/health", PublicHealth(Health(home, settings)).answer),
         Route("/robots.txt", _robots),
@@ -105,13 +122,19 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *Invitation(home, settings, sign_in.places).routes(),
         *People(home, settings, sign_in.places).routes(),
         *Account(home, settings, sign_in.places).routes(),
+        *SecondStep(door).routes(),
+        *Enrolment(door).routes(),
+        *OwnFactors(door).routes(),
+        *confirmation.routes(),
         *DevicePages(home).routes(),
+        *HandInPage(home).routes(),
         *event_routes(home),
         *Designer(home, settings).routes(),
         *supervision_routes(home),
-        *Sync(home, settings, assets.app_version, Checksums(home.app)).routes(),
+        *Sync(home, settings, assets.app_version, Checksums(home.app), devices).routes(),
         *web_routes(home),
     ]
+    return confirmation.guarded(routes)
 
 
 def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Middleware]:
@@ -123,13 +146,16 @@ def _middleware(home: ServerHome, settings: Settings, assets: Assets) -> list[Mi
         Middleware(HostGuard, settings=settings),
         Middleware(BodyLimit, settings=settings),
         Middleware(OriginGuard, settings=settings),
-        Middleware(EndLeftSessions, database=home.database, settings=settings),
+        Middleware(
+            EndLeftSessions, database=home.database, settings=settings, emptied=note_emptied
+        ),
         Middleware(
             Authentication,
             application=home.app,
             database=home.database,
             settings=settings,
             shell=assets.shell_html,
+            orders=_wipe_orders(home),
         ),
         Middleware(Locale, settings=settings),
     ]

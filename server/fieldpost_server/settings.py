@@ -32,10 +32,14 @@ class Settings:
         session_idle_hours: a session unused for so long ends.
         session_hours: a session ends after so long in any case.
         invitation_hours: a link by which somebody sets a password of her own works for so long.
+        second_factor_roles: roles, separated by commas, whose people need a second factor to sign
+            in; who has none yet sets one up when she signs in next.
+        confirm_minutes: whoever has not signed in or shown her password or passkey for so long is
+            asked for it before passwords, second factors or roles are changed.
         keep_events_days: security events older than this are forgotten.
         demo: show the demo accounts on the sign-in page.
-        insecure: serve also what is not safe: a demo's database, or without https an address that
-            others reach.
+        insecure: serve also what is not safe: a demo's database, files that everybody on this
+            machine may use, or without https an address that others reach.
         max_body_bytes: largest body of a form; see `fieldpost_server.http.bodies` for calls.
         max_push_bytes: largest body of a push, after unpacking.
         max_attachment_bytes: largest attachment.
@@ -44,6 +48,10 @@ class Settings:
             longer gets a full download.
         signing_secret_file: file with a secret that the key of receipts is encrypted with in the
             database; empty means that the key lies there as it is.
+        backup: folder that ``fieldpost backup`` puts backups into when it is given none; health
+            and ``fieldpost doctor --deploy`` then say when the last one is too old.
+        backup_hours: it is too old after so long.
+        postgres_bin: folder of PostgreSQL's own programs; empty looks where they usually are.
         stalled_after_s: health and log warn when the transaction that holds back the change feed
             is older, in seconds.
         timezone: the zone in which everybody who works online sees and fills in moments, such as
@@ -62,6 +70,8 @@ class Settings:
     session_idle_hours: int = 14 * 24
     session_hours: int = 90 * 24
     invitation_hours: int = 7 * 24
+    second_factor_roles: str = ""
+    confirm_minutes: int = 15
     keep_events_days: int = 365
     demo: bool = False
     insecure: bool = False
@@ -71,6 +81,9 @@ class Settings:
     max_pull_keys: int = 5_000
     keep_changes_days: int = 90
     signing_secret_file: str = ""
+    backup: str = ""
+    backup_hours: int = 26
+    postgres_bin: str = ""
     stalled_after_s: int = 300
     timezone: str = ""
     decimal_mark: str = "."

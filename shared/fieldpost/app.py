@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -18,6 +19,10 @@ from fieldpost.schema.models import Model, models_of, table_of
 from fieldpost.schema.validation import has_default
 from fieldpost.text.collation import order_of
 from fieldpost.users import ADMIN, OFFLINE, SUPERVISOR, User
+
+FILES = ("**/*.py", "**/templates/**/*.html")
+"""Files of an app's package that devices get where it lists none."""
+_SHORTEST_LOCK = timedelta(hours=1)
 
 _LIST_FIELDS = 4
 """Fields of a list whose page names none."""
@@ -37,9 +42,16 @@ class App:
         renamed: former names of tables, pages and fields to their present ones, such as
             ``{"exam": "inspection", "inspection.points": "inspection.score"}``: envelopes that a
             device saved before an update are read with it.
+        files: which files of its package devices get, as patterns relative to it; `FILES`, its
+            modules and the pages in its folders `templates`, where it lists none. ``*`` is any
+            name, ``**`` any folders, and neither is one with a leading dot. Folders and modules
+            named `server`, tests and machine code stay where they are; what may be a secret, such
+            as a key or a database, stops the server.
+        lock_after: for how long a device shows its data without contact with the office; then it is
+            locked until its user has signed in, with a connection. None, as usual: for ever.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an app is described in one place, by names
         self,
         title: str,
         base: type[DeclarativeBase],
@@ -49,6 +61,8 @@ class App:
         roles: Sequence[str] = (),
         renamed: Mapping[str, str] | None = None,
         language: str = "",
+        files: Sequence[str] = FILES,
+        lock_after: timedelta | None = None,
     ) -> None:
         """Check the description and resolve it.
 
@@ -65,6 +79,8 @@ class App:
         self.roles = tuple(dict.fromkeys((OFFLINE, SUPERVISOR, ADMIN, *roles)))
         self.renamed = dict(renamed or {})
         self.language = language
+        self.files = (files,) if isinstance(files, str) else tuple(files)
+        self.lock_after = lock_after
         self.order = order_of(language)
         for model in self.models.values():
             model.collation = self.order
@@ -73,6 +89,14 @@ class App:
         for page in pages:
             faults += self._add(page)
         faults += self._misnamed()
+        faults += [
+            f"App(files=…) lists '{pattern}', which is no pattern of files inside the package. "
+            "Write it as in 'words/*.json'."
+            for pattern in self.files
+            if not _is_pattern(pattern)
+        ]
+        if lock_after is not None and lock_after < _SHORTEST_LOCK:
+            faults.append("'lock_after' must be at least an hour: syncs are not more frequent.")
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
@@ -153,6 +177,13 @@ class App:
         ]
         self.pages[page.name] = page
         return builder.faults
+
+
+def _is_pattern(text: str) -> bool:
+    """Say whether a pattern stays inside of a folder, and means the same on every machine."""
+    parts = text.split("/")
+    strange = "\\" in text or ":" in text or any(part in ("", ".", "..") for part in parts)
+    return not strange and parts[-1] != "**" and all("**" not in p or p == "**" for p in parts)
 
 
 def _models(title: str, base: type[DeclarativeBase]) -> dict[str, Model]:

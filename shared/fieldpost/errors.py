@@ -103,6 +103,15 @@ class Code(StrEnum):
     ACCOUNT_OFF = "account_off"
     OWN_ACCOUNT = "own_account"
     INVITATION_OVER = "invitation_over"
+    CODE_WRONG = "code_wrong"
+    SIGN_IN_OVER = "sign_in_over"
+    FACTOR_DUE = "factor_due"
+    FACTOR_NEEDED = "factor_needed"
+    FACTORS_FULL = "factors_full"
+    FACTOR_UNREADABLE = "factor_unreadable"
+    PASSKEY_FAILED = "passkey_failed"
+    PASSKEYS_ELSEWHERE = "passkeys_elsewhere"
+    CONFIRM_FIRST = "confirm_first"
     UNKNOWN_DEVICE = "unknown_device"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_OF_ANOTHER = "device_of_another"
@@ -150,6 +159,21 @@ class Code(StrEnum):
     DATABASE_UNREACHABLE = "database_unreachable"
     DATABASE_FAILED = "database_failed"
     FILES_FAILED = "files_failed"
+    # a backup
+    BACKUP_FAILED = "backup_failed"
+    BACKUP_BUSY = "backup_busy"
+    BACKUP_NO_ROOM = "backup_no_room"
+    BACKUP_DAMAGED = "backup_damaged"
+    BACKUP_UNFIT = "backup_unfit"
+    BACKUP_OTHER = "backup_other"
+    NO_BACKUP = "no_backup"
+    NO_BACKUP_PLACE = "no_backup_place"
+    DATABASE_DAMAGED = "database_damaged"
+    FILES_MISSING = "files_missing"
+    PROGRAM_MISSING = "program_missing"
+    RESTORE_TARGET = "restore_target"
+    RESTORE_FAILED = "restore_failed"
+    HALF_RESTORED = "half_restored"
 
 
 _FORM: Mapping[Code, str] = {
@@ -338,6 +362,30 @@ _DOOR: Mapping[Code, str] = {
     Code.INVITATION_OVER: (
         "This link was used before, or has run out. Ask your administrator for a new one."
     ),
+    Code.CODE_WRONG: (
+        "The code is wrong, has run out, or was used before. Wait for the next one, and type that."
+    ),
+    Code.SIGN_IN_OVER: "Signing in took too long, or was tried too often. Begin again.",
+    Code.FACTOR_DUE: (
+        "Your role needs a second factor, and you have none yet. "
+        "Open {address} in the browser, sign in there and set it up."
+    ),
+    Code.FACTOR_NEEDED: (
+        "Your role needs a second factor, and this is the only one. Add another one first."
+    ),
+    Code.FACTORS_FULL: (
+        "You have {limit} of these, and there is no place for more. Remove one first."
+    ),
+    Code.FACTOR_UNREADABLE: (
+        "The office cannot read your authenticator's secret any more. Use another second factor or "
+        "a recovery code, or ask your administrator to reset them."
+    ),
+    Code.PASSKEY_FAILED: "The passkey could not be checked. Try again, or choose another way.",
+    Code.PASSKEYS_ELSEWHERE: (
+        "Passkeys work at an address with https, or at localhost on the office's own machine, and "
+        "this office has none that they can be for. Choose another way, or ask your administrator."
+    ),
+    Code.CONFIRM_FIRST: "Show that it is you, then this goes on.",
     Code.UNKNOWN_DEVICE: "There is no such device. Choose one of the list.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (
@@ -466,12 +514,65 @@ _DEFINITION: Mapping[Code, str] = {
     ),
 }
 
+_BACKUP: Mapping[Code, str] = {
+    Code.BACKUP_FAILED: (
+        "No backup was taken: {cause}. The backups that were there are as they were. "
+        "Put that right and run it again."
+    ),
+    Code.BACKUP_BUSY: (
+        "Another backup is being taken in '{place}'. Wait until it has ended, or name another "
+        "place."
+    ),
+    Code.BACKUP_NO_ROOM: (
+        "There is no room for a backup in '{place}': {needed} MB are needed, {free} MB are free. "
+        "Make room, give --keep with a smaller number, or name another place."
+    ),
+    Code.BACKUP_DAMAGED: (
+        "The backup '{backup}' is not what was taken: {cause}. Restore another one."
+    ),
+    Code.BACKUP_UNFIT: (
+        "The backup '{backup}' does not belong here: {cause}. Check FIELDPOST_APP and "
+        "FIELDPOST_DATABASE, or restore another one."
+    ),
+    Code.BACKUP_OTHER: (
+        "The backup '{backup}' is another one than you want: its digest is {digest}. "
+        "Find out who has changed it before you restore anything."
+    ),
+    Code.NO_BACKUP: (
+        "'{place}' is no backup, and no folder with one that is whole. Check the name; what begins "
+        "with '.unfinished-' is none."
+    ),
+    Code.NO_BACKUP_PLACE: (
+        "No place for backups is named. Give a folder, or set FIELDPOST_BACKUP to one."
+    ),
+    Code.DATABASE_DAMAGED: (
+        "No backup was taken, because the database is damaged: {cause}. Stop the server, keep the "
+        "file, and restore the last backup."
+    ),
+    Code.FILES_MISSING: (
+        "The backup was taken, and {count} attachments are not in it, because the office does not "
+        "have them any more, or has other bytes in their place: {named}. Look what has become of "
+        "the files in the data folder."
+    ),
+    Code.PROGRAM_MISSING: (
+        "PostgreSQL's program '{program}' is needed and was not found{where}. Install "
+        "postgresql-client, or name the folder that it lies in with FIELDPOST_POSTGRES_BIN."
+    ),
+    Code.RESTORE_TARGET: ("Nothing was restored, because {target} is there already. {advice}."),
+    Code.RESTORE_FAILED: ("Nothing was restored: {cause}. What was there before is as it was."),
+    Code.HALF_RESTORED: (
+        "A restore into this database was cut off before its end. Drop the database, make an empty "
+        "one, and run 'fieldpost restore' again."
+    ),
+}
+
 SPEAKERS: Mapping[str, Mapping[Code, str]] = {
     "A value in a form or an envelope": _FORM,
     "An envelope": _ENVELOPE,
     "Signing in, seats, sync": _DOOR,
     "The device": _DEVICE,
     "An app's definition": _DEFINITION,
+    "Backups": _BACKUP,
 }
 """Internal: the catalogue by what the words are about, in the order of the codes."""
 
@@ -513,7 +614,9 @@ def problem_from_json(data: Mapping[str, Any]) -> Problem:
     """Internal: read back what `Problem.to_json` wrote; an unknown code becomes `UNEXPECTED`."""
     known = data.get("code") in set(Code)
     code = Code(data["code"]) if known else Code.UNEXPECTED
-    return Problem(code, data.get("path", ""), data.get("message", ""), data.get("detail", {}))
+    detail = data.get("detail")
+    told = detail if isinstance(detail, Mapping) else {}
+    return Problem(code, data.get("path", ""), data.get("message", ""), told)
 
 
 def join_path(*parts: str) -> str:

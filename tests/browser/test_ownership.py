@@ -169,7 +169,7 @@ def test_an_entry_in_trouble_is_not_said_to_be_sendable(worker: Device) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("1 entry needs attention: a sync alone does not settle it")
     expect(dialog.get_by_role("button", name="Sync first")).to_have_count(0)
-    expect(dialog.get_by_role("button", name="Save my work as a file")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Save as an encrypted file")).to_be_visible()
     dialog.get_by_role("button", name="Repair or look at it").click()
     expect(page.locator(".entry[data-state=attention]")).to_have_count(1)
 

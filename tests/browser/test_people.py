@@ -5,27 +5,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from browser.device import Device
 from browser.window import Window
 
 pytestmark = pytest.mark.browser
 
 NewDesk = Callable[[str], Window]
-
-
-def test_a_revoked_device_is_told_so_and_keeps_its_work(worker: Device, new_desk: NewDesk) -> None:
-    """The administrator revokes it; its next sync says why nothing is sent, and drops nothing."""
-    worker.new_inspection("Saved before the end")
-    worker.save()
-    desk = new_desk("admin").page
-    desk.goto(f"{worker.origin}/devices")
-    desk.locator("details.asked > summary").click()
-    desk.locator("details.asked button").click()
-    expect(desk.locator(".badge")).to_have_text("Revoked")
-
-    worker.page.locator("#sync").click()
-    expect(worker.page.locator("#status")).to_contain_text("This device was revoked")
-    assert 1 == worker.count("outbox")
 
 
 def test_somebody_new_is_signed_in_by_her_link(new_desk: NewDesk) -> None:

@@ -34,7 +34,8 @@ COUNT = """async (store) => {
 
 # a browser reports every answer of 4xx and every lost connection to its console by itself
 EXPECTED = re.compile(
-    r"Failed to load resource: (net::ERR_|the server responded with a status of (401|409|422|503))"
+    r"Failed to load resource: (net::ERR_|"
+    r"the server responded with a status of (401|403|409|422|503))"
 )
 
 

@@ -159,14 +159,18 @@ class Backup:
 
 
 @pytest.fixture
+def office_url(tmp_path: Path) -> str:
+    """Return the URL of the office's database."""
+    return f"sqlite:///{tmp_path / 'office.sqlite'}"
+
+
+@pytest.fixture
 def office(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, templates: Templates
+    tmp_path: Path, office_url: str, monkeypatch: pytest.MonkeyPatch, templates: Templates
 ) -> Iterator[Office]:
     """An office with two sites, one inspection of each of two workers, and their accounts."""
     monkeypatch.setattr(application, "make_assets", lambda *_: NoAssets(VERSION))
-    settings = Settings(
-        app="inspections.app:app", data=tmp_path, database=f"sqlite:///{tmp_path / 'office.sqlite'}"
-    )
+    settings = Settings(app="inspections.app:app", data=tmp_path, database=office_url)
     is_copy = templates.copy("inspections", settings.database)
     server = application.make_application(settings)
     made = Office(server, settings)

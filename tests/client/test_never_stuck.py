@@ -171,6 +171,15 @@ AT_THE_DOOR = frozenset(
         Code.PASSWORD_DUE,
         Code.PASSWORD_WRONG,
         Code.INVITATION_OVER,
+        Code.CODE_WRONG,
+        Code.SIGN_IN_OVER,
+        Code.FACTOR_DUE,
+        Code.FACTOR_NEEDED,
+        Code.FACTORS_FULL,
+        Code.FACTOR_UNREADABLE,
+        Code.PASSKEY_FAILED,
+        Code.PASSKEYS_ELSEWHERE,
+        Code.CONFIRM_FIRST,
     }
 )
 """Said beside the fields for name and password, or for a new one
@@ -220,6 +229,21 @@ NOT_FOR_WORKERS = frozenset(
         Code.DATABASE_UNREACHABLE,
         Code.DATABASE_FAILED,
         Code.FILES_FAILED,
+        # for whoever keeps the server
+        Code.BACKUP_FAILED,
+        Code.BACKUP_BUSY,
+        Code.BACKUP_NO_ROOM,
+        Code.BACKUP_DAMAGED,
+        Code.BACKUP_UNFIT,
+        Code.BACKUP_OTHER,
+        Code.NO_BACKUP,
+        Code.NO_BACKUP_PLACE,
+        Code.DATABASE_DAMAGED,
+        Code.FILES_MISSING,
+        Code.PROGRAM_MISSING,
+        Code.RESTORE_TARGET,
+        Code.RESTORE_FAILED,
+        Code.HALF_RESTORED,
     }
 )
 

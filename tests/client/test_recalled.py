@@ -20,6 +20,8 @@ from fieldpost_server.storage import tables
 from inspections.app import app as inspections
 from inspections.models import Equipment, Finding, Inspection, inspection_equipment
 
+pytestmark = pytest.mark.long
+
 THIRD = "/pages/inspection/records/3"
 THIRD_NEW = "/pages/inspection/records/-1"
 ROW = {"findings[0]._key": "", "findings[0].severity": "2", "findings[0].note": "Loose"}

@@ -12,6 +12,8 @@ from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
 from fieldpost_server.inbox.dependencies import missing_numbers
 
+pytestmark = pytest.mark.long
+
 EDIT = "/pages/inspection/records/1/edit"
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 1_000
 

@@ -17,6 +17,8 @@ from fieldpost.types import Attachment
 from fieldpost.wire.envelope import Operation
 from fieldpost_server.accounts.users import add_user
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "correct horse"
 SHELL = {"Accept": "text/html", "Fieldpost-Shell": "1"}
 WORKERS, OTHERS = ("anna", "bert"), ("dora", "lead", "admin", "boss")

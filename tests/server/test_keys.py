@@ -18,6 +18,8 @@ from fieldpost_server.feed import checksums, triggers
 from fieldpost_server.feed.checksums import count
 from fieldpost_server.scope.replication_plan import captured_tables
 
+pytestmark = pytest.mark.long
+
 P, S = [str(PLANE)], [str(SAW)]
 GADGETS = depot.order_gadgets.c
 

@@ -9,11 +9,14 @@ import sysconfig
 import tarfile
 import time
 import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,6 +96,17 @@ def test_the_wheel_is_what_is_imported(installed: Path) -> None:
 
     assert 0 == done.returncode, done.stderr
     assert str(installed.parent) in done.stdout
+
+
+def test_what_it_consists_of_comes_along(wheel: Path, sdist: Path) -> None:
+    """The bill of materials and the licences are in what is distributed."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.partition(".dist-info/")[2] for name in archive.namelist()}
+    with tarfile.open(sdist) as archive:
+        sources = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {"sboms/sbom.cdx.json", "licenses/LICENSE", "licenses/pwa/licences.txt"} <= names
+    assert {"sbom.cdx.json", "SECURITY.md", "pwa/licences.txt"} <= sources
 
 
 def test_an_installed_check_finds_everything(installed: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from fieldpost_server.operations.housekeeping import tidy
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.tables import utc_now
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 

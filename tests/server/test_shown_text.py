@@ -10,6 +10,8 @@ from apps import stock
 from apps.fakes import ANNA, FakeBrowser, FakeHome
 from fieldpost.web.lists.list_query import ListQuery, run_list
 
+pytestmark = pytest.mark.long
+
 SHELL = {"Accept": "text/html", "Fieldpost-Shell": "1"}
 QUERIES = [
     {},

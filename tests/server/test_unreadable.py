@@ -20,6 +20,8 @@ from fieldpost.wording.places import UNSORTED
 from fieldpost.wording.titles import Titles
 from fieldpost_server.storage.unreadable_rows import MOST, UnreadableRows
 
+pytestmark = pytest.mark.long
+
 SQLITE = {
     "a date of zeros": ("day", "'0000-00-00'"),
     "a date with a time": ("day", "'2026-11-23 10:00:00'"),

@@ -12,6 +12,8 @@ from browser_forms import BrowserForm
 from fieldpost.odp.form.rows import opened_from
 from fieldpost.odp.replay.merge import is_same
 
+pytestmark = pytest.mark.long
+
 SHELL = {"Accept": "text/html", "Fieldpost-Shell": "1"}
 TABLES = (("sample", "id"), ("part", "sample_id"), ("sample_thing", "sample_id"))
 

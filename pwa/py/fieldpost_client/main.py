@@ -24,6 +24,7 @@ from fieldpost.wire.protocol import ELSEWHERE_HEADER, UNREACHABLE_HEADER
 from fieldpost_client.device import DeviceHome, NotReady
 from fieldpost_client.platform.asgi import handle
 from fieldpost_client.platform.base import Platform
+from fieldpost_client.revocation.revocation import Revocation
 from fieldpost_client.saving.failed_envelopes import repairing
 from fieldpost_client.sync.synchroniser import Synchroniser
 from fieldpost_client.warmup.warming import warm_up
@@ -54,6 +55,7 @@ class Client:
     ) -> None:
         self.home = DeviceHome(app, platform, app_version, urls)
         self.sync = Synchroniser(self.home)
+        self.revocation = Revocation(self.home)
         self.web = _signed_in(web_app(self.home), self.home)
         self.background: set[asyncio.Task[Any]] = set()
 
@@ -105,9 +107,16 @@ class Client:
         page = self.home.app.pages.get(parts[2])
         return page is not None and self.home.is_here(page, self.home.user)
 
+    async def synchronise(self, *, signed_in: bool) -> dict[str, Any]:
+        """Do a sync, see `Synchroniser.sync`; ``revoked`` is what the office has ordered."""
+        return await self._heard(await self.sync.sync(signed_in=signed_in))
+
+    async def _heard(self, report: dict[str, Any]) -> dict[str, Any]:
+        return {**report, "revoked": await self.revocation.heard(report["problems"])}
+
     async def download(self) -> dict[str, Any]:
         """Do the first download; attachments go on loading afterwards."""
-        found = await self.sync.download()
+        found = await self._heard(await self.sync.download())
         if found["outcome"] == "done":
             task = asyncio.ensure_future(self._attachments())
             self.background.add(task)
@@ -164,7 +173,8 @@ _client: Client | None = None
 async def call(name: str, argument: str) -> str:
     """Do what the worker asks for.
 
-    That is `start`, `request`, `download`, `sync`, `cancel`, `status` or `sign_out`.
+    That is `start`, `request`, `download`, `sync`, `tell`, `hand_over`, `cancel`, `status` or
+    `sign_out`.
 
     Args:
         name: what.
@@ -197,7 +207,9 @@ async def _do(name: str, asked: dict[str, Any]) -> dict[str, Any]:
     doings: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "request": lambda: _client.request(asked),
         "download": _client.download,
-        "sync": lambda: _client.sync.sync(signed_in=asked.get("signed_in") is True),
+        "sync": lambda: _client.synchronise(signed_in=asked.get("signed_in") is True),
+        "tell": lambda: _client.revocation.tell(asked),
+        "hand_over": lambda: _client.revocation.hand_over(int(asked.get("drafts") or 0)),
         "cancel": lambda: _cancel(_client),
         "status": lambda: _status(_client),
         "sign_out": _client.sign_out,

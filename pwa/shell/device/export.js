@@ -6,11 +6,11 @@ import { announce, make } from "../page/elements.js";
 import { keys, readAll } from "../../store.js";
 import { bytesOf } from "../../stored-files.js";
 import { whatIsHere } from "./owner.js";
-import { zip } from "./zip.js";
+import { zip } from "../work/zip.js";
 import { dayOf, momentWords } from "../page/moments.js";
 
 /**
- * @typedef {import("./zip.js").File} File
+ * @typedef {import("../work/zip.js").File} File
  * @typedef {[IDBValidKey, any][]} Pairs
  */
 
@@ -66,15 +66,29 @@ async function offerWork() {
   if (document.body.dataset.home === "shell") document.getElementById("main")?.append(offer);
 }
 
+/** @returns {Promise<{blob: Blob, name: string}>} all of it as one file, and what that is called */
+export async function packedWork() {
+  const now = new Date();
+  const blob = await zip(await filesOf(await database(), now), now);
+  return { blob, name: `unsent-work-${userName() || "device"}-${dayOf(now)}.zip` };
+}
+
+/**
+ * Have the browser save a file.
+ * @param {Blob} blob
+ * @param {string} name
+ */
+export function handOut(blob, name) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 /** Hand the file to the person. */
 export async function exportWork() {
-  const now = new Date();
   try {
-    const blob = await zip(await filesOf(await database(), now), now);
-    const url = URL.createObjectURL(blob);
-    const day = dayOf(now);
-    make("a", { href: url, download: `unsent-work-${userName() || "device"}-${day}.zip` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    const { blob, name } = await packedWork();
+    handOut(blob, name);
     announce("The file is ready", "done");
   } catch (error) {
     console.info(error);
@@ -94,16 +108,27 @@ async function filesOf(db, now) {
   const user = userName();
   const isOthers = user !== "" && ![user, ""].includes((await whatIsHere()).owner);
   if (isOthers) return onlyDrafts(drafts, staged, user);
+  const others = new Set(drafts.filter(([, draft]) => isOfAnother(draft, user)).map(([key]) => key));
   const entries = outbox.flatMap(([number, value]) => filesOfEntry(Number(number), value));
   const named = JSON.stringify(outbox);
   const wanted = attachments.filter(([sha256, file]) => file?.state === "pending" || named.includes(String(sha256)));
+  const typed = staged.filter(([, value]) => !others.has(value?.draft));
   return [
-    text("summary.txt", summary(outbox, wanted.length + staged.length, now)),
+    text("summary.txt", summary(outbox, wanted.length + typed.length, now)),
     ...entries,
-    ...(await filesAsTheyAre([...wanted, ...staged])),
-    text("drafts.json", JSON.stringify(drafts, null, 1)),
+    ...(await filesAsTheyAre([...wanted, ...typed])),
+    text("drafts.json", JSON.stringify(drafts.filter(([key]) => !others.has(key)), null, 1)),
     text("device.json", JSON.stringify(aboutDevice(session), null, 1)),
   ];
+}
+
+/**
+ * Whether a draft is of somebody else, who has used this browser.
+ * @param {any} draft
+ * @param {string} user
+ */
+function isOfAnother(draft, user) {
+  return user !== "" && typeof draft?.user === "string" && ![user, ""].includes(draft.user);
 }
 
 /**

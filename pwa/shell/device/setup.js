@@ -18,7 +18,7 @@ import {
   useVersion,
 } from "./app-versions.js";
 import { areWhole } from "../../kept-files.js";
-import { askOffice, NoAnswer, Refusal } from "../../office.js";
+import { askOffice, isSignedOut, NoAnswer, Refusal } from "../../office.js";
 import { isFull } from "../../stored-files.js";
 
 /**
@@ -31,26 +31,31 @@ const RETRY_MS = 8_000;
 const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
 const NO_SPACE = "There is no space left on this device. Free some space; then it goes on by itself, where it stopped.";
+const SIGNED_OUT = "Your session has ended. Sign in again; then it goes on where it stopped.";
 const BOOT_WORDS = new Map([
   ["runtime", "Starting Python"],
   ["packages", "Unpacking the app"],
   ["app", "Starting the app"],
 ]);
 
-/** Start this device until its pages can be shown. @returns {Promise<void>} */
-export async function startDevice() {
+/**
+ * Start this device until its pages can be shown.
+ * @param {{isRevoked?: boolean}} [how] isRevoked: nothing is shown, offered or downloaded any more
+ * @returns {Promise<boolean>} false: the office has ordered it to wipe itself meanwhile
+ */
+export async function startDevice({ isRevoked = false } = {}) {
   void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
   const manifest = await bringFiles();
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
-  const takeBack = offerWorkIfSlow();
+  const takeBack = isRevoked ? () => {} : offerWorkIfSlow();
   const { device, how, started } = await startPython(manifest).finally(takeBack);
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
-  if (how === "ordinary") void makeSnapshot(device);
-  if (started.needs === "download") await download(device);
+  if (how === "ordinary" && !isRevoked) void makeSnapshot(device);
+  return isRevoked || started.needs !== "download" || download(device);
 }
 
 /**
@@ -105,7 +110,7 @@ function mend(manifest) {
     try {
       await precache(manifest, report);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal) || isSignedOut(error)) throw error;
       const served = await servedManifest();
       await precache(served, report);
       await useVersion(served, true);
@@ -145,16 +150,19 @@ async function bringFiles() {
 /**
  * Do the first download; goes on where it stopped.
  * @param {Device} device
+ * @returns {Promise<boolean>} false: the office has ordered this device to wipe itself
  */
 function download(device) {
   sayPreparing("Your data is being brought onto this device.");
   return untilItWorks(async () => {
     let answer = await device.call("download");
     if (answer.outcome === "signed_out" && (await signIn())) answer = await device.call("download");
+    if (answer.revoked) return false;
     if (answer.outcome !== "done") throw new Error(answer.problems[0]?.message ?? answer.outcome);
     for (const [name, count] of Object.entries(answer.rows)) {
       showStep({ step: `rows of ${name}`, words: name, done: count, total: count, unit: "rows" });
     }
+    return true;
   });
 }
 
@@ -170,9 +178,17 @@ async function untilItWorks(work) {
       return await work();
     } catch (error) {
       console.info(error);
-      await offerRetry(isFull(error) ? NO_SPACE : ((await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`), RETRY_MS);
+      if (isSignedOut(error) && (await signIn())) continue;
+      await offerRetry(await whyNot(error), RETRY_MS);
     }
   }
+}
+
+/** @param {unknown} error */
+async function whyNot(error) {
+  if (isFull(error)) return NO_SPACE;
+  if (isSignedOut(error)) return SIGNED_OUT;
+  return (await whyNoConnection()) ?? `That did not work: ${wordsOf(error)}`;
 }
 
 /** @param {unknown} error */

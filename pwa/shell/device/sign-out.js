@@ -7,21 +7,24 @@ import { showOwn } from "../page/document.js";
 import { askFor } from "../../office.js";
 import { visit } from "../page/navigation.js";
 import { settled } from "../page/pending.js";
-import { lock, whatIsHere } from "./owner.js";
+import { read } from "../../store.js";
+import { lock, whatIsHere, withStore } from "./owner.js";
+import { canSeal } from "../work/sealed-file.js";
+import { exportButton } from "./export.js";
+import { saveSealed } from "./save-work.js";
 import { sync } from "./sync-button.js";
 import { removeDataOf } from "./wipe.js";
 
 /**
  * @typedef {import("./owner.js").Here} Here
- * @typedef {"sync" | "look" | "throw" | "stay"} Choice
+ * @typedef {"sync" | "look" | "save" | "throw" | "stay"} Choice
  * @typedef {{pending: number, stuck: number, drafts: number}} Unsent
  */
 
 const PATIENCE_MS = 4_000;
 const WORD = "delete";
-/** Tells the server at the next contact that the session has ended. */
-const MARK = "fieldpost_signed_out=1; path=/; max-age=31536000; SameSite=Strict";
-const COOKIE = location.protocol === "https:" ? `__Host-${MARK}; Secure` : MARK;
+const MARK = "fieldpost_signed_out";
+const FOR_LONG = "; path=/; max-age=31536000; SameSite=Strict";
 
 /** Sign out: with this user's data, and with nobody else's. */
 export async function signOut() {
@@ -43,19 +46,29 @@ export async function signOut() {
   // fault point: sign-out-begun — nothing is removed: the app opens as before, and the person signs out
   // again.
   const isOwner = !here.owner || here.owner === user;
+  // what others have typed here stays: the office must not have the browser remove everything
+  const isAlone = !here.drafts.some(([, draft]) => draft.user && draft.user !== user);
+  const device = isOwner && isAlone ? await deviceHere() : "";
   const left = await removeDataOf(user, { owner: isOwner }).catch((error) => [`data of this app (${String(error)})`]);
   if (!isOwner) await lock(true).catch((error) => console.info(error)); // the next start sees to it
   // fault point: session-ended-data-left — the data is gone; the session ends by time, or when somebody
   // signs in here.
-  await endSession();
+  await endSession(left.length ? "" : device);
   showResult(left, isOwner ? "" : here.owner);
 }
 
-async function endPython() {
+/** End Python, which would hold the data that is to be removed. */
+export async function endPython() {
   const ending = context.device?.call("sign_out") ?? Promise.resolve();
   await within(PATIENCE_MS, ending, "Ending the app").catch((error) => console.info(error));
   context.device?.end();
   context.device = null;
+}
+
+/** @returns {Promise<string>} id of this device; empty where it has none */
+async function deviceHere() {
+  const found = await withStore((db) => read(db, "session", "device")).catch(() => "");
+  return typeof found === "string" ? found : "";
 }
 
 /**
@@ -87,9 +100,23 @@ async function decide(user, why) {
   const stay = /** @type {Choice} */ ("stay");
   const choice = await ask("Not everything is at the office", (finish) => choices(unsent, why, finish), stay);
   if (choice === "look") look();
+  if (choice === "save") return saved(user);
   if (choice !== "sync") return choice === "throw";
   await sync();
   return decide(user, document.getElementById("status")?.textContent?.trim() ?? "");
+}
+
+/**
+ * Save it as a file; whoever has that may go.
+ * @param {string} user
+ */
+async function saved(user) {
+  try {
+    return (await saveSealed()) ?? decide(user, "");
+  } catch (error) {
+    console.info(error);
+    return decide(user, `The file could not be made: ${String(error)}`);
+  }
 }
 
 /** Show the page on which all that is not at the office can be sent, repaired or gone on with. */
@@ -119,7 +146,7 @@ function choices(unsent, why, finish) {
       { class: "form-actions" },
       ...(canSync ? [button("sync", "Sync first", "primary")] : []),
       button("look", unsent.stuck ? "Repair or look at it" : "Look at it", canSync ? "" : "primary"),
-      make("button", { type: "button", class: "button", "data-export": true }, "Save my work as a file"),
+      canSeal() ? button("save", "Save as an encrypted file") : exportButton(),
       button("stay", "Stay signed in"),
     ),
     make("div", { class: "field" }, make("label", { for: "throw-word" }, `To throw this work away, type “${WORD}”`), typed),
@@ -136,17 +163,29 @@ function wordsOf({ pending, stuck, drafts }) {
   ];
 }
 
-/** End the session on the server, now or at the next contact. */
-export async function endSession() {
+/**
+ * End the session on the server, now or at the next contact.
+ * @param {string} [emptied] id of this device, where nothing is left on it, of anybody
+ */
+export async function endSession(emptied = "") {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const headers = { "Fieldpost-Shell": "1" };
   forgetSignedIn();
   // fault point: left-mark-unset — the server does not know that anybody has left: the session ends by
   // time, or when its user signs out again.
-  document.cookie = COOKIE;
+  document.cookie = leftCookie(emptied || "1");
   // the mark itself ends the session, with this request or with any later one
   const asked = askFor("/sign-out", { method: "POST", headers, signal }, { status: 204 });
   await within(PATIENCE_MS, asked, "Signing out").catch((error) => console.info(error));
+}
+
+/**
+ * The mark that tells the server at the next contact that the session has ended.
+ * @param {string} value
+ */
+function leftCookie(value) {
+  const mark = `${MARK}=${value}${FOR_LONG}`;
+  return location.protocol === "https:" ? `__Host-${mark}; Secure` : mark;
 }
 
 /**

@@ -5,6 +5,7 @@ import { announce, ask, make, openForm } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { currentPath, refresh, visit } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
+import { isSignedOut } from "../../office.js";
 import { offerUpdate } from "./app-versions.js";
 import { drawSyncPage } from "./progress.js";
 
@@ -36,6 +37,26 @@ let measured = {};
 let running = null;
 let begun = 0;
 let isStopping = false;
+
+/** @typedef {{outcome?: string, revoked?: object | null}} Answer what Python says that the office said */
+
+/** @type {((answer: Answer) => void)[]} */
+const listeners = [];
+
+/** @param {(answer: Answer) => void} listener hears what the office has answered this device */
+export function onAnswer(listener) {
+  listeners.push(listener);
+}
+
+/**
+ * Let everybody hear what the office has answered.
+ * @param {Answer} answer
+ * @returns {boolean} whether it has ordered this device to wipe itself
+ */
+export function heardOf(answer) {
+  for (const listener of listeners) listener(answer);
+  return Boolean(answer.revoked);
+}
 
 /** Make the button work on this device. */
 export function startSyncButton() {
@@ -84,6 +105,7 @@ async function run() {
     let outcome = await context.device.call("sync");
     status = outcome.status;
     working = "";
+    if (heardOf(outcome)) return;
     if (needsSignIn(outcome) && (await askToSignIn(outcome))) {
       // at once, not when Python says so: nobody is to take the pause for the end
       working = "Synchronising…";
@@ -91,18 +113,25 @@ async function run() {
       outcome = await context.device.call("sync", { signed_in: true });
       status = outcome.status;
       working = "";
+      if (heardOf(outcome)) return;
     }
     const isDone = outcome.outcome === "done";
     const isWell = isDone && outcome.problems.length === 0;
     announce(outcome.problems[0]?.message ?? outcome.status.words, isWell ? "done" : "problem");
     // also where it was refused: an update may be what is missing
-    void offerUpdate().catch((error) => console.info(error)); // there is a next time
+    void offerUpdate().catch(sayIfSignedOut);
   } catch (error) {
     console.info(error);
     const { message } = /** @type {Error} */ (error);
     announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
   }
   if (!openForm()) await refresh();
+}
+
+/** The next sync asks for the password and offers the update; all else has a next time, too. @param {unknown} error */
+function sayIfSignedOut(error) {
+  console.info(error);
+  if (isSignedOut(error)) announce("There is a new version. Sync and sign in again to get it. Nothing is lost.", "problem");
 }
 
 /**

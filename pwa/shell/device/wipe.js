@@ -1,7 +1,8 @@
 // Removes data from this device, and looks until it is gone.
 
 import { pause, within } from "../../limits.js";
-import { DATABASE, read, readAll, STORES, write } from "../../store.js";
+import { askFor } from "../../office.js";
+import { DATABASE, open, read, readAll, STORES, write } from "../../store.js";
 import { closeDatabase } from "../page/context.js";
 import { withStore } from "./owner.js";
 
@@ -12,6 +13,10 @@ const PATIENCE_MS = 15_000;
 const LOOK_EVERY_MS = 250;
 const STEP_MS = 5_000;
 const MARK = "leaving";
+/** A browser makes no more random bytes at once, and keeps larger values in files of their own. */
+const NOISE_BYTES = 60_000;
+/** So often two values for each store: together some 50 MB, at which Chromium packs its files anew. */
+const ROUNDS = 48;
 
 /**
  * Remove a user's data. The device goes with its owner; drafts of other people stay.
@@ -25,22 +30,26 @@ export async function removeDataOf(user, { owner }) {
     // fault point: own-data-unremoved — what goes and what stays is one transaction: a crash leaves all of
     // it, and its user signs out again.
     await withStore(async (db) => write(db, owner ? await allBut(db, others ?? []) : await draftsAndFiles(db, user)));
+    if (owner) await overwrite((db) => allBut(db, others ?? []));
     if (owner) await removeFiles();
     return owner ? whatIsLeft([DATABASE]) : [];
   }
-  return removeAll(user);
+  return removeEverything(user);
 }
 
 /**
- * Remove everything of this app from the browser.
+ * Remove everything of this app from the browser, whosever it is.
  * @param {string} user who leaves
  * @returns {Promise<string[]>} what is left
  */
-async function removeAll(user) {
+export async function removeEverything(user) {
   await withStore((db) => write(db, [["put", "session", MARK, user]]));
   // fault point: wipe-half-done — the mark says that its user has left: the next start, of whatever page,
   // goes on with the removal and shows nothing before.
   await within(STEP_MS, closeDatabase(), "Closing the data").catch((error) => console.info(error));
+  // the office has the browser remove its files; without it they are written over here
+  const isReached = await askFor("/health", { cache: "no-store", signal: AbortSignal.timeout(STEP_MS) }, {}).then(() => true, () => false);
+  if (!isReached) await overwrite(allButOrders).catch((error) => console.info(error)); // no space: the office does it later
   await Promise.all((await databases()).map(deleteDatabase));
   await removeFiles();
   return whatIsLeft([]);
@@ -99,6 +108,50 @@ async function allBut(db, kept) {
     ...kept.map(([key, draft]) => /** @type {Operation} */ (["put", "drafts", key, draft])),
     ...staged.map(([key, file]) => /** @type {Operation} */ (["put", "staged", key, file])),
   ];
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @returns {Promise<Operation[]>} what removes everything but how far a removal is
+ */
+async function allButOrders(db) {
+  const kept = (await readAll(db, "session")).filter(([name]) => [MARK, "revoked", "device"].includes(String(name)));
+  return [
+    ...STORES.map((name) => /** @type {Operation} */ (["clear", name])),
+    ...kept.map(([name, value]) => /** @type {Operation} */ (["put", "session", name, value])),
+  ];
+}
+
+/**
+ * Remove all but some, and write over it: Chromium's database only notes that something is removed, and keeps
+ * it in its files until so much was written in its place that it packs them anew.
+ * @param {(db: IDBDatabase) => Promise<Operation[]>} removal what removes it, also a second time
+ */
+async function overwrite(removal) {
+  if (!("userAgentData" in navigator)) return; // the others remove what they delete
+  const db = await within(STEP_MS, open({ create: false }), "Opening the data of this device");
+  if (!db) return;
+  try {
+    const removing = await removal(db);
+    // fault point: removed-values-written-over — what is to stay is in each of these transactions, and nothing else is data: the
+    // next start finds the mark, and removes all of it.
+    await write(db, removing);
+    for (let i = 0; i < ROUNDS; i++) await write(db, STORES.flatMap((name, n) => noise(name, i, n)), { durability: "relaxed" });
+    await write(db, removing);
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * @param {string} store
+ * @param {number} round
+ * @param {number} place
+ * @returns {Operation[]} two values, at both ends of a store's keys
+ */
+function noise(store, round, place) {
+  const keys = [-1_000 + round + place / 10, `zzz${round}-${place}`];
+  return keys.map((key) => /** @type {Operation} */ (["put", store, key, crypto.getRandomValues(new Uint8Array(NOISE_BYTES))]));
 }
 
 /** @param {string} name */

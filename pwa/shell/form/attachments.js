@@ -27,9 +27,10 @@ export function startAttachments() {
     const input = event.target;
     if (!(input instanceof HTMLInputElement) || input.type !== "file" || !input.files) return;
     const widget = widgetOf(input);
+    if (!widget) return; // a file that goes into no record
     const files = [...input.files];
     input.value = ""; // the file travels by its reference, and may be chosen again
-    if (widget) void pending(takeAll(widget, files));
+    void pending(takeAll(widget, files));
   });
   onPage((main) => main.querySelectorAll("[data-attachment]").forEach(addRemovers));
   startComplaints();

@@ -23,6 +23,14 @@ _USED = sa.select(_USE.c.device).where(
 )
 
 
+class DeviceRevoked(Forbidden):
+    """A device was revoked; whoever answers it says what it is ordered."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__([problem(Code.DEVICE_REVOKED)])
+        self.device = device
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device of a field worker.
@@ -120,28 +128,16 @@ def note_contact(session: Session, device: str, token: str) -> None:
     """Keep that a device was heard of now, and by which session.
 
     Raises:
-        Forbidden: it was revoked a moment ago.
+        DeviceRevoked: it was, a moment ago.
     """
     where = sa.and_(_DEVICE.c.id == device, sa.not_(_DEVICE.c.revoked))
     values = {"last_seen_at": tables.utc_now()}
     touched = session.connection().execute(sa.update(_DEVICE).where(where).values(values))
     if not touched.rowcount:
-        raise Forbidden([problem(Code.DEVICE_REVOKED)])
+        raise DeviceRevoked(device)
     use = {"token": digest_of(token), "device": device}
     if session.connection().execute(_USED, use).first() is None:
         session.execute(sa.insert(_USE).values(token_sha256=use["token"], device=device))
-
-
-def is_of_revoked_device(session: Session, token: str) -> bool:
-    """Say whether a token, of a session that has ended, was used by a device that was revoked."""
-    if not token:
-        return False
-    query = (
-        sa.select(_DEVICE.c.id)
-        .join(_USE, _USE.c.device == _DEVICE.c.id)
-        .where(_USE.c.token_sha256 == digest_of(token), _DEVICE.c.revoked)
-    )
-    return session.execute(query.limit(1)).first() is not None
 
 
 def forget_uses(session: Session) -> int:

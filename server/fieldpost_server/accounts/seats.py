@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.users import OFFLINE
 from fieldpost_server.storage import tables
+from fieldpost_server.storage.turns import take_turn
 
 _LOCK = "seats"
 
@@ -31,14 +32,5 @@ def need_seat(session: Session, seats: int) -> None:
 
 
 def lock_seats(session: Session) -> None:
-    """Make two administrators who give the last seat at once take turns.
-
-    Both write one row: on PostgreSQL the later transaction fails as not serialisable and is run
-    again by `Database.write`; SQLite has one writer anyway.
-    """
-    # fault point: seats-locked — the row is held until the transaction ends, however it ends; a
-    # seat is taken by the role alone, which is in the same transaction.
-    where = tables.meta.c.name == _LOCK
-    touched = sa.update(tables.meta).where(where).values(value=tables.meta.c.value)
-    if session.connection().execute(touched).rowcount == 0:
-        session.execute(sa.insert(tables.meta).values(name=_LOCK, value=""))
+    """Make two administrators who give the last seat at once take turns."""
+    take_turn(session, _LOCK)

@@ -24,11 +24,18 @@ class Event(StrEnum):
 
     SIGNED_IN = "signed in"
     SIGN_IN_REFUSED = "sign-in refused"
+    SECOND_STEP = "second factor asked"
     SIGNED_OUT = "signed out"
     USER_ADDED = "user added"
     INVITED = "invited"
     PASSWORD_CHANGED = "password changed"  # noqa: S105 - words, no password
     PASSWORD_SET = "password set"  # noqa: S105 - as above
+    FACTOR_ADDED = "second factor added"
+    FACTOR_REMOVED = "second factor removed"
+    FACTORS_RESET = "second factors reset"
+    RECOVERY_CODES_MADE = "recovery codes made"
+    RECOVERY_CODE_USED = "recovery code used"
+    CONFIRMED = "confirmed"
     ROLE_GIVEN = "role given"
     ROLE_TAKEN = "role taken"
     SWITCHED_OFF = "switched off"
@@ -37,6 +44,9 @@ class Event(StrEnum):
     DEVICE_REGISTERED = "device registered"
     DEVICE_NAMED = "device named"
     DEVICE_REVOKED = "device revoked"
+    WORK_HANDED_OVER = "work handed over"
+    WORK_HANDED_IN = "work handed in"
+    DEVICE_EMPTIED = "device emptied"
     PAGE_CHANGED = "page changed"
     KEY_ROTATED = "signing key rotated"
     DATABASE_RESTORED = "database restored"

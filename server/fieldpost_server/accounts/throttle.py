@@ -5,6 +5,9 @@ an address with any user. The wait doubles with each failure beyond what is allo
 the user has signed in with before (`known_browsers`) has a count of its own and no other, so that
 nobody can be locked out by strangers; for all others the count for a user from anywhere waits a
 minute at most.
+
+The code after the password has counts of its own, which a right password does not end. Only who has
+the password comes so far, so that these may wait for a day.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,7 @@ from fieldpost_server.accounts.users import folded
 from fieldpost_server.storage import tables
 
 _ADDRESS = "address:"
+_DAY_S = 24 * 3600
 FORGET_AFTER = timedelta(hours=1)
 """Without a failure for so long the count starts again."""
 
@@ -42,16 +46,21 @@ class Guess:
         name: as typed.
         address: where from.
         browser: which of this user's known browsers it is; empty where it is none.
+        is_second: whether it is the second factor that is tried.
     """
 
     name: str
     address: str
     browser: str = ""
+    is_second: bool = False
 
     @property
     def limits(self) -> Sequence[_Limit]:
         """Return what it is counted for; that of everybody comes last, where it has one."""
         user = folded(self.name)[:200]
+        if self.is_second:
+            whose = f"browser:{self.browser}" if self.browser else f"user:{user}"
+            return (_Limit(f"second-{whose}", free=5, longest_s=_DAY_S),)
         if self.browser:
             return (_Limit(f"browser:{self.browser}", free=5, longest_s=900),)
         return (
@@ -88,9 +97,10 @@ def record_failure(session: Session, guess: Guess, now: datetime | None = None) 
     now = now or tables.utc_now()
     table = tables.sign_in_failure
     for limit in guess.limits:
-        query = sa.select(table.c.failures, table.c.last_at)
+        query = sa.select(table.c.failures, table.c.last_at, table.c.blocked_until)
         known = session.execute(query.where(table.c.subject == limit.subject)).first()
-        recent = known is not None and now - known.last_at < FORGET_AFTER
+        # whoever has waited as long as she had to begins no new count by that
+        recent = known and now - max(known.last_at, known.blocked_until) < FORGET_AFTER
         failures = (known.failures if known is not None and recent else 0) + 1
         # who has not to wait is not blocked until now: another attempt may have looked a moment ago
         wait = limit.wait(failures)

@@ -12,10 +12,13 @@ from fieldpost.users import ADMIN, OFFLINE, User
 from fieldpost_server.accounts.passwords import MIN_CHARACTERS, check_password, hash_password
 from fieldpost_server.accounts.seats import lock_seats, need_seat
 from fieldpost_server.storage import tables
+from fieldpost_server.storage.turns import take_turn
 
 BUILT_IN_ROLES = (ADMIN, OFFLINE)
 """Roles that every app has; an app may name more."""
 
+
+_ADMINS = "administrators"
 
 NO_PASSWORD = "-"  # noqa: S105 - no password at all
 """Beginning of what stands for a hash where there is none: nobody signs in with it."""
@@ -155,14 +158,11 @@ def take_role(session: Session, name: str, role: str) -> None:
 
 def _need_another_admin(session: Session, user: User) -> None:
     """Raise `InputError` where nobody else could give roles; two that go at once wait in line."""
+    take_turn(session, _ADMINS)
     holders = (
         sa.select(tables.user_role.c.user)
         .join(tables.user, tables.user.c.name == tables.user_role.c.user)
         .where(tables.user_role.c.role == ADMIN, tables.user.c.active)
-        .order_by(tables.user_role.c.user)
-        # fault point: administrators-locked — held until the transaction ends: two who take the
-        # role from each other, or from themselves, take turns.
-        .with_for_update(of=tables.user_role)
     )
     admins = set(session.scalars(holders))
     if admins == {user.name}:

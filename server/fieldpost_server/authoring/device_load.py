@@ -9,14 +9,16 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from fieldpost.app import FILES
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost_server.delivery import wheels
+from fieldpost_server.delivery.app_files import app_files
 
 TIMEOUT_S = 120
 
@@ -71,15 +73,17 @@ sys.__stdout__.write("\\n" + json.dumps(answer) + "\\n")
 """
 
 
-def load_as_a_device(app: str) -> None:
+def load_as_a_device(app: str, files: Sequence[str] = FILES) -> None:
     """Load an app, named as ``package.module:attribute``, with nothing but what devices have.
+
+    `files` is its `App.files`.
 
     Raises:
         DefinitionError: it cannot be loaded there; the words name file, line and module.
     """
     package = _package(app)
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in wheels.app_files(package).items():
+        for name, content in app_files(package, files).items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -92,7 +96,9 @@ def load_as_a_device(app: str) -> None:
 
 
 @contextmanager
-def loading_as_a_device(app: str, notes: Path) -> Iterator[Callable[[], None]]:
+def loading_as_a_device(
+    app: str, notes: Path, files: Sequence[str] = FILES
+) -> Iterator[Callable[[], None]]:
     """Do what `load_as_a_device` does beside the block's work; what is given waits for the end.
 
     An app that was loaded before, by this Python and with these very files of its own and of all
@@ -101,17 +107,18 @@ def loading_as_a_device(app: str, notes: Path) -> Iterator[Callable[[], None]]:
     Args:
         app: as ``package.module:attribute``.
         notes: folder in which is noted what was loaded.
+        files: its `App.files`.
     """
-    note, now = notes / "loaded-as-a-device", _everything(app)
+    note, now = notes / "loaded-as-a-device", _everything(app, files)
     with ThreadPoolExecutor(1) as beside:
-        yield beside.submit(_load_unless_noted, app, note, now).result
+        yield beside.submit(_load_unless_noted, app, files, note, now).result
 
 
-def _load_unless_noted(app: str, note: Path, now: str) -> None:
+def _load_unless_noted(app: str, files: Sequence[str], note: Path, now: str) -> None:
     with suppress(OSError, UnicodeDecodeError):  # no note, or none that can be read: no matter
         if note.read_text("utf-8") == now:
             return
-    load_as_a_device(app)
+    load_as_a_device(app, files)
     with suppress(OSError):  # it is loaded once more at the next start
         note.parent.mkdir(parents=True, exist_ok=True)
         # fault point: device-load-unnoted — a note that is missing or half written is none: the
@@ -123,9 +130,9 @@ def _package(app: str) -> str:
     return app.partition(":")[0].partition(".")[0]
 
 
-def _everything(app: str) -> str:
+def _everything(app: str, files: Sequence[str]) -> str:
     """Return a digest of all that decides whether an app can be loaded on devices."""
-    shipped = [wheel.sha256 for wheel in wheels.device_wheels(_package(app))]
+    shipped = [wheel.sha256 for wheel in wheels.device_wheels(_package(app), files=files)]
     decides = [app, sys.version, _PROGRAM, ABSENT, *shipped]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 

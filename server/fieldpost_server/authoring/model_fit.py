@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from fieldpost.app import App
 from fieldpost.errors import Code, DefinitionError, Problem, problem
 from fieldpost_server.authoring.rule_names import misnamed_fields
+from fieldpost_server.backup.restoration import HALF_RESTORED
 from fieldpost_server.storage import tables as own
 from fieldpost_server.storage.database import Database
 
@@ -78,9 +79,11 @@ def unready(database: Database, app: App) -> list[str]:
     """Return in words what some saves will meet: of the database, and of the app's rules.
 
     Raises:
-        DefinitionError: nothing is installed, or pages would fail.
+        DefinitionError: nothing is installed, a restore was cut off, or pages would fail.
     """
     with database.read_session() as session:
+        if sa.inspect(session.connection()).has_table(HALF_RESTORED):
+            raise DefinitionError([problem(Code.HALF_RESTORED, "database")])
         if not is_installed(session.connection()):
             raise DefinitionError([problem(Code.NOT_INSTALLED, "database")])
         found = misfits(session.connection(), app.base.metadata.sorted_tables)

@@ -44,7 +44,7 @@ def _demo(command: Command) -> None:
     )
     command = replace(command, settings=settings)
     app = command.app
-    with loading_as_a_device(settings.app, settings.data) as loaded:
+    with loading_as_a_device(settings.app, settings.data, app.files) as loaded:
         _install(command, app)
         application = ready(command, app, loaded)
     names = ", ".join(name for name, _, _ in DEMO_USERS)

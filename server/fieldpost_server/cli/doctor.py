@@ -20,7 +20,7 @@ def _doctor(command: Command) -> int:
     if not command.options.deploy:
         found = [each for each in found if each.stops]
     for each in found:
-        command.say(f"ASVS {each.asvs}: {each.words}")
+        command.say(f"ASVS {each.asvs}: {each.words}" if each.asvs else f"Backup: {each.words}")
     if not found:
         command.say("Nothing unsafe was found.")
     return 1 if found else 0

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 def _check(command: Command) -> int:
     settings = command.settings
     app = command.app
-    load_as_a_device(settings.app)
+    load_as_a_device(settings.app, app.files)
     home = make_home(settings, app, make_assets(settings, app))
     found = Health(home, settings).check()
     home.database.close()

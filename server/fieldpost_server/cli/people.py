@@ -23,6 +23,7 @@ from fieldpost_server.accounts.users import (
     take_role,
 )
 from fieldpost_server.cli.command import Command, declare, group
+from fieldpost_server.factors.second_factors import reset_factors
 
 
 def declare_people(commands: Any) -> None:
@@ -39,6 +40,7 @@ def declare_people(commands: Any) -> None:
         ("on", _on, "let a user sign in again"),
         ("invite", _invite, "print a link by which a user sets a password of her own, once"),
         ("sessions", _sessions, "list a user's sessions"),
+        ("reset-factors", _reset_factors, "remove a user's second factors and recovery codes"),
     ):
         declare(below, name, work, words).add_argument("name")
     role = declare(below, "role", _change_role, "give a user a role, or take it")
@@ -183,6 +185,16 @@ def _end_sessions(command: Command) -> None:
         return count
 
     command.say(f"Ended {command.write(work)} of the sessions of {options.name}.")
+
+
+def _reset_factors(command: Command) -> None:
+    def work(session: Session) -> int:
+        user = find_account(session, command.options.name).user
+        count = reset_factors(session, user.name)
+        record(session, COMMAND_LINE, Event.FACTORS_RESET, user.name, str(count))
+        return count
+
+    command.say(f"Removed {command.write(work)} second factors of {command.options.name}.")
 
 
 def _written(command: Command, what: Event, work: Any) -> None:

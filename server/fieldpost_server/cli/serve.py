@@ -16,10 +16,11 @@ from fieldpost_server.application import make_application
 from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.authoring.model_fit import unready
 from fieldpost_server.cli.command import Command, declare
+from fieldpost_server.delivery.app_files import left_at_home
 from fieldpost_server.http.connections import HEADER_BYTES, MOST_CONNECTIONS, Connection
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
-from fieldpost_server.operations.deployment import DEFAULT_ACCOUNTS, unsafe
+from fieldpost_server.operations.deployment import DEFAULT_ACCOUNTS, OPEN_FILES, unsafe
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage.database import Database
 
@@ -30,7 +31,8 @@ def declare_serve(commands: Any) -> None:
     serves.add_argument(
         "--insecure",
         action="store_true",
-        help="serve also a demo's database, or without https an address that others reach",
+        help="serve also a demo's database, files that everybody on this machine may read, or "
+        "without https an address that others reach",
     )
 
 
@@ -39,7 +41,7 @@ def _serve(command: Command) -> None:
     if command.options.insecure:
         settings = replace(settings, insecure=True)
         command = replace(command, settings=settings)
-    with loading_as_a_device(settings.app, settings.data) as loaded:
+    with loading_as_a_device(settings.app, settings.data, app.files) as loaded:
         application = ready(command, app, loaded)
     command.say(f"Open http://{settings.host}:{settings.port}/ and sign in. Stop with Ctrl+C.")
     serve(settings, application)
@@ -60,6 +62,7 @@ def ready(command: Command, app: App, loaded: Callable[[], None]) -> Starlette:
         for words in unready(database, app):
             command.say(f"Mind: {words}")
         _need_safety(command.settings, database)
+    _say_left_at_home(command, app)
     _set_clock(command.settings)
     application = make_application(command.settings)
     loaded()
@@ -81,6 +84,8 @@ def serve(settings: Settings, application: Starlette) -> None:
         http=Connection,
         h11_max_incomplete_event_size=HEADER_BYTES,
         limit_concurrency=MOST_CONNECTIONS,
+        # which program in which version it is helps nobody but who looks for its faults
+        server_header=False,
         # a header of a stranger is no address: only a proxy that is named is believed
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
@@ -93,11 +98,22 @@ def _need_safety(settings: Settings, database: Database) -> None:
         found = [each for each in unsafe(settings, session) if each.stops]
     if settings.demo:
         # the demo says its passwords to everybody, and is for trying on this machine
-        found = [each for each in found if each.asvs != DEFAULT_ACCOUNTS]
+        found = [each for each in found if each.asvs not in (DEFAULT_ACCOUNTS, OPEN_FILES)]
     if found and not settings.insecure:
         more = "To serve it all the same, give 'serve --insecure' or set FIELDPOST_INSECURE=yes."
         text = " ".join([*(each.words for each in found), more])
         raise DefinitionError([problem(Code.DEFINITION, "deployment", text=text)])
+
+
+def _say_left_at_home(command: Command, app: App) -> None:
+    """Name data files that an app on a device would look for in vain."""
+    package = command.settings.app.partition(":")[0].partition(".")[0]
+    if names := left_at_home(package, app.files):
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        command.say(
+            f"Mind: devices do not get {', '.join(names[:5])}{more}: App(files=…) lists what they "
+            "get. Put what is for the server only into a folder 'server'."
+        )
 
 
 def _set_clock(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from fieldpost.app import FILES
 from fieldpost_server.delivery import wheels
+from fieldpost_server.delivery.app_files import app_version
+from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.http.parts import answer_part, wants_part
 from fieldpost_server.http.security import HEADERS
 
@@ -30,6 +33,7 @@ TYPES: Mapping[str, str] = {
     ".zip": "application/zip",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
 }
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
@@ -42,6 +46,7 @@ GROUND_FILES = (
     "half-files.js",
     "kept-files.js",
 )
+PLAIN_FILES = ("style.css", "licences.txt")
 VENDOR_FILES = {
     "vendor/ed25519.js": "@noble/ed25519/index.js",
     "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
@@ -98,9 +103,11 @@ class Assets:
         node_modules: the folder with the npm packages that `package.json` names.
         name: what the installed app is called.
         extra: names of further distributions that the app imports; pure Python only.
+        files: `App.files`: what of the author's package devices get.
 
     Raises:
         FileNotFoundError: a file is missing; the message says which.
+        DefinitionError: a file of the app must not go to devices.
     """
 
     def __init__(
@@ -111,23 +118,21 @@ class Assets:
         *,
         name: str = "Fieldpost",
         extra: Iterable[str] = (),
+        files: Sequence[str] = FILES,
     ) -> None:
         self.name = name
         self._page = (pwa_dir / "index.html").read_text("utf-8")
         self._service_worker = (pwa_dir / "sw.js").read_text("utf-8")
         package = app.partition(":")[0].partition(".")[0]
-        self.app_version = wheels.app_version(package)
+        self.app_version = app_version(package, files)
         self._shell = _under_one_hash(_shell_files(pwa_dir, node_modules))
         self._pyodide = _under_one_hash(_pyodide_files(node_modules / "pyodide"))
-        self._wheels = {
-            wheel.file_name: Asset(f"/assets/{wheel.sha256[:16]}/{wheel.file_name}", wheel.content)
-            for wheel in [
-                _micropip(pwa_dir / "vendor", node_modules / "pyodide"),
-                *wheels.device_wheels(package, extra),
-            ]
-        }
-        every = [*self._shell.values(), *self._pyodide.values(), *self._wheels.values()]
-        self._by_url = {asset.url: asset for asset in every}
+        micropip = _micropip(pwa_dir / "vendor", node_modules / "pyodide")
+        *public, own = [micropip, *wheels.device_wheels(package, extra, files)]
+        self._own = _wheel_asset(APP_FILES, own)
+        self._wheels = [*(_wheel_asset("/assets/", wheel) for wheel in public), self._own]
+        every = [*self._shell.values(), *self._pyodide.values(), *self._wheels]
+        self._public = {asset.url: asset for asset in every if asset is not self._own}
         self.manifest = self._make_manifest(app)
         self.version: str = self.manifest["version"]
 
@@ -151,19 +156,21 @@ class Assets:
         )
 
     def routes(self) -> list[Route]:
-        """Return the routes of everything static; all of it is public."""
+        """Return the routes of everything static; all of it is public but the author's own."""
         return [
             Route("/assets/manifest.json", self._send_manifest),
+            Route(f"{APP_FILES}{{path:path}}", self._send_own),
             Route("/assets/{path:path}", self._send_asset),
             Route("/sw.js", self._send_service_worker),
             Route("/manifest.webmanifest", self._send_web_manifest),
             Route("/shell", self._send_shell),
             Route("/favicon.ico", self._send_favicon),
+            Route("/licences.txt", self._send_licences),
         ]
 
     def _make_manifest(self, app: str) -> dict[str, Any]:
         runtime = [asset.entry for asset in self._pyodide.values()]
-        wheel_list = [asset.entry for asset in self._wheels.values()]
+        wheel_list = [asset.entry for asset in self._wheels]
         shell = [asset.entry for asset in self._shell.values()]
         html = self.shell_html()
         python = {
@@ -214,18 +221,13 @@ class Assets:
         }
 
     def _send_asset(self, request: Request) -> Response:
-        asset = self._by_url.get(request.url.path)
-        if asset is None:
-            return PlainTextResponse("There is no such file.", 404)
-        headers = {"Cache-Control": _IMMUTABLE, "Vary": "Accept-Encoding"}
-        # a browser holds what it has of a file unpacked: parts are parts of that
-        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
-        zipped = asset.zipped if takes_gzip and not wants_part(request) else None
-        if zipped is None:
-            return answer_part(request, asset.content, asset.sha256, headers, asset.type)
-        # the same file in other bytes: a part of one does not go on with the other
-        headers |= {"Content-Encoding": "gzip", "ETag": f'"{asset.sha256}-gzip"'}
-        return Response(zipped, headers=headers, media_type=asset.type)
+        asset = self._public.get(request.url.path)
+        return _sent(request, asset, {"Cache-Control": _IMMUTABLE})
+
+    def _send_own(self, request: Request) -> Response:
+        # who asks is signed in: `Authentication` has seen to it; nothing between may keep it
+        asset = self._own if request.url.path == self._own.url else None
+        return _sent(request, asset, {})
 
     def _send_manifest(self, _: Request) -> Response:
         return _fresh(json.dumps(self.manifest), ".json")
@@ -241,9 +243,26 @@ class Assets:
     def _send_shell(self, _: Request) -> Response:
         return _fresh(self.shell_html(), ".html")
 
+    def _send_licences(self, _: Request) -> Response:
+        return _fresh(self._shell["licences.txt"].content.decode(), ".txt")
+
     def _send_favicon(self, _: Request) -> Response:
         icon = self._shell["icons/icon-192.png"]
         return Response(icon.content, media_type=icon.type)
+
+
+def _sent(request: Request, asset: Asset | None, headers: Mapping[str, str]) -> Response:
+    if asset is None:
+        return PlainTextResponse("There is no such file.", 404)
+    headers = {**headers, "Vary": "Accept-Encoding"}
+    # a browser holds what it has of a file unpacked: parts are parts of that
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    zipped = asset.zipped if takes_gzip and not wants_part(request) else None
+    if zipped is None:
+        return answer_part(request, asset.content, asset.sha256, headers, asset.type)
+    # the same file in other bytes: a part of one does not go on with the other
+    headers |= {"Content-Encoding": "gzip", "ETag": f'"{asset.sha256}-gzip"'}
+    return Response(zipped, headers=headers, media_type=asset.type)
 
 
 def _fresh(text: str, suffix: str) -> Response:
@@ -252,6 +271,10 @@ def _fresh(text: str, suffix: str) -> Response:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _wheel_asset(folder: str, wheel: wheels.Wheel) -> Asset:
+    return Asset(f"{folder}{wheel.sha256[:16]}/{wheel.file_name}", wheel.content)
 
 
 def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
@@ -265,7 +288,7 @@ def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
     scripts = [*ground, *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
     names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
     icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
-    files = {name: (pwa_dir / name).read_bytes() for name in [*names, "style.css", *icons]}
+    files = {name: (pwa_dir / name).read_bytes() for name in [*names, *PLAIN_FILES, *icons]}
     return files | {name: (node_modules / path).read_bytes() for name, path in VENDOR_FILES.items()}
 
 

@@ -5,11 +5,15 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path, PurePosixPath
+
+from fieldpost.app import FILES
+from fieldpost_server.delivery.app_files import app_files, digest_of
+from fieldpost_server.delivery.packages import files_of, is_shipped
 
 DISTRIBUTIONS = (
     "typing_extensions",
@@ -25,11 +29,8 @@ DISTRIBUTIONS = (
 )
 """What the device needs from outside, in the versions that the server runs."""
 
-SERVER_ONLY = "server"
-"""A module or folder with this name inside an app's package never leaves the server."""
-
-_SKIPPED_SUFFIXES = {".pyc", ".pyo", ".so", ".pyd", ".c", ".cpp", ".h", ".pyx", ".pxd", ".pyi"}
-_SKIPPED_FOLDERS = {"__pycache__", "test", "tests", "testing"}
+# whoever hands a copy on hands these on
+_NOTICE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 # any fixed moment does; the format begins in 1980
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -52,23 +53,27 @@ class Wheel:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def device_wheels(app_package: str, extra: Iterable[str] = ()) -> list[Wheel]:
-    """Make all wheels of a device, in the order of installation.
+def device_wheels(
+    app_package: str, extra: Iterable[str] = (), files: Sequence[str] = FILES
+) -> list[Wheel]:
+    """Make all wheels of a device, in the order of installation; the app's own is the last.
 
     Args:
         app_package: import name of the author's top-level package.
         extra: names of further installed distributions, pure Python, that the app imports.
+        files: `App.files`.
 
     Raises:
         ModuleNotFoundError: the app's package cannot be found.
         importlib.metadata.PackageNotFoundError: a distribution is not installed.
+        DefinitionError: a file of the app must not go to devices.
     """
-    own = _own_version()
+    own, notices = _own_version(), _own_notices()
     return [
         *(installed_wheel(name) for name in (*DISTRIBUTIONS, *extra)),
-        make_wheel("fieldpost", own, package_files("fieldpost")),
-        make_wheel("fieldpost_client", own, package_files("fieldpost_client")),
-        app_wheel(app_package),
+        make_wheel("fieldpost", own, package_files("fieldpost"), notices),
+        make_wheel("fieldpost_client", own, package_files("fieldpost_client"), notices),
+        app_wheel(app_package, files),
     ]
 
 
@@ -77,7 +82,7 @@ def device_modules(extra: Iterable[str] = ()) -> set[str]:
     found = set[str]()
     for name in (*DISTRIBUTIONS, *extra):
         for path in metadata.distribution(name).files or ():
-            if _is_shipped(path) and ".dist-info" not in path.parts[0]:
+            if is_shipped(path) and ".dist-info" not in path.parts[0]:
                 found.add(PurePosixPath(path.parts[0]).stem)
     return found
 
@@ -89,45 +94,54 @@ def installed_wheel(name: str) -> Wheel:
     files = {
         path.as_posix(): Path(str(distribution.locate_file(path))).read_bytes()
         for path in distribution.files or ()
-        if _is_shipped(path) and ".dist-info" not in path.parts[0] and path.parts[0] != ".."
+        if is_shipped(path) and ".dist-info" not in path.parts[0] and path.parts[0] != ".."
     }
-    return make_wheel(distribution.metadata["Name"], distribution.version, files)
+    return make_wheel(distribution.metadata["Name"], distribution.version, files, notices_of(name))
 
 
-def app_wheel(package: str) -> Wheel:
-    """Make the wheel of the author's app, without what is for the server only."""
-    files = app_files(package)
-    return make_wheel(package, f"0+{_digest(files)[:12]}", files)
-
-
-def app_version(package: str) -> str:
-    """Return the hash, in hex, of all files of the app that are shipped to devices."""
-    return _digest(app_files(package))
-
-
-def app_files(package: str) -> dict[str, bytes]:
-    """Return the files of the app that are shipped: path inside the wheel → content."""
+def notices_of(name: str) -> dict[str, bytes]:
+    """Return the licences of an installed distribution, by the names of their files."""
+    distribution = metadata.distribution(name)
     return {
-        name: content
-        for name, content in package_files(package).items()
-        if not any(PurePosixPath(part).stem == SERVER_ONLY for part in PurePosixPath(name).parts)
+        "-".join(path.parts[1:]).removeprefix("licenses-"): (
+            Path(str(distribution.locate_file(path))).read_bytes()
+        )
+        for path in distribution.files or ()
+        if ".dist-info" in path.parts[0] and _NOTICE.match(path.name)
     }
+
+
+def app_wheel(package: str, files: Sequence[str] = FILES) -> Wheel:
+    """Make the wheel of the author's app, with the files that `App.files` lists."""
+    packed = app_files(package, files)
+    return make_wheel(package, f"0+{digest_of(packed)[:12]}", packed)
 
 
 def package_files(package: str) -> dict[str, bytes]:
-    """Return the Python and data files of an importable package: path in a wheel → content.
+    """Return the Python and data files of a package of ours: path in a wheel → content.
 
     Raises:
         ModuleNotFoundError: there is no such package.
     """
-    return {name: path.read_bytes() for name, path in _walk(package)}
+    return {
+        (PurePosixPath(package) / inside).as_posix(): path.read_bytes()
+        for inside, path, _ in files_of(package)
+        if is_shipped(inside)
+    }
 
 
-def make_wheel(name: str, version: str, files: Mapping[str, bytes]) -> Wheel:
-    """Pack `files` (path → content) as a pure wheel."""
+def make_wheel(
+    name: str,
+    version: str,
+    files: Mapping[str, bytes],
+    notices: Mapping[str, bytes] | None = None,
+) -> Wheel:
+    """Pack `files` (path → content) as a pure wheel, with the licences that go along."""
     stem = f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}"
     info = f"{stem}.dist-info"
     every = dict(sorted(files.items()))
+    for file_name, text in sorted((notices or {}).items()):
+        every[f"{info}/licenses/{file_name}"] = text
     every[f"{info}/METADATA"] = (
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
     )
@@ -159,35 +173,15 @@ def _record(files: Mapping[str, bytes], own_name: str) -> bytes:
     return "".join([*lines, f"{own_name},,\n"]).encode()
 
 
-def _digest(files: Mapping[str, bytes]) -> str:
-    whole = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
-    return whole.hexdigest()
-
-
-def _walk(package: str) -> Iterator[tuple[str, Path]]:
-    spec = util.find_spec(package)
-    if spec is None:
-        raise ModuleNotFoundError(f"There is no package '{package}'.", name=package)
-    if not spec.submodule_search_locations:
-        yield f"{package}.py", Path(str(spec.origin))
-    for location in spec.submodule_search_locations or ():
-        root = Path(location)
-        for path in sorted(root.rglob("*")):
-            inside = PurePosixPath(path.relative_to(root).as_posix())
-            if path.is_file() and _is_shipped(inside):
-                yield (PurePosixPath(package) / inside).as_posix(), path
-
-
-def _is_shipped(path: PurePosixPath) -> bool:
-    if path.suffix in _SKIPPED_SUFFIXES or any(part.startswith(".") for part in path.parts):
-        return False
-    return not _SKIPPED_FOLDERS.intersection(path.parts[:-1])
-
-
 def _own_version() -> str:
     try:
         return metadata.version("fieldpost")
     except metadata.PackageNotFoundError:  # run from the sources, not installed
         return "0"
+
+
+def _own_notices() -> dict[str, bytes]:
+    try:
+        return {"LICENSE": notices_of("fieldpost")["LICENSE"]}
+    except metadata.PackageNotFoundError:  # as above
+        return {}

@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fieldpost.app import App
-from fieldpost.errors import Code, Forbidden, problem
+from fieldpost.errors import Forbidden
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
-from fieldpost.wire.protocol import SHELL_HEADER
-from fieldpost_server.accounts.devices import is_of_revoked_device
+from fieldpost.wire.protocol import DEVICE_HEADER, HANDING_OVER_HEADER, SHELL_HEADER
+from fieldpost.wire.shapes import is_device_id
 from fieldpost_server.accounts.security_events import Actor
 from fieldpost_server.accounts.sessions import (
     COOKIE,
@@ -24,6 +24,9 @@ from fieldpost_server.accounts.sessions import (
     find_session,
     touch_session,
 )
+from fieldpost_server.accounts.users import find_user
+from fieldpost_server.devices.revocations import may_hand_over, revoked_by_token
+from fieldpost_server.devices.wipe_orders import WipeOrders
 from fieldpost_server.http.answers import error_answer, signed_out
 from fieldpost_server.scope.page_settings import offline_pages_for
 from fieldpost_server.settings import Settings
@@ -31,6 +34,12 @@ from fieldpost_server.storage.database import Database
 
 TOKEN = "fieldpost.token"  # noqa: S105 - the name of a key, not a secret
 """Key of the session's token in an ASGI scope."""
+
+APP_FILES = "/assets/app/"
+"""Where the author's own files are: the one part of ``/assets/`` that is for users only.
+
+It stays below ``/assets/``: service workers of all editions keep what is there.
+"""
 
 _PUBLIC = (
     "/assets/",
@@ -43,8 +52,12 @@ _PUBLIC = (
     "/shell",
     "/favicon.ico",
     "/robots.txt",
+    "/licences.txt",
 )
-_API = ("/sync/", "/attachments/")
+_API = ("/sync/", "/attachments/", APP_FILES)
+HANDED_OVER = "/sync/handed-over"
+_HANDING_OVER = frozenset({"/sync/push", HANDED_OVER})
+"""What a revoked device may still call, where it was ordered to hand over its work."""
 
 
 class Authentication:
@@ -60,12 +73,14 @@ class Authentication:
         database: Database,
         settings: Settings,
         shell: Callable[[], str],
+        orders: WipeOrders,
     ) -> None:
         self.app = app
         self.application = application
         self.database = database
         self.settings = settings
         self.shell = shell
+        self.orders = orders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on with its user, or answer it here."""
@@ -76,7 +91,7 @@ class Authentication:
         cookies = cookies_of(headers.get("cookie", ""))
         token = cookie_of(cookies, COOKIE, secure=self.settings.is_secure(scope["scheme"]))
         scope[TOKEN] = token
-        if scope["path"].startswith(_PUBLIC):
+        if _is_public(scope["path"]):
             await self.app(scope, receive, send)
             return
         user, offline = await run_in_threadpool(
@@ -110,16 +125,38 @@ class Authentication:
             self.database.write(lambda writing: _touch(writing, token))
         return found.user, offline
 
-    def _is_revoked(self, scope: Scope) -> bool:
+    def _revoked(self, scope: Scope, headers: Headers) -> User | Forbidden | None:
+        """Return who hands over her work, what a revoked device is told; None where it is none.
+
+        The session that a revoked device has used has ended. It shows which device it is, still,
+        and opens nothing but what the device was ordered to do.
+        """
+        asked = headers.get(DEVICE_HEADER, "")
         with self.database.read_session() as session:
-            return is_of_revoked_device(session, scope[TOKEN])
+            found = revoked_by_token(session, scope[TOKEN], asked)
+            user = None
+            if found is not None and _hands_over(scope, headers):
+                is_end = scope["path"] == HANDED_OVER
+                is_open = found[0] == asked and may_hand_over(session, asked, to_end=is_end)
+                user = find_user(session, found[1]) if is_open else None
+        if user is not None:
+            return user
+        if found is not None:
+            is_it = found[0] == asked
+            return self.orders.heard_of(asked) if is_it else self.orders.refusal(found[0])
+        return self.orders.for_a_stranger(asked) if is_device_id(asked) else None
 
     async def _send_away(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if scope["path"].startswith(_API) and await run_in_threadpool(self._is_revoked, scope):
-            revoked = Forbidden([problem(Code.DEVICE_REVOKED)])
-            await error_answer(revoked)(scope, receive, send)
-            return
+        if scope["path"].startswith(_API):
+            found = await run_in_threadpool(self._revoked, scope, headers)
+            if isinstance(found, User):
+                scope[USER] = found
+                await self.app(scope, receive, send)
+                return
+            if found is not None:
+                await error_answer(found)(scope, receive, send)
+                return
         if scope["path"].startswith(_API) or headers.get(SHELL_HEADER):
             await signed_out()(scope, receive, send)
             return
@@ -139,8 +176,20 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def _is_public(path: str) -> bool:
+    return path.startswith(_PUBLIC) and not path.startswith(APP_FILES)
+
+
 def _touch(session: Session, token: str) -> None:
     touch_session(session, token)
+
+
+def _hands_over(scope: Scope, headers: Headers) -> bool:
+    if HANDING_OVER_HEADER not in headers:
+        return False
+    method, path = scope["method"], scope["path"]
+    is_piece = path.startswith("/sync/attachments/") and method in ("HEAD", "PATCH")
+    return is_piece or (method == "POST" and path in _HANDING_OVER)
 
 
 def _is_navigation(scope: Scope, headers: Headers) -> bool:

@@ -5,19 +5,21 @@ from dataclasses import replace
 from logging import WARNING
 from typing import Any
 
-from sqlalchemy.exc import DataError, DBAPIError, StatementError
+import sqlalchemy as sa
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.errors import Code, problem
 from fieldpost.ground.zones import current_zone, in_zone, zone_of
-from fieldpost.odp.lineage.drift import explained
+from fieldpost.odp.lineage.drift import explained, in_present_names
 from fieldpost.odp.repair.pending_change import present_operations
+from fieldpost.odp.replay.integrity import integrity_problems
 from fieldpost.odp.replay.replay import replay
 from fieldpost.odp.replay.result import Result
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
-from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome, Receipt
+from fieldpost.wire.receipts import APPLIED, DISCARDED, SUPERSEDED, Outcome, Receipt
 from fieldpost_server.accounts.users import find_user
 from fieldpost_server.inbox.attachment_access import AttachmentAccess
 from fieldpost_server.inbox.dependencies import (
@@ -36,6 +38,8 @@ from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.signing.signer import Signer
 from fieldpost_server.storage import tables
+
+_DEFERRED = sa.text("SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE condeferred)")
 
 
 class Refused(Exception):
@@ -66,6 +70,7 @@ class Applier:
         self.access = access
         self.app_version = app_version
         self.signer = signer
+        self._deferring: bool | None = None
 
     def rehearse(self, session: Session, text: str, user: User) -> Receipt:
         """Say what an envelope would come to now; the caller takes everything back.
@@ -175,7 +180,27 @@ class Applier:
     ) -> Result:
         """Replay as the envelope is to be read now; say whose changes were met."""
         replayed = _replayed(rebased.envelope, session, self.app, user, keys, author)
+        replayed = self._settled(session, rebased.envelope, replayed)
         return self._with_names(session, rebased.envelope, rebased.with_doubts(replayed), keys)
+
+    def _settled(self, session: Session, envelope: Envelope, result: Result) -> Result:
+        """Have the database check now what it would check at the commit, with nobody to hear it."""
+        if result.outcome not in APPLIED or not self._is_deferring(session):
+            return result
+        try:
+            session.connection().exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+        except IntegrityError as error:
+            present = in_present_names(self.app, envelope)
+            return Result(Outcome.INVALID, tuple(integrity_problems(error, self.app, present)))
+        return result
+
+    def _is_deferring(self, session: Session) -> bool:
+        """Say whether any constraint of the database waits for the commit; asked once."""
+        if session.connection().dialect.name != "postgresql":
+            return False
+        if self._deferring is None:
+            self._deferring = bool(session.connection().scalar(_DEFERRED))
+        return self._deferring
 
     def _with_names(
         self, session: Session, envelope: Envelope, result: Result, keys: ServerKeys

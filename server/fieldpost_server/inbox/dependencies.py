@@ -152,6 +152,12 @@ def settle(session: Session, digests: dict[str, str], how: str, by: Envelope) ->
         for i, d in digests.items()
     ]
     session.execute(sa.insert(_SETTLEMENT), rows)
+    # as they are: on PostgreSQL who waits to decide one of them has looked at it before, and only
+    # a row that was written meanwhile makes him look again
+    same = sa.update(_ENVELOPE).where(_ENVELOPE.c.id.in_(list(digests)))
+    # fault point: settled-envelope-untouched — in the transaction of what settles it: both or
+    # neither.
+    session.execute(same.values(void=_ENVELOPE.c.void))
 
 
 # voids

@@ -29,12 +29,15 @@ _SETTLEMENT = tables.settlement
 # fault point: device-locked — the row is held until the transaction ends: a device's envelopes are
 # decided one after the other, by however many processes.
 _LOCK_DEVICE = sa.select(_DEVICE).where(_DEVICE.c.id == bindparam("device")).with_for_update()
+_IS_NEWER = _DEVICE.c.number < bindparam("new_number")
+# of what came late, too: on PostgreSQL whoever waited for the row has looked around before, and
+# only a row that was written meanwhile makes him look again
 _MOVE_DEVICE = (
     sa.update(_DEVICE)
-    .where(_DEVICE.c.id == bindparam("device"), _DEVICE.c.number < bindparam("new_number"))
+    .where(_DEVICE.c.id == bindparam("device"))
     .values(
-        number=bindparam("new_number"),
-        last_digest=bindparam("new_digest"),
+        number=sa.case((_IS_NEWER, bindparam("new_number")), else_=_DEVICE.c.number),
+        last_digest=sa.case((_IS_NEWER, bindparam("new_digest")), else_=_DEVICE.c.last_digest),
         last_seen_at=bindparam("seen_at"),
     )
 )
@@ -89,8 +92,10 @@ _INSERT_ENVELOPE = sa.insert(_ENVELOPE)
 _COLUMNS = ", ".join(f'"{column.name}"' for column in _ENVELOPE.c)
 _VALUES = ", ".join(f":{column.name}" for column in _ENVELOPE.c)
 _INSERT_AND_MOVE = sa.text(
-    "WITH moved AS (UPDATE fieldpost_device SET number = :number, "  # noqa: S608 - our own names
-    "last_digest = :digest, last_seen_at = :received_at WHERE id = :device AND number < :number), "
+    "WITH moved AS (UPDATE fieldpost_device SET "  # noqa: S608 - our own names
+    "number = GREATEST(number, :number), "
+    "last_digest = CASE WHEN number < :number THEN :digest ELSE last_digest END, "
+    "last_seen_at = :received_at WHERE id = :device), "
     "named AS (INSERT INTO fieldpost_key (device, model, temporary, real) "
     "SELECT :owner, value ->> 0, (value ->> 1)::bigint, '[' || (value ->> 2) || ']' "
     "FROM jsonb_array_elements(CAST(:keys AS jsonb))) "

@@ -17,6 +17,10 @@ from fieldpost_server.storage import tables
 
 LOOKED_BACK = 200
 """So many of the newest envelopes of a page are looked through."""
+LONGEST = 100_000
+"""Characters of one that is looked through: of a name beside a conflict nobody's work depends."""
+AT_ONCE = 10
+"""So many are in memory at the same time."""
 
 WHO = "who"
 """Name of the detail of a problem that tells it."""
@@ -50,6 +54,9 @@ def with_names(
     return tuple(others.named(each) for each in problems)
 
 
+_Row = tuple[str, tuple[Any, ...]]
+"""A model and a key."""
+
 _SOUGHT = frozenset({Code.CHANGED_BY_OTHERS, Code.DELETED_BY_OTHERS})
 
 
@@ -59,7 +66,9 @@ class _Others:
     def __init__(
         self, session: Session, app: App, envelope: Envelope, operations: Sequence[Operation]
     ) -> None:
-        self.app, self.operations = app, operations
+        self.app = app
+        # the first at a place: a form has one row there
+        self.by_place = {each.at: each for each in reversed(operations)}
         query = (
             sa.select(_ENVELOPE.c.content, _ENVELOPE.c.user, _USER.c.display_name)
             .select_from(_ENVELOPE.outerjoin(_USER, _USER.c.name == _ENVELOPE.c.user))
@@ -67,22 +76,26 @@ class _Others:
                 _ENVELOPE.c.page == envelope.page,
                 _ENVELOPE.c.id != envelope.id,
                 _ENVELOPE.c.outcome.in_([str(outcome) for outcome in APPLIED]),
+                sa.func.length(_ENVELOPE.c.content) <= LONGEST,
             )
             .order_by(_ENVELOPE.c.received_at.desc())
             .limit(LOOKED_BACK)
         )
-        rows = session.execute(query).all()
-        self.done = [
-            (each, row.display_name or row.user)
-            for row in rows
-            for each in json.loads(row.content)["operations"]
-        ]
+        # of each only what it did to these rows is kept: together they may be many megabytes
+        self.done: dict[_Row, list[tuple[Any, str]]] = {
+            (each.model, tuple(each.key)): [] for each in operations
+        }
+        for row in session.execute(query, execution_options={"yield_per": AT_ONCE}):
+            for each in json.loads(row.content)["operations"]:
+                if (found := self.done.get((each["model"], tuple(each["key"])))) is not None:
+                    found.append((each, row.display_name or row.user))
 
     def named(self, fault: Problem) -> Problem:
         """Return a problem with the name, where it is known."""
         if fault.code not in _SOUGHT or (operation := self._operation(fault)) is None:
             return fault
-        names = (who for each, who in self.done if self._did(each, operation, fault))
+        done = self.done[operation.model, tuple(operation.key)]
+        names = (who for each, who in done if self._did(each, operation, fault))
         if (who := next(names, "")) == "":
             return fault
         words = fault.message.replace(_SOMEBODY, f"by {who}", 1)
@@ -91,11 +104,9 @@ class _Others:
     def _operation(self, fault: Problem) -> Operation | None:
         """Return the operation that a problem is about: the one at the place of its path."""
         place = fault.path.rpartition(".")[0] if "theirs" in fault.detail else fault.path
-        return next((each for each in self.operations if each.at == place), None)
+        return self.by_place.get(place)
 
     def _did(self, done: Mapping[str, Any], operation: Operation, fault: Problem) -> bool:
-        if done["model"] != operation.model or list(done["key"]) != list(operation.key):
-            return False
         if fault.code is Code.DELETED_BY_OTHERS or done["do"] == "delete":
             return fault.code is Code.DELETED_BY_OTHERS and done["do"] == "delete"
         wrote = done.get("set") or {}

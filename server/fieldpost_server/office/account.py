@@ -21,6 +21,9 @@ from fieldpost_server.accounts.session_list import browser_words, end_all, end_o
 from fieldpost_server.accounts.sessions import cookie_of, set_cookies, set_known, start_session
 from fieldpost_server.accounts.throttle import Guess, count_attempt, forget_failures
 from fieldpost_server.accounts.users import password_of, prepared_password, store_password
+from fieldpost_server.factors.recovery_codes import codes_left
+from fieldpost_server.factors.relying_party import relying_party
+from fieldpost_server.factors.second_factors import factors_of, is_demanded
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, actor_of
@@ -124,6 +127,7 @@ class Account:
         with self.home.session() as session:
             sessions = sessions_of(session, user.name, self.settings, token)
             lines = lines_of(session, devices(session, user.name), {})
+            factors, left = factors_of(session, user.name), codes_left(session, user.name)
         page = server_page(
             self.home,
             user,
@@ -131,6 +135,10 @@ class Account:
             status_of(InputError(list(problems))) if problems else 200,
             sessions=sessions,
             lines=lines,
+            factors=factors,
+            codes_left=left,
+            is_demanded=is_demanded(user, self.settings),
+            party=relying_party(self.settings),
             problems=problems,
             least=MIN_CHARACTERS,
             done=done,

@@ -15,9 +15,16 @@ from fieldpost.text.casefolding import folded
 from fieldpost.users import User
 from fieldpost.web.lists.list_pages import search_words
 from fieldpost.wording.titles import search_parts
-from fieldpost_server.accounts.devices import Device, devices, find_device, name_device, revoke
+from fieldpost_server.accounts.devices import Device, devices, find_device, name_device
 from fieldpost_server.accounts.security_events import Event, record
 from fieldpost_server.accounts.users import display_names
+from fieldpost_server.devices.revocations import (
+    ORDER_WORDS,
+    Revocation,
+    revocations,
+    revoke_device,
+)
+from fieldpost_server.devices.standings import Standing, standings
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import status_of
 from fieldpost_server.http.authentication import actor_of
@@ -40,6 +47,8 @@ class Line:
         waiting: how many of its envelopes have arrived and wait.
         missing: numbers that never arrived, as ranges.
         app_version: of the app that made its newest envelope, or that it was registered with.
+        standing: how it stands, as it has told last; None where it has told nothing.
+        order: what it is ordered; None where it is not.
     """
 
     device: Device
@@ -47,6 +56,23 @@ class Line:
     waiting: int
     missing: list[list[int]]
     app_version: str
+    standing: Standing | None
+    order: Revocation | None
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Return what it is, and what that is called."""
+        if self.standing is not None and self.standing.emptied_at is not None:
+            return "settled", "Wiped" if self.device.revoked else "Signed out"
+        if self.device.revoked:
+            return "attention" if self.order else "settled", "Revoked"
+        return ("waiting", "Incomplete") if self.missing or self.waiting else ("clean", "In use")
+
+    @property
+    def may_order(self) -> bool:
+        """Say whether it may be said anew what it is to do."""
+        is_empty = self.standing is not None and self.standing.emptied_at is not None
+        return self.device.revoked and not is_empty
 
     @property
     def missing_words(self) -> str:
@@ -86,12 +112,14 @@ class DevicePages:
         return await self._change(request, work)
 
     async def revoke(self, request: Request) -> Response:
-        """Revoke a device for good."""
+        """Revoke a device for good, or say anew whether it hands over its work."""
         actor = actor_of(request)
 
-        def work(session: Session, device: Device, _: dict[str, str]) -> None:
-            revoke(session, device)
-            record(session, actor, Event.DEVICE_REVOKED, device.user, device.id)
+        def work(session: Session, device: Device, fields: dict[str, str]) -> None:
+            hand_over = fields.get("work") == "hand_over"
+            revoke_device(session, device, hand_over=hand_over)
+            detail = f"{device.id}, {ORDER_WORDS[hand_over]}"
+            record(session, actor, Event.DEVICE_REVOKED, device.user, detail)
 
         return await self._change(request, work)
 
@@ -138,16 +166,26 @@ class DevicePages:
 
 def lines_of(session: Session, found: Sequence[Device], names: dict[str, str]) -> list[Line]:
     """Return the lines of devices, with what is missing of them."""
+    ids = [each.id for each in found]
+    told, orders = standings(session, ids), revocations(session, ids)
     return [
         Line(
             each,
             names.get(each.user, each.user),
             waiting_count(session, each.id),
             missing_numbers(session, each.id, 10),
-            last_app_version(session, each.id) or each.app_version,
+            _app_version(session, each, told.get(each.id)),
+            told.get(each.id),
+            orders.get(each.id),
         )
         for each in found
     ]
+
+
+def _app_version(session: Session, device: Device, told: Standing | None) -> str:
+    if told is not None and told.app_version:
+        return told.app_version
+    return last_app_version(session, device.id) or device.app_version
 
 
 def _fits(device: Device, names: dict[str, str], parts: Sequence[str]) -> bool:

@@ -19,8 +19,9 @@ from fieldpost_server.accounts.known_browsers import known_browser
 from fieldpost_server.accounts.passwords import MIN_CHARACTERS
 from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.accounts.session_list import browser_words
-from fieldpost_server.accounts.sessions import end_session, set_cookies, set_known, start_session
+from fieldpost_server.accounts.sessions import end_session, set_cookies, set_known
 from fieldpost_server.accounts.users import prepared_password, store_password
+from fieldpost_server.factors.half_sign_ins import Entered, enter, set_half
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, address_of
@@ -58,23 +59,30 @@ class Invitation:
         try:
             hashed = await hashing(self.places, lambda: self._prepared(code, password))
 
-            def work(session: Session) -> tuple[User, str]:
+            def work(session: Session) -> tuple[User, Entered]:
                 user = take_invitation(session, code)
                 store_password(session, user.name, hashed)
                 end_session(session, former)
                 actor = Actor(user.name, address)
                 record(session, actor, Event.PASSWORD_CHANGED, user.name, "by a link")
-                record(session, actor, Event.SIGNED_IN, detail=agent)
-                return user, start_session(session, user, agent, address)
+                entered = enter(session, user, hashed, self.settings, agent, address)
+                what = Event.SIGNED_IN if entered.session else Event.SECOND_STEP
+                record(session, actor, what, detail=agent)
+                return user, entered
 
             # fault point: invited-unanswered — the password is set and the link is over: whoever
             # got no answer signs in with the password.
-            user, token = await run_in_threadpool(self.home.database.write, work)
+            user, entered = await run_in_threadpool(self.home.database.write, work)
         except FieldpostError as error:
             return await run_in_threadpool(self._page, code, error.problems, status_of(error))
-        answer = RedirectResponse("/", 303)
         secure = self.settings.is_secure(request.url.scheme)
-        set_cookies(answer, token, user.name, self.settings, secure=secure)
+        if entered.half:
+            # a link stands for the password, and for nothing else
+            asked = RedirectResponse("/sign-in/second", 303)
+            set_half(asked, entered.half, secure=secure)
+            return asked
+        answer = RedirectResponse("/", 303)
+        set_cookies(answer, entered.session, user.name, self.settings, secure=secure)
         set_known(answer, known_browser(user.name, hashed), secure=secure)
         return answer
 

@@ -67,6 +67,12 @@ async def fields_of(request: Request, most: int = 20) -> dict[str, str]:
         return {name: str(value)[:MOST_CHARACTERS] for name, value in form.multi_items()}
 
 
+def own_address(wanted: str) -> str:
+    """Return where to go after signing in: an address of this server, whatever was asked for."""
+    is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_own and wanted.isprintable() else "/"
+
+
 def leading_back(path: str, where: str) -> Route:
     """Return a route for whoever reloads the answer to a form that was sent to `path`."""
 

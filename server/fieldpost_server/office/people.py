@@ -33,6 +33,7 @@ from fieldpost_server.accounts.users import (
     switch_on,
     take_role,
 )
+from fieldpost_server.factors.second_factors import factors_of, is_demanded, reset_factors
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import actor_of
@@ -67,6 +68,7 @@ class People:
             "active": self._active,
             "invitation": self._invitation,
             "sessions": self._sessions,
+            "factors": self._factors,
         }
         return [
             Route("/people", self.show, methods=["GET"]),
@@ -201,6 +203,11 @@ class People:
         if count:
             record(session, actor, Event.SESSIONS_ENDED, user.name, str(count))
 
+    def _factors(self, session: Session, actor: Actor, fields: Fields) -> None:
+        user = find_account(session, fields.get("user", "")).user
+        count = reset_factors(session, user.name)
+        record(session, actor, Event.FACTORS_RESET, user.name, str(count))
+
     # pages
 
     def _link(self, request: Request, code: str) -> str:
@@ -245,6 +252,7 @@ class People:
                 # what went wrong is that there is no such person: the list is shown
                 return self._everybody(admin, problems=problems or error.problems)
             sessions = sessions_of(session, account.user.name, self.settings)
+            factors = factors_of(session, account.user.name)
         page = server_page(
             self.home,
             admin,
@@ -253,6 +261,8 @@ class People:
             account=account,
             person=account.user,
             sessions=sessions,
+            factors=factors,
+            is_demanded=is_demanded(account.user, self.settings),
             problems=problems,
             link=link,
             qr=qr_code(link) if link else "",

@@ -6,6 +6,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -28,7 +29,6 @@ from fieldpost_server.accounts.sessions import (
     end_session,
     set_cookies,
     set_known,
-    start_session,
 )
 from fieldpost_server.accounts.sign_out import sign_out
 from fieldpost_server.accounts.throttle import (
@@ -43,12 +43,14 @@ from fieldpost_server.accounts.users import (
     password_of_switched_off,
     renew_hash,
 )
+from fieldpost_server.factors.half_sign_ins import enter, set_half
+from fieldpost_server.factors.second_factors import factors_of
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import retry_after
 from fieldpost_server.http.authentication import TOKEN, address_of
 from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import public_address, server_page
+from fieldpost_server.office.pages import own_address, public_address, server_page
 from fieldpost_server.settings import Settings
 
 DEMO_ACCOUNTS = ("worker1", "worker2", "office", "lead", "admin")
@@ -84,13 +86,16 @@ class Judged:
     """What an attempt has come to: a session, or why there is none.
 
     With `code` the password is right and was chosen by somebody else: the code lets its user
-    choose one of her own (`invitations`).
+    choose one of her own (`invitations`). With `half` it is right and not enough: `is_due` says
+    that she has no second factor yet.
     """
 
     token: str = ""
     user: str = ""
     known: str = ""
     code: str = ""
+    half: str = ""
+    is_due: bool = False
     fault: Problem | None = None
 
 
@@ -135,9 +140,11 @@ class SignIn:
         if judged.code and not by_shell:
             return RedirectResponse(f"/invitation?code={judged.code}", 303)
         fault = judged.fault
-        if judged.code:
+        if judged.code or (judged.is_due and by_shell):
+            # what is set up takes pages of its own
             address = f"{public_address(request, self.settings)}/sign-in"
-            fault = problem(Code.PASSWORD_DUE, address=address)
+            due = Code.PASSWORD_DUE if judged.code else Code.FACTOR_DUE
+            fault = problem(due, address=address)
         if fault is not None:
             status = _STATUS.get(fault.code, 422)
             # one page after the other, and not in the event loop: fifty at once hold up nobody
@@ -145,7 +152,11 @@ class SignIn:
             refused = await asyncio.get_running_loop().run_in_executor(self.printer, made)
             refused.headers.update(retry_after([fault]))
             return refused
-        answer: Response = RedirectResponse(_own_address(wanted), 303)
+        if judged.half:
+            asked = RedirectResponse(f"/sign-in/second?{urlencode({'next': wanted})}", 303)
+            set_half(asked, judged.half, secure=secure)
+            return asked
+        answer: Response = RedirectResponse(own_address(wanted), 303)
         if by_shell:
             answer = Response(status_code=204)
         set_cookies(answer, judged.token, judged.user, self.settings, secure=secure)
@@ -196,7 +207,7 @@ class SignIn:
         def work(session: Session) -> Judged:
             judged = _WRONG
             if is_right:
-                judged = _begun(session, attempt, guess, stored, renewed) if stored else _OFF
+                judged = self._begun(session, attempt, guess, stored, renewed) if stored else _OFF
             # nobody learns here what was typed where there is no such user: it may be a password
             _note(session, attempt, judged, name if stored or off else "")
             return judged
@@ -207,6 +218,27 @@ class SignIn:
         log("sign-in refused" if judged.fault else "signed in", user=name, address=attempt.address)
         return judged
 
+    def _begun(
+        self, session: Session, attempt: Attempt, guess: Guess, stored: str, renewed: str
+    ) -> Judged:
+        """Begin the session of somebody whose password was right, or ask for her second factor."""
+        user, now_stored = password_of(session, attempt.name)
+        if user is None or now_stored != stored:
+            return _WRONG  # changed or switched off since it was read
+        if renewed:
+            renew_hash(session, user, renewed)
+        forget_failures(session, guess)
+        # whoever signs in anew on a browser is done with what was open there
+        end_session(session, attempt.token)
+        if is_password_due(session, user.name):
+            return Judged(user=user.name, code=invite(session, user.name, AT_SIGN_IN))
+        hashed, where = renewed or stored, (attempt.browser, attempt.address)
+        entered = enter(session, user, hashed, self.settings, *where)
+        if entered.half:
+            is_due = not factors_of(session, user.name)
+            return Judged(user=user.name, half=entered.half, is_due=is_due)
+        return Judged(entered.session, user.name, known_browser(user.name, hashed))
+
     def _page(
         self, wanted: str, name: str = "", fault: Problem | None = None, status: int = 200
     ) -> Response:
@@ -215,34 +247,15 @@ class SignIn:
         return server_page(self.home, User(""), "sign_in.html", status, accounts=accounts, **values)
 
 
-def _own_address(wanted: str) -> str:
-    """Return where to go after signing in: an address of this server, whatever was asked for."""
-    is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if is_own and wanted.isprintable() else "/"
-
-
-def _begun(session: Session, attempt: Attempt, guess: Guess, stored: str, renewed: str) -> Judged:
-    """Begin the session of somebody whose password was right."""
-    user, now_stored = password_of(session, attempt.name)
-    if user is None or now_stored != stored:
-        return _WRONG  # changed or switched off since it was read
-    if renewed:
-        renew_hash(session, user, renewed)
-    forget_failures(session, guess)
-    # whoever signs in anew on a browser is done with what was open there
-    end_session(session, attempt.token)
-    if is_password_due(session, user.name):
-        return Judged(user=user.name, code=invite(session, user.name, AT_SIGN_IN))
-    token = start_session(session, user, attempt.browser, attempt.address)
-    return Judged(token, user.name, known_browser(user.name, renewed or stored))
-
-
 def _note(session: Session, attempt: Attempt, judged: Judged, name: str) -> None:
     """Keep what an attempt has come to as a security event."""
     if judged.token:
         actor = Actor(judged.user, attempt.address)
         record(session, actor, Event.SIGNED_IN, detail=attempt.browser)
         return
-    why = judged.fault.code if judged.fault else Code.PASSWORD_DUE
     stranger = Actor("", attempt.address)
+    if judged.half:
+        record(session, stranger, Event.SECOND_STEP, judged.user, attempt.browser)
+        return
+    why = judged.fault.code if judged.fault else Code.PASSWORD_DUE
     record(session, stranger, Event.SIGN_IN_REFUSED, name, f"{why} {attempt.browser}".strip())

@@ -12,15 +12,20 @@ from sqlalchemy.orm import Session
 
 from fieldpost_server.accounts.passwords import verify_password
 from fieldpost_server.accounts.users import password_of
+from fieldpost_server.backup.age import backup_age
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 
 DEFAULT_ACCOUNTS = "6.3.2"
 """Of accounts whose passwords everybody knows."""
 
+OPEN_FILES = "13.3.2"
+"""Of data and secrets that others on the same machine may use."""
+
 _MARK = "demo"
 _DEMO_ACCOUNT = "admin", "demo"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_EVERYBODY = stat.S_IRWXO
+_OTHERS = stat.S_IRWXG | _EVERYBODY
 _ENCRYPTED = ("verify-ca", "verify-full")
 
 
@@ -29,7 +34,7 @@ class Finding:
     """One thing that is unsafe.
 
     Attributes:
-        asvs: number of the requirement in OWASP ASVS 5.0.
+        asvs: number of the requirement in OWASP ASVS 5.0; empty where that says nothing of it.
         words: what, and what to do.
         stops: whether nothing is served like that, unless somebody insists on it.
     """
@@ -66,6 +71,7 @@ def unsafe(settings: Settings, session: Session) -> list[Finding]:
         *_proxies(settings),
         *_secrets(settings),
         *_process(),
+        *_backups(settings, session),
     ]
     return sorted(found, key=lambda finding: not finding.stops)
 
@@ -137,14 +143,15 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             "FIELDPOST_SIGNING_SECRET_FILE, and run 'fieldpost keys rotate'."
         )
         yield Finding("13.3.1", words)
-    for path in _private(settings):
+    # elsewhere modes say nothing of who may
+    for path in _private(settings) if os.name == "posix" else ():
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & _OTHERS:
-            words = (
-                f"Others on this machine may use '{path}' (mode {mode:04o}). "
-                f"Run 'chmod go= {path}'."
-            )
-            yield Finding("13.3.2", words)
+            who = "Everybody" if mode & _EVERYBODY else "The group of it"
+            words = f"{who} on this machine may use '{path}' (mode {mode:04o})."
+            words += f" Run 'chmod go= {path}'."
+            # a group may be meant to, such as that of who makes backups
+            yield Finding(OPEN_FILES, words, stops=bool(mode & _EVERYBODY))
 
 
 def _private(settings: Settings) -> Iterator[Path]:
@@ -157,6 +164,8 @@ def _private(settings: Settings) -> Iterator[Path]:
             named.append(file)
     if settings.signing_secret_file:
         named.append(Path(settings.signing_secret_file))
+    if settings.backup:
+        named.append(Path(settings.backup))
     yield from (path for path in named if path.exists())
 
 
@@ -167,3 +176,16 @@ def _process() -> Iterator[Finding]:
             "its own."
         )
         yield Finding("13.2.2", words)
+
+
+def _backups(settings: Settings, session: Session) -> Iterator[Finding]:
+    _, words = backup_age(settings, session)
+    if words:
+        yield Finding("", words)
+    place = Path(settings.backup)
+    if settings.backup and place.exists() and place.stat().st_dev == settings.data.stat().st_dev:
+        words = (
+            f"The backups in '{settings.backup}' lie on the same disk as the data: whatever breaks "
+            "it takes both. Name a folder on another one with FIELDPOST_BACKUP."
+        )
+        yield Finding("", words)

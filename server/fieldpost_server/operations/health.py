@@ -13,6 +13,7 @@ from fieldpost.errors import Code, FieldpostError, problem
 from fieldpost_server.accounts.users import list_users
 from fieldpost_server.authoring.model_fit import is_installed, misfits
 from fieldpost_server.authoring.rule_names import misnamed_fields
+from fieldpost_server.backup.age import backup_age
 from fieldpost_server.feed.stalls import oldest_writer
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.home import ServerHome
@@ -57,6 +58,7 @@ class Health:
         self.home = home
         self.settings = settings
         self._misfits = SeldomLook(self._compare, MODELS_KEEP_S, MODELS_DOUBT_S)
+        self._backup_age: int | None = None
 
     def check(self) -> dict[str, Any]:
         """Return whether all is well, with words.
@@ -64,7 +66,7 @@ class Health:
         ``{"ok": bool, "version": …, "checks": {name: 'ok' or what to do}, "notices": [words],
         "ages_s": {name: age}}``; a notice is what administrators should know, and no fault.
         Checks that cost much are not made each time: of these it is said how many seconds old
-        they are.
+        they are, and so of the last backup where a place for backups is set.
         """
         checks = dict.fromkeys(CHECKS, "ok")
         notices: list[str] = []
@@ -97,7 +99,9 @@ class Health:
             checks["scopes"] = _scopes(session, home.app)
             checks["rows"] = _rows(home)
             checks["tables"] = _tables(home)
-            return restore_notices(session)
+            # no fault: whoever asks whether people may be sent here is not told of it
+            self._backup_age, words = backup_age(self.settings, session)
+            return [*restore_notices(session), *([words] if words else [])]
         return []
 
     def _compare(self) -> list[str]:
@@ -107,7 +111,11 @@ class Health:
         return [each.words for each in found[:MOST_NAMED]]
 
     def _ages(self) -> dict[str, int]:
-        ages = {"models": self._misfits.age_s, "rows": self.home.unreadable.age_s}
+        ages = {
+            "models": self._misfits.age_s,
+            "rows": self.home.unreadable.age_s,
+            "backup": self._backup_age,
+        }
         return {name: round(age) for name, age in ages.items() if age is not None}
 
 

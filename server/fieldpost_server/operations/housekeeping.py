@@ -16,6 +16,8 @@ from fieldpost_server.accounts.invitations import delete_expired_invitations
 from fieldpost_server.accounts.security_events import delete_old_events
 from fieldpost_server.accounts.sessions import delete_expired
 from fieldpost_server.accounts.throttle import delete_old
+from fieldpost_server.factors.challenges import delete_expired_challenges
+from fieldpost_server.factors.half_sign_ins import delete_expired_halves
 from fieldpost_server.feed.changes import prune_changes
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.home import ServerHome
@@ -34,6 +36,8 @@ def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
     def work(session: Session) -> dict[str, int]:
         delete_old(session)
         delete_expired_invitations(session)
+        delete_expired_halves(session)
+        delete_expired_challenges(session)
         ended = delete_expired(session, settings)
         return {
             "uses": forget_uses(session),

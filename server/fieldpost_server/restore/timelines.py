@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from fieldpost_server.restore.high_water_marks import lowest_marks, record_marks
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.tables import HISTORY
+from fieldpost_server.storage.tables import HISTORY, PRUNED
 
 _HISTORY, _META = tables.history, tables.meta
 _PRESENT = sa.select(_META.c.value).where(_META.c.name == HISTORY)
@@ -116,6 +116,18 @@ def _go_on(
     # transaction: no key is ever read against half of them.
     _append(connection, made)
     record_marks(connection, made, all_tables, proof)
+    if connection.dialect.name == "postgresql":
+        _begin_positions(connection)
+
+
+def _begin_positions(connection: sa.Connection) -> None:
+    """Let nothing of the feed depend on the transaction ids of another server.
+
+    A dump may be put back into a younger one: what was changed, and how far was forgotten, would
+    lie in its future. No cursor of the new timeline is older than this.
+    """
+    connection.execute(sa.update(tables.change).values(transaction=0))
+    connection.execute(sa.update(_META).where(_META.c.name == PRUNED).values(value="0"))
 
 
 def _append(connection: sa.Connection, identity: str, moment: datetime | None = None) -> None:

@@ -42,8 +42,10 @@ def set_offline(session: Session, app: App, name: str, *, offline: bool) -> None
 
 
 def settings_for(app: App, user: User, offline: Iterable[Page], limits: Limits) -> dict[str, Any]:
-    """Return what a device needs to know: its offline pages, all that may be opened, limits."""
+    """Return what a device needs to know: offline pages, all that may be opened, its limits."""
+    lock = app.lock_after
     return {
+        **({} if lock is None else {"lock_after_s": int(lock.total_seconds())}),
         "limits": limits.to_json(),
         "offline": [page.name for page in offline],
         "pages": [page.name for page in app.pages_for(user)],

@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -84,6 +85,15 @@ class Signer:
         except UnicodeEncodeError:
             # a refusal may quote half a character; only whole ones have bytes to be signed
             return self._signed(_mended(data))
+
+    def statement(self, kind: str, data: Mapping[str, Any]) -> str:
+        """Return the signed text of what is no receipt; `ready` was called before.
+
+        Args:
+            kind: what it is, and what no receipt is.
+            data: what it says.
+        """
+        return self._signed({**data, KIND: kind})
 
     def _signed(self, data: dict[str, Any]) -> str:
         if self._key is None:

@@ -90,6 +90,28 @@ class AttachmentStore:
         )
         return set(session.scalars(first)) | set(session.scalars(later))
 
+    def hand_on(
+        self, session: Session, from_user: str, to_user: str, digests: Collection[str]
+    ) -> None:
+        """Let a user count as having brought what another one has brought, as that one has."""
+        whole, bringer = tables.attachment, tables.attachment_bringer
+        brought = self.brought(session, [from_user], digests)
+        query = (
+            sa.select(whole.c.sha256, whole.c.type, bringer.c.type.label("brought_as"))
+            .outerjoin(
+                bringer,
+                sa.and_(bringer.c.sha256 == whole.c.sha256, bringer.c.user == from_user),
+            )
+            .where(whole.c.sha256.in_(brought))
+        )
+        dialect = session.connection().dialect.name
+        for row in session.execute(query).all():
+            type_ = row.brought_as or row.type
+            # fault point: attachment-half-handed-on — whose it counts as is one transaction with
+            # that of the others: all of them, or none.
+            values = {"sha256": row.sha256, "user": to_user, "type": type_}
+            session.execute(insert_links(bringer, dialect).values(values))
+
     def found(self, session: Session, digests: Collection[str]) -> dict[str, list[Attachment]]:
         """Return what is known of attachments that have arrived whole, as each user brought it."""
         whole, bringer = tables.attachment, tables.attachment_bringer

@@ -97,6 +97,81 @@ invitation = sa.Table(
     comment="Links by which somebody sets a password of her own, once.",
 )
 
+half_sign_in = sa.Table(
+    "fieldpost_half_sign_in",
+    metadata,
+    sa.Column("token_sha256", sa.String(64), primary_key=True),
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    # whoever had the password before it was changed has not signed in by half
+    sa.Column("password_sha256", sa.String(64), nullable=False),
+    sa.Column("browser", sa.String(200), nullable=False, default=""),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("expires_at", AwareDateTime, nullable=False),
+    comment="Who has shown her password, and is asked for her second factor.",
+)
+
+authenticator = sa.Table(
+    "fieldpost_authenticator",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.String(100), nullable=False, default=""),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("last_step", sa.BigInteger, nullable=False, default=-1),
+    sa.Column("confirmed", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("last_used_at", AwareDateTime),
+    comment="Apps that make codes of the time (TOTP); last_step: of the newest code that was used.",
+)
+
+passkey = sa.Table(
+    "fieldpost_passkey",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.String(100), nullable=False, default=""),
+    sa.Column("site", sa.String(255), nullable=False),
+    sa.Column("handle", sa.String(100), nullable=False),
+    sa.Column("credential", sa.String(1400), nullable=False, unique=True),
+    sa.Column("public_key", sa.Text, nullable=False),
+    sa.Column("sign_count", sa.BigInteger, nullable=False, default=0),
+    sa.Column("created_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("last_used_at", AwareDateTime),
+    comment="Passkeys; site: the host that they are for, handle: what they call the user.",
+)
+
+recovery_code = sa.Table(
+    "fieldpost_recovery_code",
+    metadata,
+    # shown once, to their user
+    sa.Column("code_sha256", sa.String(64), primary_key=True),
+    sa.Column("user", sa.ForeignKey(user.c.name, ondelete="CASCADE"), nullable=False, index=True),
+    comment="What stands for a second factor that was lost, once each.",
+)
+
+challenge = sa.Table(
+    "fieldpost_challenge",
+    metadata,
+    # the digest of a session's token, or of a half sign-in's
+    sa.Column("bound_to", sa.String(64), primary_key=True),
+    sa.Column("purpose", sa.String(20), primary_key=True),
+    sa.Column("challenge", sa.String(100), nullable=False),
+    sa.Column("expires_at", AwareDateTime, nullable=False),
+    comment="What a passkey has to sign, once and soon.",
+)
+
+confirmation = sa.Table(
+    "fieldpost_confirmation",
+    metadata,
+    sa.Column(
+        "token_sha256",
+        sa.ForeignKey(session.c.token_sha256, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("at", AwareDateTime, nullable=False),
+    comment="When the user of a session has last shown that it is still she.",
+)
+
 security_event = sa.Table(
     "fieldpost_security_event",
     metadata,
@@ -152,6 +227,37 @@ device_name = sa.Table(
     sa.Column("device", sa.String(100), primary_key=True),
     sa.Column("name", sa.String(100), nullable=False),
     comment="What people call a device.",
+)
+
+device_revocation = sa.Table(
+    "fieldpost_device_revocation",
+    metadata,
+    sa.Column("device", sa.String(100), primary_key=True),
+    sa.Column("hand_over", sa.Boolean, nullable=False),
+    sa.Column("revoked_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("told_at", AwareDateTime),
+    sa.Column("handed_at", AwareDateTime),
+    sa.Column("left", sa.BigInteger, nullable=False, default=0),
+    comment="What a revoked device is ordered, and how far it has come. left: of its work, what it "
+    "says that it could not hand over.",
+)
+
+device_standing = sa.Table(
+    "fieldpost_device_standing",
+    metadata,
+    sa.Column("device", sa.String(100), primary_key=True),
+    sa.Column("told_at", AwareDateTime, nullable=False, default=utc_now),
+    sa.Column("browser", sa.String(200), nullable=False, default=""),
+    sa.Column("app_version", sa.String(100), nullable=False, default=""),
+    sa.Column("waiting", sa.BigInteger, nullable=False, default=0),
+    sa.Column("attention", sa.BigInteger, nullable=False, default=0),
+    sa.Column("drafts", sa.BigInteger, nullable=False, default=0),
+    sa.Column("persisted", sa.Boolean),
+    sa.Column("used", sa.BigInteger),
+    sa.Column("quota", sa.BigInteger),
+    sa.Column("emptied_at", AwareDateTime),
+    comment="How a device stands, as it has told last. used, quota: bytes of the browser's "
+    "storage; emptied_at: when it told that nothing is left on it.",
 )
 
 envelope = sa.Table(

@@ -3,9 +3,10 @@
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,9 +20,9 @@ from fieldpost.pages import Page
 from fieldpost.text.jsontext import parse
 from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
-from fieldpost.wire.protocol import ARRIVED_HEADER, DEVICE_HEADER, MAX_ASKED
+from fieldpost.wire.protocol import ARRIVED_HEADER, MAX_ASKED
 from fieldpost.wire.shapes import is_device_id
-from fieldpost_server.accounts.devices import needs_noting, note_contact
+from fieldpost_server.accounts.devices import note_contact
 from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
@@ -39,12 +40,13 @@ from fieldpost_server.scope.replication_plan import plan_for
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.keyring import keys_for_devices
 from fieldpost_server.storage import tables
+from fieldpost_server.sync.device_calls import DeviceCalls
+from fieldpost_server.sync.hand_in import HandIn
+from fieldpost_server.sync.known_devices import KnownDevices
 from fieldpost_server.sync.openapi import description
 from fieldpost_server.sync.prepared_images import Prepared, PreparedImages
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import Uploads, check_protocol
-
-T = TypeVar("T")
 
 GZIP_LEVEL = 5
 MOST_IMAGES = 2
@@ -53,8 +55,6 @@ MOST_IMAGES = 2
 MOST_PULLS = 8
 FLUSH_S = 0.02
 """Receipts are sent at least so often, in seconds."""
-
-_FIND_DEVICE = sa.select(tables.device).where(tables.device.c.id == sa.bindparam("device"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Sync:
     settings: Settings
     app_version: str
     checksums: Checksums
+    devices: KnownDevices
     images: Places = field(default_factory=lambda: Places(MOST_IMAGES, 5))
     pulls: Places = field(default_factory=lambda: Places(MOST_PULLS))
 
@@ -78,6 +79,8 @@ class Sync:
             Route("/sync/image", self.image, methods=["GET"]),
             Route("/sync/pull", self.pull, methods=["GET"]),
             Route("/sync/openapi.json", self.description, methods=["GET"]),
+            *DeviceCalls(self.home, self.devices, self.app_version).routes(),
+            *HandIn(self.home, self.settings).routes(),
             *Uploads(self.home).routes(),
         ]
 
@@ -87,7 +90,8 @@ class Sync:
         """Take a device in, or greet one that is known."""
         check_protocol(request)
         body = await request.body()
-        return JSONResponse(await run_in_threadpool(self._registration, request, body))
+        registration = partial(self._registration, body=body)
+        return JSONResponse(await run_in_threadpool(self.devices.telling, request, registration))
 
     def _registration(self, request: Request, body: bytes) -> dict[str, Any]:
         user = _user(request)
@@ -113,13 +117,13 @@ class Sync:
         user, token, actor = _user(request), request.scope[TOKEN], actor_of(request)
 
         def work(session: Session) -> tuple[Any, Problem | None]:
-            if self._find(session, user, device) is None:
+            if self.devices.find(session, user, device) is None:
                 self._take_in(session, device, actor)
             note_contact(session, device, token)
             waits = None
             if report is not None:
                 waits = take_report(session, self.home.app, device, report)
-            return self._find(session, user, device), waits
+            return self.devices.find(session, user, device), waits
 
         row, waits = self.home.database.write(work)
         if waits is not None:
@@ -165,43 +169,11 @@ class Sync:
             "signing_keys": keys_for_devices(session),
         }
 
-    def _find(self, session: Session, user: User, device: str) -> Any:
-        row = session.connection().execute(_FIND_DEVICE, {"device": device}).first()
-        if row is not None and row.user != user.name:
-            raise Forbidden([problem(Code.DEVICE_OF_ANOTHER)])
-        if row is not None and row.revoked:
-            raise Forbidden([problem(Code.DEVICE_REVOKED)])
-        return row
-
-    def _check_device(self, request: Request, session: Session) -> str:
-        check_protocol(request)
-        device, token = request.headers.get(DEVICE_HEADER, ""), request.scope[TOKEN]
-        # no database need look for what was never registered; PostgreSQL knows no text with NUL
-        row = self._find(session, _user(request), device) if is_device_id(device) else None
-        if row is None:
-            raise Forbidden([problem(Code.WRONG_DEVICE, DEVICE_HEADER)])
-        if needs_noting(session, row, token):
-            request.state.contact = device
-        return device
-
-    def _noting(self, request: Request, work: Callable[[Request], T]) -> T:
-        """Run work that checks the device, and keep that it was here before that is answered.
-
-        The work's own session is closed by then: nobody holds a connection who waits for another.
-        """
-        result = work(request)
-        if device := getattr(request.state, "contact", ""):
-            token = request.scope[TOKEN]
-            # fault point: contact-unnoted — nothing was answered yet: the device asks again, and
-            # only then is it known which session it uses.
-            self.home.database.write(lambda session: note_contact(session, device, token))
-        return result
-
     # envelopes
 
     async def keys(self, request: Request) -> Response:
         """Send the keys that receipts are signed with: a receipt may name one that is new."""
-        await run_in_threadpool(self._noting, request, self._known_device)
+        await run_in_threadpool(self.devices.noting, request, self._known_device)
         return JSONResponse(await run_in_threadpool(self._signing_keys))
 
     def _signing_keys(self) -> dict[str, Any]:
@@ -210,7 +182,7 @@ class Sync:
 
     async def push(self, request: Request) -> Response:
         """Receive envelopes, one a line; answer each with its receipt as soon as it has one."""
-        device = await run_in_threadpool(self._noting, request, self._device_in_step)
+        device = await run_in_threadpool(self.devices.noting, request, self._device_in_step)
         # before the answer begins: what cannot be signed is not applied either
         await run_in_threadpool(self.home.inbox.signer.ready)
         is_zipped = request.headers.get("content-encoding", "").lower() == "gzip"
@@ -221,14 +193,15 @@ class Sync:
 
     def _known_device(self, request: Request) -> str:
         with self.home.session() as session:
-            return self._check_device(request, session)
+            return self.devices.check(request, session)
 
     def _device_in_step(self, request: Request) -> str:
         """Return the device; refuse one whose envelopes may build on what is not here any more."""
         known = request.headers.get(ARRIVED_HEADER, "0")
         with self.home.session() as session:
-            device = self._check_device(request, session)
-            number = self._find(session, _user(request), device).number
+            device = self.devices.check(request, session, handing_over=True)
+            found = self.devices.find(session, _user(request), device, handing_over=True)
+            number = found.number
         if known.isascii() and known.isdecimal() and int(known[:20]) > number:
             raise InputError([problem(Code.FORGOTTEN, ARRIVED_HEADER, number=number)])
         return device
@@ -266,7 +239,7 @@ class Sync:
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""
-        device = await run_in_threadpool(self._noting, request, self._known_device)
+        device = await run_in_threadpool(self.devices.noting, request, self._known_device)
         found = await run_in_threadpool(self._kept, device, await request.body())
         text = "".join(f"{receipt}\n" for receipt in found)
         return Response(text, media_type="application/x-ndjson")
@@ -292,12 +265,12 @@ class Sync:
 
     async def image(self, request: Request) -> Response:
         """Send the user's rows as a SQLite database, compressed."""
-        return (await run_in_threadpool(self._noting, request, self._image)).answer(request)
+        return (await run_in_threadpool(self.devices.noting, request, self._image)).answer(request)
 
     def _image(self, request: Request) -> Prepared:
         user, images = _user(request), PreparedImages(self.settings.data / "images")
         with self.home.session() as session:
-            device = self._check_device(request, session)
+            device = self.devices.check(request, session)
             offline = offline_pages_for(session, self.home.app, user)
             cursor = cursor_now(session, plan_id(user, offline, self.app_version))
             if kept := images.wanted(request, device, cursor):
@@ -330,12 +303,12 @@ class Sync:
             with (self.images if whole else self.pulls).one():
                 return self._pull(request, cursor, whole)
 
-        return await run_in_threadpool(self._noting, request, in_place)
+        return await run_in_threadpool(self.devices.noting, request, in_place)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
         user, app = _user(request), self.home.app
         with self.home.session() as session:
-            device = self._check_device(request, session)
+            device = self.devices.check(request, session)
             offline = offline_pages_for(session, app, user)
             failed = FailedTables(plan_for(app, user, offline))
             identity = plan_id(user, offline, self.app_version)

@@ -5,6 +5,7 @@ from typing import Any
 
 from fieldpost.wire.protocol import (
     DEVICE_HEADER,
+    HANDING_OVER_HEADER,
     MAX_PUSH_LINES,
     OLDEST_PROTOCOL,
     PROTOCOL,
@@ -18,6 +19,7 @@ Part = dict[str, Any]
 LINES = "application/x-ndjson"
 """Each line is a JSON text; described as a list of what one line holds."""
 _JSON = "application/json"
+_FLAG = {"const": "1"}
 _BYTES = "application/octet-stream"
 _ERROR = {"description": "refused", "content": {_JSON: {"schema": ref("ErrorBody")}}}
 
@@ -37,7 +39,10 @@ def description() -> Part:
         "paths": {
             "/sync/device": {"post": _register()},
             "/sync/keys": {"get": _keys()},
+            "/sync/standing": {"post": _standing()},
+            "/sync/handed-over": {"post": _handed_over()},
             "/sync/push": {"post": _push()},
+            "/sync/hand-in": {"post": _hand_in()},
             "/sync/receipts": {"post": _receipts()},
             "/sync/image": {"get": _image()},
             "/sync/pull": {"get": _pull()},
@@ -104,6 +109,19 @@ def _keys() -> Part:
     return _call("keys", "Get the keys of receipts.", _given("device", "protocol"), answers)
 
 
+def _standing() -> Part:
+    answers = {"204": _answer("it is kept in the place of what was told before")}
+    body, given = _body(ref("StandingCall")), _given("device", "protocol")
+    return _call("standing", "Tell how the device stands.", given, answers, requestBody=body)
+
+
+def _handed_over() -> Part:
+    words = "Tell that a revoked device has handed over what it could."
+    answers, body = {"204": _answer("it is kept")}, _body(ref("HandedOverCall"))
+    given = [*_given("device", "protocol"), _header(HANDING_OVER_HEADER, _FLAG, required=True)]
+    return _call("handedOver", words, given, answers, requestBody=body)
+
+
 def _push() -> Part:
     lines = {"type": "array", "items": ref("PushLine"), "maxItems": MAX_PUSH_LINES}
     receipts = {"type": "array", "items": ref("Receipt")}
@@ -112,8 +130,20 @@ def _push() -> Part:
     return _call(
         "push",
         "Send envelopes, one on each line.",
-        [*_given("device", "protocol"), encoding],
+        [*_given("device", "protocol"), encoding, _header(HANDING_OVER_HEADER, _FLAG)],
         {"200": _answer(words, receipts, LINES)},
+        requestBody=_body(lines, LINES),
+    )
+
+
+def _hand_in() -> Part:
+    lines = {"type": "array", "items": ref("PushLine"), "maxItems": MAX_PUSH_LINES}
+    answers = {"type": "array", "items": ref("HandedIn")}
+    return _call(
+        "handIn",
+        "Hand in envelopes from a file: one's own, or a supervisor those of others.",
+        [],
+        {"200": _answer("one for each line, in order", answers, LINES)},
         requestBody=_body(lines, LINES),
     )
 

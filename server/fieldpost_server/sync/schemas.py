@@ -20,7 +20,7 @@ from fieldpost.wire.protocol import (
     MAX_SUPERSEDED,
 )
 from fieldpost.wire.receipts import DISCARDED, SUPERSEDED, Outcome
-from fieldpost.wire.signatures import ANSWER, KEPT
+from fieldpost.wire.signatures import ANSWER, KEPT, WIPE
 
 Schema = Mapping[str, Any]
 
@@ -237,7 +237,8 @@ _ABOUT = {
                     "pictures": _list({"type": "string"}),
                 }
             ),
-        }
+        },
+        {"lock_after_s": ref("Number")},
     ),
     "app_version": {"type": "string"},
     "signing_keys": _list(ref("SigningKey"), minItems=1),
@@ -261,6 +262,40 @@ _DEVICES: dict[str, Schema] = {
             "created_at": ref("Moment"),
             "endorsed_by": _or_null(ref("KeyId")),
             "endorsement": _or_null(ref("Base64")),
+        }
+    ),
+    # in the 'detail' of the problem `device_revoked`
+    "Revoked": _object(
+        {"order": ref("WipeOrder"), "signing_keys": _list(ref("SigningKey"), minItems=1)}
+    ),
+    "WipeOrder": _object(
+        {
+            "kind": {"const": WIPE},
+            "device": ref("DeviceId"),
+            "user": ref("Name"),
+            "hand_over": {"type": "boolean"},
+            "revoked_at": ref("Moment"),
+            "key": ref("KeyId"),
+            "signature": ref("Base64"),
+        }
+    ),
+    "StandingCall": _object(
+        {"waiting": _COUNT, "attention": _COUNT, "drafts": _COUNT},
+        {
+            "app_version": {"type": "string", "maxLength": 100},
+            "persisted": {"type": ["boolean", "null"]},
+            "used": _or_null(_COUNT),
+            "quota": _or_null(_COUNT),
+        },
+    ),
+    "HandedOverCall": _object({"left": _COUNT}),
+    "HandedIn": _object(
+        {
+            "envelope": _or_null(ref("Name")),
+            "user": ref("ShortText"),
+            "number": _COUNT,
+            "outcome": {"enum": [str(outcome) for outcome in Outcome]},
+            "message": {"type": "string"},
         }
     ),
     "Arrived": _object(

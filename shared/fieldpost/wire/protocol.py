@@ -7,7 +7,9 @@ History of the protocol:
     3: `limits` in the settings of a device; `/sync/image` in parts that go on (`Range`, `If-Match`,
        `ETag`); `Fieldpost-Server` on every answer; tables that fail in `failed`, in the numbers of
        rows of an image, and in cursors.
-    4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`.
+    4: `kind` in signed receipts; 503 `office_busy` with `Retry-After`; `/sync/standing`; the order
+       to wipe in `device_revoked`, and `/sync/handed-over`; `/sync/hand-in`; `lock_after_s` in the
+       settings of a device.
 
 History of the envelope's format:
     1: first edition.
@@ -21,7 +23,7 @@ OLDEST_PROTOCOL = 1
 WIRE_DIGESTS = {
     2: "sha256:a699e94b5fb59b9da5fbf5d10824c4eca065842baa382ec2d6c2214c51a0614d",
     3: "sha256:0cb61a928690b48a2ba17f4089adaa35e8be3a45cff1c3c924deb913ec4cfd98",
-    4: "sha256:ef3e61cdebc4164719fb3523578850cd4eb8200c6592223351ee483df7a4969b",
+    4: "sha256:22c0d59be9949177bebe8c0313f7467ce8265e49635bc77d97fc3d3d50b58bab",
 }
 """By protocol, the digest of the schemas of all that travels (`fieldpost_server.sync.schemas`).
 
@@ -48,6 +50,8 @@ MAX_REPORT_BYTES = 1 << 20
 DEVICE_HEADER = "fieldpost-device"
 PROTOCOL_HEADER = "fieldpost-protocol"
 ARRIVED_HEADER = "fieldpost-arrived"
+HANDING_OVER_HEADER = "fieldpost-handing-over"
+"""A revoked device sends what it has left, as it was ordered; it gets nothing."""
 SHELL_HEADER = "fieldpost-shell"
 ELSEWHERE_HEADER = "fieldpost-elsewhere"
 SERVER_HEADER = "fieldpost-server"

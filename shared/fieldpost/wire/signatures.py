@@ -20,6 +20,10 @@ KEPT = "kept"
 ANSWER = "answer"
 """What was sent could not be taken as it was, and nothing of it is kept: it proves nothing."""
 
+WIPE = "wipe"
+"""The device that is named was revoked: it hands over its work where that is said, and removes all
+that it keeps."""
+
 _ID_DIGITS = 16
 
 
@@ -29,7 +33,7 @@ def key_id(public: bytes) -> str:
 
 
 def signed_bytes(receipt: Mapping[str, Any]) -> bytes:
-    """Return what a receipt's signature is over: its canonical JSON without the signature.
+    """Return what a receipt's signature, or an order's, is over: its canonical JSON without it.
 
     Raises:
         ValueError: it holds what has no canonical text, such as half a character.

@@ -12,6 +12,8 @@ from fieldpost_client.platform.base import Unreachable
 from fieldpost_client.platform.host import SILENCE_S, Fault
 from fieldpost_client.sync.pace import Pace
 
+pytestmark = pytest.mark.long
+
 
 def photo(desk: Any, size: int, remarks: str = "Signed") -> str:
     content = b"\x89PNG\r\n\x1a\n" + b"x" * size

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from fieldpost.errors import DefinitionError
 from fieldpost_server.accounts.users import add_user
 from fieldpost_server.cli import serve
 from fieldpost_server.cli.main import main
@@ -80,6 +81,67 @@ def test_files_that_others_may_read_are_named(office: Any, safe: Settings, what:
     path.chmod(0o755)
 
     assert ["13.3.2"] == numbers(office, safe)
+
+
+@pytest.mark.parametrize(("mode", "status"), [(0o755, 1), (0o701, 1), (0o750, 0), (0o700, 0)])
+def test_files_that_everybody_may_read_are_not_served_by_chance(
+    office: Any, served: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: int,
+    status: int,
+) -> None:  # fmt: skip
+    """Data that the whole machine may read stops the server; who insists serves it (R65)."""
+    data = tmp_path / "data"
+    if (file := office.database.engine.url.database) and Path(file).is_file():
+        Path(file).chmod(0o600)
+    data.mkdir(exist_ok=True)
+    data.chmod(mode)
+
+    assert status == served()[0]
+    assert (f"chmod go= {data}" in capsys.readouterr().err) == bool(status)
+    assert 0 == served("--insecure")[0]
+
+
+def test_files_that_devices_do_not_get_are_named(
+    served: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever serves an app hears which data files of it no device will find."""
+    names = [f"shop/{n}.json" for n in range(7)]
+    monkeypatch.setattr(
+        serve, "left_at_home", lambda package, _: names if package == "apps" else []
+    )
+
+    assert 0 == served()[0]
+    said = capsys.readouterr().out
+    assert f"devices do not get {', '.join(names[:5])} and 2 more" in said
+    assert "App(files=…)" in said
+
+
+def test_a_demo_is_for_trying(office: Any, tmp_path: Path) -> None:
+    """Its data is everybody's: the modes of its files stop nothing."""
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    data.chmod(0o755)
+    demo = replace(office.settings, data=data, demo=True)
+
+    serve._need_safety(demo, office.database)
+    with pytest.raises(DefinitionError, match="chmod go="):
+        serve._need_safety(replace(demo, demo=False), office.database)
+
+
+@pytest.mark.parametrize("named", ["", "127.0.0.1", "10.0.0.7,10.0.0.8"])
+def test_only_a_proxy_that_is_named_is_believed(
+    office: Any, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """Nobody says by a header where a request comes from, unless a setting names it (R65)."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(uvicorn, "run", lambda _, **how: given.append(how))
+    monkeypatch.setattr(serve, "start_logging", lambda: None)
+    monkeypatch.setattr(serve, "_settle_memory", lambda: None)
+
+    serve.serve(replace(office.settings, proxies=named), office.application)
+
+    assert [(bool(named), named or None, False)] == [
+        (how["proxy_headers"], how["forwarded_allow_ips"], how["server_header"]) for how in given
+    ]
 
 
 def test_running_as_root_is_named(

@@ -19,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from fieldpost_server.delivery import wheels
+from fieldpost_server.delivery.app_files import app_files, app_version
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.http.parts import answer_part
 from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
@@ -81,27 +82,27 @@ def names_in(wheel: wheels.Wheel) -> set[str]:
 
 def test_what_is_for_the_server_never_ships(app_package: str) -> None:
     """Modules and folders named `server`, tests, hidden files and machine code stay (R67)."""
-    files = set(wheels.app_files(app_package))
+    files = set(app_files(app_package))
 
-    expected = {"__init__.py", "app.py", "trees/__init__.py", "words.json"}
+    expected = {"__init__.py", "app.py", "trees/__init__.py"}
     assert {f"orchard/{name}" for name in expected} == files
 
 
 def test_the_app_version_follows_the_shipped_files_only(app_package: str, tmp_path: Path) -> None:
     """A changed secret is the same version, a changed rule another."""
-    before = wheels.app_version(app_package)
+    before = app_version(app_package)
     (tmp_path / "orchard" / "server" / "secrets.py").write_text("changed = 1\n")
-    assert before == wheels.app_version(app_package)
+    assert before == app_version(app_package)
 
     (tmp_path / "orchard" / "app.py").write_text("changed = 1\n")
-    assert before != wheels.app_version(app_package)
+    assert before != app_version(app_package)
 
 
 def test_an_unknown_package_is_named(tmp_path: Path) -> None:
     """A package that is not there is named in the error."""
     assert tmp_path.exists()
     with pytest.raises(ModuleNotFoundError, match="'nowhere_at_all'"):
-        wheels.app_files("nowhere_at_all")
+        app_files("nowhere_at_all")
 
 
 @pytest.mark.parametrize("name", wheels.DISTRIBUTIONS)
@@ -129,7 +130,7 @@ def test_the_same_files_give_the_same_wheel() -> None:
 
 
 def test_every_asset_is_immutable_typed_and_complete(assets: Assets, client: Browser) -> None:
-    """Whatever the manifest lists is served, may be kept for ever, and adds up."""
+    """Whatever the manifest lists is served, and adds up; all but the app's own may be kept."""
     manifest = client.get("/assets/manifest.json").json()
     entries = [*manifest["pyodide"]["files"], *manifest["wheels"], *manifest["shell"]]
 
@@ -137,7 +138,8 @@ def test_every_asset_is_immutable_typed_and_complete(assets: Assets, client: Bro
         answer = client.get(entry["url"])
         assert answer.status_code == 200
         assert len(answer.content) == entry["size"]
-        assert "immutable" in answer.headers["cache-control"]
+        kept = "no-store" if entry == manifest["wheels"][-1] else "immutable"
+        assert kept in answer.headers["cache-control"]
         assert answer.headers["content-type"] != "application/octet-stream"
     assert manifest["total_bytes"] == sum(entry["size"] for entry in entries)
     assert manifest["version"] == assets.version
@@ -197,6 +199,16 @@ def test_the_shell_names_only_files_that_are_served(assets: Assets, client: Brow
     assert page == assets.manifest["html"]
 
 
+def test_licences_are_there_for_everybody(assets: Assets, client: Browser) -> None:
+    """Of all that is brought onto a device, in one text that the device keeps as well."""
+    text = client.get("/licences.txt")
+
+    assert "text/plain; charset=utf-8" == text.headers["content-type"]
+    assert f'rel="license" href="{assets.url("licences.txt")}"' in client.get("/shell").text
+    for part in ("Fieldpost", "Pyodide", "CPython", "micropip", "idiomorph", *wheels.DISTRIBUTIONS):
+        assert part in text.text
+
+
 def test_shells_of_former_editions_find_what_they_look_up(assets: Assets) -> None:
     """A name that a former shell knows leads to the file that does the same now (R56)."""
     assert assets.url("worker/worker.js") == assets.manifest["urls"]["worker.js"]
@@ -238,11 +250,13 @@ def test_another_rule_is_another_version_of_everything(app_package: str, tmp_pat
 def test_the_manifest_says_what_each_file_is(assets: Assets) -> None:
     """Size and SHA-256 of every file are in the manifest: a device keeps nothing else (R64)."""
     manifest = assets.manifest
-    listed = [*manifest["shell"], *manifest["pyodide"]["files"], *manifest["wheels"]]
+    *wheel_list, own = manifest["wheels"]
+    listed = [*manifest["shell"], *manifest["pyodide"]["files"], *wheel_list]
     for entry in listed:
-        content = assets._by_url[entry["url"]].content
+        content = assets._public[entry["url"]].content
         digest = hashlib.sha256(content).hexdigest()
         assert (len(content), digest) == (entry["size"], entry["sha256"])
+    assert own == assets._own.entry
 
 
 def test_a_cut_download_goes_on_where_it_stopped(assets: Assets, client: Browser) -> None:

@@ -13,6 +13,8 @@ import uvicorn
 from fieldpost_server.http import bodies, connections
 from fieldpost_server.http.connections import HEADER_BYTES, Connection
 
+pytestmark = pytest.mark.long
+
 PATIENCE_S = 30.0
 
 

@@ -116,3 +116,44 @@ def test_an_origin_is_its_scheme_as_well(
         answer = sign_in(served.client(), Origin=origin)
 
     assert status == answer.status_code
+
+
+@pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT", "PROPFIND", "DEBUG"])
+def test_methods_that_nobody_needs_are_refused(office: Any, method: str) -> None:
+    """Nothing comes back of what was sent, to strangers and to users."""
+    for client in (office.client(), office.client("dora")):
+        for path in ("/sign-in", "/pages/patient", "/sync/pull", "/health", "/assets/style.css"):
+            answer = client.request(
+                method, path, headers={"Mark": "canary", "Fieldpost-Shell": "1"}
+            )
+            assert answer.status_code in (401, 404, 405)
+            assert "canary" not in answer.text
+
+
+def test_no_other_site_may_read_an_answer(office: Any) -> None:
+    """There is no CORS: whatever an origin asks, no answer says that it may have it."""
+    for origin in ("https://evil.example", "null", "http://office"):
+        for method in ("GET", "OPTIONS"):
+            headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            for path in ("/sync/pull", "/pages/patient", "/health"):
+                answer = office.client("dora").request(method, path, headers=headers)
+                named = [name for name in answer.headers if name.startswith("access-control-")]
+                assert [] == named
+        assert "same-origin" == answer.headers["cross-origin-resource-policy"]
+
+
+def test_whatever_has_a_body_says_what_it_is(office: Any) -> None:
+    """Text names its encoding, and nothing is left for browsers to guess."""
+    device = office.device("anna", download=False)
+    dora = office.client("dora")
+    answers = [
+        *(dora.get(path) for path in ("/pages/patient", "/pages/patient/new", "/nowhere")),
+        *(office.client().get(path) for path in ("/sign-in", "/health", "/robots.txt")),
+        *(device.client.get(p, headers=device.headers) for p in ("/sync/image", "/sync/pull")),
+    ]
+
+    assert all(answer.content for answer in answers)
+    for answer in answers:
+        kind = answer.headers["content-type"]
+        assert "charset=utf-8" in kind or not kind.startswith("text/")
+        assert "nosniff" == answer.headers["x-content-type-options"]

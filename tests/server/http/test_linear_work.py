@@ -41,6 +41,8 @@ from fieldpost_server.sync.prepared_images import _RANGE, Prepared
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import _forget_odd_range
 
+pytestmark = pytest.mark.long
+
 FORM = clinic.app.page("visit").layout
 MOST_GROWTH = 2.5
 MOST_BYTES = 60 << 20

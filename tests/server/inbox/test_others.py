@@ -1,5 +1,8 @@
 """Who changed what an envelope has met is said where the ledger knows it (R25, R38, R59)."""
 
+import json
+import tracemalloc
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from fieldpost.users import SUPERVISOR
 from fieldpost.wire.envelope import Operation
 from fieldpost.wire.receipts import Outcome
 from fieldpost_server.accounts.users import add_user
+from fieldpost_server.storage import tables
 
 PASSWORD = "correct horse"
 
@@ -105,3 +109,34 @@ def sender_first(office: Any) -> str:
 
     rows = office.rows(sa.select(tables.envelope.c.id).order_by(tables.envelope.c.received_at))
     return str(rows[0][0])
+
+
+def test_what_is_looked_through_for_a_name_is_bounded(
+    office: Any, desk: Any, sender: Sender, visit: NewVisit
+) -> None:
+    """A page with many large envelopes takes no more memory for a conflict than a few (R22)."""
+    made = sender.next(visit(score=50))
+    key = int(sender.send(made).record[0])
+    saved_online(desk, key, "70")
+    _make_large(office, made.id, 60, 500_000)
+    late = sender.next(edit(key, 10, 50))
+    tracemalloc.start()
+    refused = sender.send(late)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "was changed by Bea Boss meanwhile" in refused.problems[0].message
+    assert 8_000_000 > peak
+
+
+def _make_large(office: Any, identity: str, count: int, characters: int) -> None:
+    """Add envelopes to the ledger that are as old as one of it, and hold much."""
+    table = tables.envelope
+    (row,) = office.rows(sa.select(table).where(table.c.id == identity))
+    like = dict(zip(table.c.keys(), row, strict=True))
+    content = json.loads(like["content"])
+    content["operations"][0]["set"]["summary"] = "x" * characters
+    like["content"] = json.dumps(content)
+    for number in range(count):
+        other = {"id": str(uuid.uuid4()), "device": f"d-{uuid.uuid4()}", "number": number + 1}
+        office.run(sa.insert(table).values({**like, **other}))

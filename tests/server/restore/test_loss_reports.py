@@ -22,6 +22,8 @@ from fieldpost_server.inbox.chain_audit import check_chain
 from fieldpost_server.restore import restore_notices
 from fieldpost_server.storage import tables
 
+pytestmark = pytest.mark.long
+
 NewVisit = Callable[..., Operation]
 OTHER = {"patient_id": ADA, "visited_on": date(2026, 11, 23), "kind": "first", "nurse": "anna"}
 WAS = {"patient_id": str(ADA), "visited_on": "2026-11-23", "kind": "first", "nurse": "anna"}

@@ -65,10 +65,12 @@ class Contact:
     Attributes:
         pace: how much may be sent at once.
         down: how much of an image may be asked for at once.
+        always: headers that every call carries.
     """
 
-    def __init__(self, home: DeviceHome) -> None:
+    def __init__(self, home: DeviceHome, always: Mapping[str, str] | None = None) -> None:
         self.home = home
+        self.always = always or {}
         self.platform = home.platform
         self.pace = Pace()
         self.down = Pace(16 << 10, 4 << 20, 256 << 10)
@@ -216,7 +218,7 @@ class Contact:
 
     def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
         device = {DEVICE_HEADER: self.home.state.device} if self.home.state.device else {}
-        return {**device, PROTOCOL_HEADER: str(PROTOCOL), **(more or {})}
+        return {**device, PROTOCOL_HEADER: str(PROTOCOL), **self.always, **(more or {})}
 
     def _begun(self) -> float:
         if self._cancelled:

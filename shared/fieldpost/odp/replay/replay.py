@@ -28,7 +28,7 @@ from fieldpost.odp.replay.new_keys import NewKeys
 from fieldpost.odp.replay.references import References
 from fieldpost.odp.replay.result import Result
 from fieldpost.odp.replay.rule_run import rule_problems
-from fieldpost.odp.replay.statements import find
+from fieldpost.odp.replay.statements import find, hold_row, key_values
 from fieldpost.pages import Changes, Form
 from fieldpost.schema.models import Key, Model
 from fieldpost.schema.validation import has_default
@@ -318,9 +318,21 @@ class _Replay:
             if sa.inspect(top).deleted or sa.inspect(top).was_deleted:
                 continue
             places.setdefault(id(top), (top, "", self.page.layout))
+            self._hold(top)
             if not is_in_scope(self.session, self.page, self.user, self.page.spec.key_of(top)):
                 self.forbidden.append(problem(Code.ROW_FORBIDDEN))
         self.invalid += rule_problems(places)
+
+    def _hold(self, top: Any) -> None:
+        """Have whoever writes rows of this record at the same time wait, and then begin anew."""
+        is_new = id(top) in self.rows and self.rows[id(top)][1].do == "insert"
+        if not self.locking or not self.page.layout.lists or is_new:
+            return
+        spec = self.page.spec
+        if (hold := hold_row(spec)) is not None:
+            # fault point: record-held — held until the transaction ends, however it ends: the row
+            # is as it was, and the next envelope of the record sees all of this one or nothing.
+            self.session.connection().execute(hold, key_values(spec.key_of(top)))
 
     def _record(self) -> tuple[Any, ...]:
         tops = [t for t in self.tops.values() if sa.inspect(t).persistent]

@@ -133,3 +133,20 @@ def touch_row(model: Model) -> sa.Update | None:
         return None
     same = has_key(list(model.table.primary_key.columns))
     return sa.update(model.table).where(*same).values({plain[0]: plain[0]})
+
+
+@cache
+def hold_row(model: Model) -> sa.Update | None:
+    """Return what writes a row itself as it is, and lets no `onupdate` see it.
+
+    Two envelopes that write child rows of one record meet in it, and on PostgreSQL the later one
+    has to begin anew: a lock alone would let it go on with the child rows that were there before.
+    """
+    plain = [c for c in model.table.columns if c.computed is None and c.identity is None]
+    plain.sort(key=lambda c: c.primary_key)
+    if not plain:
+        return None
+    columns = [sa.column(c.name, c.type) for c in (plain[0], *model.table.primary_key.columns)]
+    table = sa.table(model.table.name, *columns, schema=model.table.schema)
+    same = has_key([table.c[c.name] for c in model.table.primary_key.columns])
+    return sa.update(table).where(*same).values({table.c[plain[0].name]: columns[0]})

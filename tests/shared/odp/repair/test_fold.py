@@ -15,6 +15,8 @@ from fieldpost.odp.replay.links import Links
 from fieldpost.wire.envelope import Operation
 from fieldpost.wire.receipts import Outcome
 
+pytestmark = pytest.mark.long
+
 
 class KeptKeys(Book):
     """Rows keep their temporary keys, as on a device."""

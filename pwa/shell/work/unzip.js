@@ -1,0 +1,55 @@
+// Reads what `zip.js` has packed; nothing else is taken.
+
+import { crc32 } from "./zip.js";
+
+const [END, ENTRY, FILE] = [0x06054b50, 0x02014b50, 0x04034b50];
+const [END_BYTES, ENTRY_BYTES, FILE_BYTES] = [22, 46, 30];
+
+/**
+ * Unpack files.
+ * @param {Blob} packed
+ * @returns {Promise<Map<string, Blob>>} by name; rejects with `RangeError` where it is not what `zip` makes
+ */
+export async function unzip(packed) {
+  const end = await viewOf(packed, packed.size - END_BYTES, END_BYTES, END);
+  const [count, size, offset] = [end.getUint16(10, true), end.getUint32(12, true), end.getUint32(16, true)];
+  if (offset + size + END_BYTES !== packed.size) throw new RangeError("the directory is elsewhere");
+  const directory = new DataView(await packed.slice(offset, offset + size).arrayBuffer());
+  /** @type {Map<string, Blob>} */
+  const files = new Map();
+  for (let i = 0, at = 0; i < count; i++) {
+    if (directory.getUint32(at, true) !== ENTRY) throw new RangeError("an entry is none");
+    const length = directory.getUint16(at + 28, true);
+    const name = new TextDecoder().decode(new Uint8Array(directory.buffer, at + ENTRY_BYTES, length));
+    files.set(name, await fileAt(packed, directory, at));
+    at += ENTRY_BYTES + length;
+  }
+  return files;
+}
+
+/**
+ * @param {Blob} packed
+ * @param {DataView} directory
+ * @param {number} at
+ */
+async function fileAt(packed, directory, at) {
+  const [sum, size] = [directory.getUint32(at + 16, true), directory.getUint32(at + 20, true)];
+  const where = directory.getUint32(at + 42, true);
+  const head = await viewOf(packed, where, FILE_BYTES, FILE);
+  const from = where + FILE_BYTES + head.getUint16(26, true) + head.getUint16(28, true);
+  const data = packed.slice(from, from + size);
+  if (data.size !== size || crc32(new Uint8Array(await data.arrayBuffer())) !== sum) throw new RangeError("a file is damaged");
+  return data;
+}
+
+/**
+ * @param {Blob} packed
+ * @param {number} from
+ * @param {number} size
+ * @param {number} mark
+ */
+async function viewOf(packed, from, size, mark) {
+  const view = new DataView(await packed.slice(Math.max(0, from), Math.max(0, from) + size).arrayBuffer());
+  if (view.byteLength < size || view.getUint32(0, true) !== mark) throw new RangeError("it is not packed so");
+  return view;
+}

@@ -1,0 +1,1 @@
+"""Backups: one consistent point of rows, keys, ledger and attachments; proven, and put back."""

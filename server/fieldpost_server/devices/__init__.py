@@ -1,0 +1,1 @@
+"""What devices tell of themselves, and what those that are revoked are ordered."""

@@ -1,0 +1,1 @@
+"""Showing who one is: the second step of signing in, setting it up, and confirming it again."""
