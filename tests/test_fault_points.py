@@ -70,7 +70,7 @@ NOT_SHOWN = {
     "unfinished-half-deleted",
     "wrong-link-left",
 }
-"""Those for which a test is still owed: whoever adds one takes its point out, nobody adds another."""
+"""Those for which a test is still owed: whoever adds one takes its point out."""
 IN_MEMORY = {
     "pwa/py/fieldpost_client/replica/working_copy.py": "a database in memory, made at each start",
     "pwa/py/fieldpost_client/replica/replica.py": "as above",
