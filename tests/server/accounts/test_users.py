@@ -34,7 +34,6 @@ def test_unknown_pages_users_and_roles_are_said_in_words(office: Any) -> None:
         assert words in answer.text
 
 
-@pytest.mark.passes("seats-locked")
 def test_the_last_seat_is_given_once(fieldpost_database: Database) -> None:
     """Two administrators who give the last seat at the same time: one is refused (R5)."""
     database, outcomes = fieldpost_database, list[str]()

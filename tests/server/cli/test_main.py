@@ -102,7 +102,6 @@ def test_a_setting_that_cannot_be_read_is_named(
 
 
 @pytest.mark.passes(
-    "administrators-locked",
     "command-unwritten",
     "install-locked",
     "installed-without-key",

@@ -1,0 +1,219 @@
+"""Every fault point of the scripts is come by in a run that loses nothing (R21, R22, R32)."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, Page, Playwright, expect
+
+from browser import stored
+from browser.device import Device
+from browser.filling import add_finding
+from browser.marked import MarkedOffice, listen, mark, marked, passed
+from browser.pictures import png
+from browser.proxy import FaultProxy
+from browser.window import SETUP_MS, Window
+from fault_points import ROOT, fault_points
+
+pytestmark = pytest.mark.browser
+
+NOT_SHOWN = {
+    "clock-unseen",
+    "contact-unkept",
+    "draft-unmoved",
+    "draft-untaken",
+    "lock-unopened",
+    "removed-values-written-over",
+    "revoked-removed-untold",
+    "revoked-unremoved",
+}
+"""Those for which a step is still owed."""
+DAMAGE = """async () => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const change = db.transaction("snapshots", "readwrite");
+  change.objectStore("snapshots").clear();
+  await new Promise((done) => (change.oncomplete = done));
+  db.close();
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    const manifest = await (await cache.match("/assets/manifest.json")).json();
+    const wheel = manifest.wheels.at(-1);
+    await cache.put(wheel.url, new Response(new Uint8Array(wheel.size)));
+  }
+}"""
+"""The app's own wheel is damaged, and so is the memory that would do without it."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Make a copy whose scripts say what they come by."""
+    return mark(tmp_path / "marked")
+
+
+@pytest.fixture
+def served(
+    tmp_path: Path, seeded: Path, source: Path, address: FaultProxy
+) -> Iterator[Callable[[], None]]:
+    """Return what serves the next edition of the copy, on the same data."""
+    data = shutil.copytree(seeded, tmp_path / "data")
+    offices: list[MarkedOffice] = []
+    address.begin(None)
+    listen(address)
+
+    def serve() -> None:
+        for each in offices:
+            each.stop()
+        offices.append(MarkedOffice(data, source, len(offices)))
+        address.target = offices[-1].start()
+
+    yield serve
+    for each in offices:
+        each.stop()
+    address.begin(None)
+
+
+@pytest.fixture
+def worker(
+    playwright: Playwright,
+    chromium_path: Path,
+    address: FaultProxy,
+    tmp_path: Path,
+    browsers: list[Window],
+) -> Device:
+    """Start a browser that knows nothing."""
+    made = Device(playwright, chromium_path, tmp_path / "profile", address.origin)
+    browsers.append(made)
+    return made
+
+
+def photograph(page: Page) -> None:
+    picture = FilePayload(name="rail.png", mimeType="image/png", buffer=png())
+    page.locator(".child-row").first.locator("input[type=file]").set_input_files([picture])
+    expect(page.locator(".child-row .thumbs img")).to_have_count(1)
+
+
+def a_day(worker: Device) -> None:
+    """Saving with a photo, giving up and having back, a draft of a former version, a sync."""
+    page = worker.page
+    worker.new_inspection("Saved before")
+    add_finding(page, 0, "Loose rail")
+    photograph(page)
+    worker.save()
+    expect(page).to_have_url(re.compile(r"/records/-\d+"))
+    worker.sync()
+    expect(page).to_have_url(re.compile(r"/records/\d+"))
+
+    worker.new_inspection("Thrown away")
+    worker.until_count("drafts", 1)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Bring back").click()
+    expect(page.get_by_label("Remarks")).to_have_value("Thrown away")
+    worker.save()
+
+    former = [["remarks", "Of a former version"]]
+    draft = {"fields": former, "saved_at": "2026-11-26T09:00:00Z", "user": "worker1", "title": ""}
+    stored.put(page, "drafts", "/pages/inspection/new", draft)
+    worker.go("/pages/inspection/new")
+    expect(page.get_by_label("Remarks")).to_have_value("Of a former version")
+    page.get_by_label("Site").select_option(index=1)
+    page.get_by_label("Inspected on").fill("2026-11-23")
+    page.get_by_label("Status").select_option(label="Open")
+    page.get_by_label("Assignee").fill("worker1")
+    worker.save()
+    worker.sync()
+
+
+def a_second_tab(worker: Device) -> None:
+    """The device goes on in another tab."""
+    worker.page = worker.context.new_page()
+    worker.page.goto(f"{worker.origin}/")
+    worker.page.get_by_role("button", name="Use it here").click()
+    worker.wait_ready()
+
+
+def two_updates(worker: Device, serve: Callable[[], None]) -> None:
+    """One by the button, and one because files are damaged that the server has no more."""
+    page = worker.page
+    serve()
+    worker.sync()
+    page.locator("#update button").click(timeout=60_000)
+    expect(page.locator("#update")).to_have_count(0, timeout=SETUP_MS)
+    worker.wait_ready()
+    page.evaluate(DAMAGE)
+    serve()
+    worker.restart("/")
+    worker.wait_ready()
+    worker.until_count("snapshots", 1, seconds=180)
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill("demo")
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_out(page: Page) -> None:
+    page.locator("#account summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Signed out")).to_be_visible(timeout=30_000)
+
+
+def two_users(worker: Device) -> None:
+    """Another user works online on the device and leaves; its owner comes back, and leaves."""
+    page = worker.page
+    worker.context.clear_cookies()
+    worker.go("/sign-in")
+    sign_in(page, "worker2")
+    page.get_by_role("button", name="Go on as worker2").click()
+    page.get_by_role("navigation", name="Pages").wait_for()
+    sign_out(page)
+    page.goto(f"{worker.origin}/")
+    page.get_by_role("button", name="Sign in as worker1").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Password").fill("demo")
+    dialog.get_by_role("button", name="Sign in").click()
+    worker.wait_ready()
+    worker.sync()
+    assert "clean" == worker.sync_state()
+    sign_out(page)
+
+
+def test_every_fault_point_of_the_scripts_is_passed(
+    worker: Device, served: Callable[[], None], address: FaultProxy, tmp_path: Path
+) -> None:
+    """From the first start to the last sign-out each is come by, and all arrives."""
+    served()
+    worker.set_up("worker1")
+    worker.until_count("snapshots", 1)
+    a_day(worker)
+    a_second_tab(worker)
+    two_updates(worker, served)
+    two_users(worker)
+
+    every = {point.name for point in fault_points() if point.path.endswith(".js")}
+    assert set() == every - passed(address) - NOT_SHOWN
+    with closing(sqlite3.connect(tmp_path / "data" / "fieldpost.sqlite3")) as opened:
+        rows = opened.execute("select remarks from inspection").fetchall()
+    told = {"Saved before", "Thrown away", "Of a former version"}
+    assert told <= {remarks for (remarks,) in rows}
+    # a browser itself notes what an office of another edition does not have
+    worker.faults[:] = [each for each in worker.faults if "Failed to load resource" not in each]
+
+
+def test_each_script_is_whole_with_its_marks(tmp_path: Path) -> None:
+    """A mark is a statement where a statement may be, one for each fault point."""
+    paths = {point.path for point in fault_points() if point.path.endswith(".js")}
+    for path in sorted(paths):
+        source = (ROOT / path).read_text("utf-8")
+        copy = tmp_path / Path(path).with_suffix(".mjs").name
+        copy.write_text(marked(source), "utf-8")
+        subprocess.run(["node", "--check", copy], check=True)
+        assert source.count("// fault point: ") == marked(source).count("globalThis.said.add(")
