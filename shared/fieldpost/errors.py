@@ -390,6 +390,7 @@ _DOOR: Mapping[Code, str] = {
         "Passkeys work at an address with https, or at localhost on the office's own machine, and "
         "this office has none that they can be for. Choose another way, or ask your administrator."
     ),
+    Code.CONFIRM_FIRST: "Show that it is you, then this goes on.",
     Code.PROVIDER_FAILED: (
         "Signing in with the provider did not work: {cause}. Try again, or ask your administrator."
     ),
@@ -398,7 +399,6 @@ _DOOR: Mapping[Code, str] = {
         "of your account, or ask your administrator."
     ),
     Code.PROVIDER_TAKEN: "That sign-in is linked to somebody else here. Ask your administrator.",
-    Code.CONFIRM_FIRST: "Show that it is you, then this goes on.",
     Code.UNKNOWN_DEVICE: "There is no such device. Choose one of the list.",
     Code.DEVICE_REVOKED: "This device was revoked by an administrator. Ask your office.",
     Code.DEVICE_OF_ANOTHER: (
