@@ -100,7 +100,7 @@ FOLDERS_OF_SCRIPTS = {
     "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
     "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
-    "shell/window": "What kind of window this is: without https, private; and what it then does not keep.",
+    "shell/window": "What kind of window this is, without https or private: said in words.",
     "shell/work": "Files of saved work: packed, sealed with a passphrase, opened again.",
     "shell/page": "Any page: links, answers put into the document, signing in again.",
     "worker": "The worker's side: Python is started, and given what it may use of the browser.",

@@ -1,5 +1,6 @@
 """Putting a backup back: into an empty place only, on a new timeline, with nobody signed in."""
 
+import errno
 import shutil
 import sqlite3
 import subprocess
@@ -139,6 +140,7 @@ def test_a_database_with_anything_of_anybody_is_refused(yard: Any, sql: str) -> 
     assert "createdb" in str(caught.value)
 
 
+@pytest.mark.passes("half-aside", "restored-file-unplaced")
 @SQLITE
 @pytest.mark.parametrize("state", ["whole", "damaged", "log alone"])
 def test_a_database_is_put_aside_when_that_is_said(
@@ -199,6 +201,19 @@ def test_a_name_that_was_taken_meanwhile_is_not_written_over(
     assert "of somebody else" == file_of(settings).read_text()
 
 
+@pytest.mark.passes(
+    "attachments-copied",
+    "backup-begun",
+    "backup-folder-unsynced",
+    "backup-named",
+    "backup-text-unsynced",
+    "backup-unnamed",
+    "backups-locked",
+    "database-copied",
+    "parts-without-manifest",
+    "point-without-files",
+    "store-locked",
+)
 @SQLITE
 def test_nothing_is_put_back_into_memory(yard: Any) -> None:
     """It would be gone with the command, and must not become a file of that name."""
@@ -210,6 +225,13 @@ def test_nothing_is_put_back_into_memory(yard: Any) -> None:
         assert [Code.DATABASE_URL] == codes(caught)
 
 
+@pytest.mark.passes(
+    "backup-part-unsynced",
+    "former-database-locked",
+    "restored-unnamed",
+    "restored-without-timeline",
+    "restoring-copy-left",
+)
 @SQLITE
 def test_a_database_that_is_in_use_is_not_put_aside(yard: Any) -> None:
     """A server that runs would go on writing into a file that nobody looks at."""
@@ -229,6 +251,24 @@ def test_a_database_that_is_in_use_is_not_put_aside(yard: Any) -> None:
     assert [file_of(settings).name] == [
         p.name for p in file_of(settings).parent.glob("*office*") if not p.name.endswith(_SIDES)
     ]
+
+
+@pytest.mark.passes("restored-renamed")
+@SQLITE
+def test_a_file_system_without_links_will_do(yard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stick for the archive gets the database too, under its name and whole."""
+    taken = yard.take()
+    settings = yard.empty()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(restoration.os, "link", refuse)
+    yard.restore(taken.path, settings)
+
+    with closing(sqlite3.connect(file_of(settings))) as restored:
+        assert [("ok",)] == restored.execute("PRAGMA integrity_check").fetchall()
+    assert [] == list(file_of(settings).parent.glob("*half*"))
 
 
 FALSE = Programs()
@@ -300,6 +340,7 @@ def test_what_changes_between_look_and_copy_is_not_put_back(
         assert not file_of(settings).exists()
 
 
+@pytest.mark.passes("dump-half-loaded", "restore-marked")
 @POSTGRESQL
 @pytest.mark.postgresql
 def test_a_database_that_was_half_restored_is_not_served(
@@ -326,6 +367,7 @@ def test_a_database_that_was_half_restored_is_not_served(
     assert [Code.HALF_RESTORED] == [each.code for each in caught.value.problems] == codes(again)
 
 
+@pytest.mark.passes("restore-failed-marked")
 @POSTGRESQL
 @pytest.mark.postgresql
 def test_a_load_that_fails_leaves_an_empty_database(

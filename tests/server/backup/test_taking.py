@@ -116,6 +116,7 @@ def test_files_of_the_backup_before_are_linked(yard: Any) -> None:
     assert [] == yard.faults(second.path)
 
 
+@pytest.mark.passes("wrong-link-left")
 def test_a_damaged_file_of_the_backup_before_is_not_taken_over(yard: Any) -> None:
     """What the last backup holds is believed only where its digest says so."""
     yard.work("one")
@@ -214,6 +215,7 @@ def test_only_so_many_are_kept(yard: Any) -> None:
     assert [] == [each.name for each in yard.place.folder.glob(".unfinished-*")]
 
 
+@pytest.mark.passes("old-backup-undeleted")
 def test_a_clock_that_was_put_back_deletes_no_new_backup(
     yard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +229,7 @@ def test_a_clock_that_was_put_back_deletes_no_new_backup(
     assert [first.path] == second.deleted
 
 
+@pytest.mark.passes("unfinished-half-deleted")
 def test_what_dead_processes_left_goes(yard: Any) -> None:
     """An unfinished folder is no backup, and the next one deletes it."""
     yard.work("one")
@@ -326,6 +329,7 @@ def test_a_damaged_database_is_not_backed_up(yard: Any) -> None:
     assert [] == yard.faults(first.path)
 
 
+@pytest.mark.passes("failed-backup-left", "snapshot-exported")
 @pytest.mark.postgresql
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_what_is_missing_of_postgresql_is_said(yard: Any, tmp_path: Path) -> None:
@@ -338,6 +342,7 @@ def test_what_is_missing_of_postgresql_is_said(yard: Any, tmp_path: Path) -> Non
     assert "postgresql-client" in str(caught.value)
 
 
+@pytest.mark.passes("damaged-copy-undeleted")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_file_that_its_disk_does_not_give_is_missing(
     yard: Any, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return options
 
 
+@pytest.mark.passes("open-envelopes-unnoted")
 def test_installing_twice_changes_nothing(
     data: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_mistakes_are_said_in_words(
     assert "Traceback" not in said.err
 
 
+@pytest.mark.passes("turn-taken")
 def test_seats_count_on_the_command_line_too(
     data: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_device_hands_over_what_it_is_allowed_to(office: Any, visit: Any) -> N
     assert "it handed over 2 entries" in page
 
 
+@pytest.mark.passes("device-revoked-unordered", "order-untold")
 def test_files_of_handed_over_work_arrive(office: Any) -> None:
     """The pieces of its pictures are taken, and none is given out (R42, R49)."""
     device, content = office.device("anna", download=False), b"a picture"
@@ -126,6 +127,7 @@ def test_files_of_handed_over_work_arrive(office: Any) -> None:
     assert told(plain)
 
 
+@pytest.mark.passes("handed-over-unnoted")
 def test_nothing_is_taken_that_was_not_allowed(office: Any, visit: Any) -> None:
     """Neither without the administrator's word, nor by others, nor after the wipe (R49, R52)."""
     device, other = office.device("anna", download=False), office.device("anna", download=False)
@@ -187,6 +189,7 @@ def test_work_of_a_user_who_is_switched_off_waits(office: Any, visit: Any) -> No
     assert 200 == pushed(device, made).status_code
 
 
+@pytest.mark.passes("not-empty-unkept")
 def test_what_was_revoked_before_there_were_orders_is_not_wiped(office: Any) -> None:
     """Nobody has decided that: it is told that it was revoked, as before (R49)."""
     device = office.device("anna", download=False)
@@ -196,6 +199,7 @@ def test_what_was_revoked_before_there_were_orders_is_not_wiped(office: Any) -> 
     assert "Change the order" in office.client("admin").get("/devices").text
 
 
+@pytest.mark.passes("standing-half-told", "standing-untold")
 def test_a_device_tells_how_it_stands(office: Any) -> None:
     """Storage, what waits, browser and version, as last told, for administrators and owner."""
     device = office.device("anna", download=False)

@@ -74,6 +74,7 @@ def test_a_secret_is_never_shown_again(office: Any, people: Any) -> None:
         assert not any(each in text for each in (secret, phone.secret, people.secret_in(late)))
 
 
+@pytest.mark.passes("authenticator-begun")
 def test_one_cannot_finish_what_another_has_begun(office: Any, people: Any) -> None:
     """The id of somebody else's beginning is none (R65)."""
     dora, bert = office.client("dora"), office.client("bert")
@@ -96,6 +97,7 @@ def test_there_is_no_end_of_them(office: Any, people: Any) -> None:
     assert 409 == client.post(f"{BASE}/passkey/options").status_code
 
 
+@pytest.mark.passes("codes-unseen")
 def test_new_recovery_codes_take_the_place_of_the_old(office: Any, people: Any) -> None:
     """What was on the lost sheet lets nobody in (R65)."""
     client = office.client("dora")
@@ -166,6 +168,7 @@ def test_the_dialog_of_a_device_says_where_to_set_it_up(strict: Any) -> None:
     assert (422, True) == (answer.status_code, "http://office/sign-in" in answer.text)
 
 
+@pytest.mark.passes("factor-there", "factors-locked")
 def test_the_last_one_stays_where_the_role_needs_it(strict: Any, people: Any) -> None:
     """It is removed when there is another one (R65)."""
     client = strict.client()
@@ -204,6 +207,7 @@ def test_a_password_adds_nothing_where_there_is_a_factor(
     assert 1 == len(ids_in(first.get("/account")))
 
 
+@pytest.mark.passes("passkey-unmade")
 def test_without_a_half_sign_in_nothing_is_set_up(strict: Any) -> None:
     """A stranger is led to the sign-in (R65)."""
     stranger = strict.client()

@@ -249,6 +249,7 @@ def test_what_is_no_code_lets_nobody_in(office: Any, people: Any, code: str) -> 
     assert not people.is_in(client)
 
 
+@pytest.mark.passes("code-unjudged", "code-used", "half-sign-in-over", "recovery-code-used")
 def test_the_log_of_security_events_tells_of_it(
     office: Any, people: Any, phone: Any, events: Any
 ) -> None:

@@ -49,6 +49,7 @@ def test_the_reference_implementation_lets_in(serve: Any) -> None:
     )
 
 
+@pytest.mark.passes("provider-entered-unanswered")
 def test_the_fake_one_lets_in(served: Any, fake: Any) -> None:
     """What follows is refused for its own fault, and not for another one (R65)."""
     client = served.client()
@@ -190,6 +191,9 @@ def test_an_answer_is_of_the_browser_that_asked(served: Any, fake: Any) -> None:
     assert (422, False) == (answer.status_code, is_in(victim))
 
 
+@pytest.mark.passes(
+    "provider-refusal-unnoted", "provider-unasked", "provider-unjudged", "question-taken"
+)
 def test_what_she_was_refused_for_there_is_said(served: Any, fake: Any) -> None:
     """An answer without a code is words and no sign-in; it brings no markup (R66)."""
     client = served.client()
@@ -248,6 +252,7 @@ def test_users_are_made_only_where_a_setting_says_so(serve: Any, fake: Any) -> N
     assert (422, True) == (answer.status_code, "Nobody here is linked" in answer.text)
 
 
+@pytest.mark.passes("provider-linked-still")
 def test_somebody_links_her_own_account(serve: Any, fake: Any) -> None:
     """From a session of hers, which is confirmed; afterwards the provider lets her in (R65)."""
     with serve(oidc_adds_users=False) as office:
@@ -268,6 +273,7 @@ def test_somebody_links_her_own_account(serve: Any, fake: Any) -> None:
         assert 422 == come_in(office.client(), fake).status_code
 
 
+@pytest.mark.passes("provider-unlinked")
 def test_a_question_of_one_session_links_no_other(serve: Any, fake: Any) -> None:
     """Who is brought to an answer of somebody else's question is not linked to her (R65)."""
     with serve() as office:

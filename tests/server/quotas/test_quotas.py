@@ -63,6 +63,7 @@ def test_a_quota_of_nought_is_none(make: Callable[..., Quotas]) -> None:
     assert [True] * 200 == [taken(quotas, Kind.DEVICES) for _ in range(200)]
 
 
+@pytest.mark.passes("current-uncommitted", "portion-forgotten", "portion-unused", "quota-counted")
 def test_each_user_has_her_own(make: Callable[..., Quotas]) -> None:
     """What one has taken is missing for nobody else."""
     quotas = make(quota_images=1)

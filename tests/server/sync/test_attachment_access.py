@@ -53,7 +53,6 @@ def clinic(office: Any, visit: Callable[..., Operation]) -> Clinic:
 
 @pytest.mark.passes("ledger-half-written", on="sqlite")
 @pytest.mark.passes(
-    "attachment-place-remembered",
     "attachment-row-unwritten",
     "body-half-spooled",
     "committed-unanswered",

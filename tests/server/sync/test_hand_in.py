@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Visit
@@ -32,6 +33,7 @@ def test_work_arrives_once_by_file_and_by_device(office: Any, visit: Any) -> Non
     assert 2 == len(office.rows(sa.select(tables.envelope)))
 
 
+@pytest.mark.passes("handed-in-unanswered", "handed-in-unrecorded")
 def test_a_supervisor_hands_in_for_a_worker(office: Any, visit: Any) -> None:
     """As its own user, with her rights; who brought it is kept (R34, R50)."""
     device, admin = office.device("anna", download=False), office.client("admin")
@@ -88,6 +90,7 @@ def test_a_revoked_device_hands_in_by_a_supervisor_only(office: Any, visit: Any)
     assert ["accepted"] == outcomes(handed_in(admin, second))
 
 
+@pytest.mark.passes("attachment-half-handed-on", "handed-in-files-only")
 def test_pictures_that_a_supervisor_brings_are_the_workers(office: Any, visit: Any) -> None:
     """A record with a file is whole after it was handed in (R42, R50)."""
     device, admin, content = office.device("anna", download=False), office.client("admin"), b"note"
