@@ -1,6 +1,7 @@
 """Putting a backup back: into an empty place only, on a new timeline, with nobody signed in."""
 
 import errno
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -263,7 +264,7 @@ def test_a_file_system_without_links_will_do(yard: Any, monkeypatch: pytest.Monk
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(restoration.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     yard.restore(taken.path, settings)
 
     with closing(sqlite3.connect(file_of(settings))) as restored:
