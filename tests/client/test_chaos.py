@@ -20,6 +20,8 @@ from client_forms import posted
 from fault_points import fault_points
 from fieldpost_client.platform.host import Fault
 from fieldpost_client.platform.memory import Crash
+from fieldpost_server.accounts.devices import find_device
+from fieldpost_server.devices.revocations import revoke_device
 from passed_points import passed_points
 
 pytestmark = pytest.mark.long
@@ -232,6 +234,18 @@ def an_office_put_back(desk: Any, backup: Any) -> None:
     desk.sync()
 
 
+def a_lost_device(desk: Any, office: Any) -> None:
+    """A device is revoked with work and a picture, hands both over and is told that it may go."""
+    assert "done" == desk.download()["outcome"]
+    desk.add("Handed over")
+    device = desk.home.state.device
+    office.write(
+        lambda session: revoke_device(session, find_device(session, device), hand_over=True)
+    )
+    assert asyncio.run(desk.client.synchronise(signed_in=False))["revoked"]
+    assert "handed_over" == asyncio.run(desk.client.revocation.hand_over(0))["outcome"]
+
+
 def test_every_fault_point_of_the_device_is_passed(
     make_desk: Callable[..., Any], office: Any, back_up: Callable[[], Any]
 ) -> None:
@@ -243,11 +257,12 @@ def test_every_fault_point_of_the_device_is_passed(
         a_copy_that_came_back(first)
         a_lost_name(second)
         an_office_put_back(first, back_up())
+        a_lost_device(make_desk(), office)
 
     every = {point.name for point in fault_points() if point.package == CLIENT}
     assert set() == every - passed
     said = {row.remarks for row in office.rows()}
-    told = {"One", "Before the copy", "Sent since", "After the copy", "Forgotten"}
+    told = {"One", "Before the copy", "Sent since", "After the copy", "Forgotten", "Handed over"}
     assert told <= said
     for desk in (first, second):
         assert "clean" == desk.sync()["status"]["state"]

@@ -33,7 +33,15 @@ class Office:
     """The server with its database, and the one event loop that everything here runs on."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.settings = Settings(app="apps.errands:app", data=folder, database=url)
+        self.settings = Settings(
+            # the workers of hundreds of stories are the same few people
+            app="apps.errands:app",
+            data=folder,
+            database=url,
+            quota_devices=0,
+            quota_images=0,
+            quota_sessions=0,
+        )
         self.runner = asyncio.Runner()
         self.application: Any = None
         self.restart()

@@ -47,17 +47,21 @@ class Guess:
         address: where from.
         browser: which of this user's known browsers it is; empty where it is none.
         is_second: whether it is the second factor that is tried.
+        is_question: whether the provider of identities is to be asked who it is.
     """
 
     name: str
     address: str
     browser: str = ""
     is_second: bool = False
+    is_question: bool = False
 
     @property
     def limits(self) -> Sequence[_Limit]:
         """Return what it is counted for; that of everybody comes last, where it has one."""
         user = folded(self.name)[:200]
+        if self.is_question:
+            return (_Limit(f"question:{self.address}", free=60, longest_s=60),)
         if self.is_second:
             whose = f"browser:{self.browser}" if self.browser else f"user:{user}"
             return (_Limit(f"second-{whose}", free=5, longest_s=_DAY_S),)

@@ -1,6 +1,7 @@
 """Signing in with the provider: out to it, back from it, and linking it to one's account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -23,18 +24,23 @@ from fieldpost_server.accounts.sessions import (
     set_cookies,
     set_known,
 )
+from fieldpost_server.accounts.throttle import Guess, count_attempt, forget_failures
 from fieldpost_server.accounts.users import password_of
 from fieldpost_server.factors.half_sign_ins import Entered, enter, set_half
-from fieldpost_server.http.answers import status_of
+from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, actor_of, address_of
+from fieldpost_server.http.places import Places
 from fieldpost_server.identity.door import Door
 from fieldpost_server.log import log
 from fieldpost_server.office.pages import own_address, server_page, user_of
 from fieldpost_server.providers.identities import link, unlink, who_is
-from fieldpost_server.providers.openid import Provider
+from fieldpost_server.providers.openid import Provider, Question
 from fieldpost_server.providers.questions import ASKED, LASTS, Open, keep_question, take_question
+from fieldpost_server.quotas.kinds import Kind
 
 PATH = "/sign-in/provider"
+_CALLS = 8
+"""Calls to the provider at the same time: each holds a thread for as long as it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class ProviderSignIn:
 
     door: Door
     provider: Provider
+    places: Places = field(default_factory=lambda: Places(_CALLS))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -66,7 +73,7 @@ class ProviderSignIn:
         self, request: Request, wanted: str, linking: str, user: User | None = None
     ) -> Response:
         try:
-            asked = await run_in_threadpool(self.provider.ask)
+            asked = await run_in_threadpool(self._question, address_of(request))
         except FieldpostError as error:
             return await run_in_threadpool(self._failed, error)
         # fault point: provider-unasked — the question is there and nobody has heard of it: the next
@@ -95,6 +102,22 @@ class ProviderSignIn:
             samesite="lax",
         )
         return answer
+
+    def _question(self, address: str) -> Question:
+        """Return a question to the provider: not too many of one address, few at the same time."""
+        guess = Guess("", address, is_question=True)
+        # fault point: provider-question-counted — it counts, and is not asked: the count ends with
+        # the next sign-in from there, or by time.
+        wait = self.door.home.database.write(lambda session: count_attempt(session, guess))
+        if wait:
+            detail = {"seconds": wait}
+            raise InputError([problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail=detail)])
+        with self.places.one():
+            return self.provider.ask()
+
+    def _claims(self, query: dict[str, str], opened: Open) -> dict[str, Any]:
+        with self.places.one():
+            return self.provider.claims(query, opened.nonce, opened.verifier)
 
     async def come_back(self, request: Request) -> Response:
         """Let in whom the provider names, or link her."""
@@ -136,13 +159,15 @@ class ProviderSignIn:
     def _enter(
         self, query: dict[str, str], opened: Open, agent: str, address: str, former: str
     ) -> tuple[User, str, Entered]:
-        claims = self.provider.claims(query, opened.nonce, opened.verifier)
+        claims = self._claims(query, opened)
         settings, roles = self.door.settings, self.door.home.app.roles
 
         def work(session: Session) -> tuple[User, str, Entered]:
             user = who_is(session, claims, settings, roles, address)
             _, stored = password_of(session, user.name)
             end_session(session, former)
+            self.door.home.quotas.take_within(session, user.name, Kind.SESSIONS)
+            forget_failures(session, Guess("", address, is_question=True))
             entered = enter(session, user, stored or "", settings, agent, address)
             what = Event.SIGNED_IN if entered.session else Event.SECOND_STEP
             who = Actor(user.name if entered.session else "", address)
@@ -155,7 +180,7 @@ class ProviderSignIn:
 
     def _link(self, request: Request, query: dict[str, str], opened: Open) -> Response:
         token = request.scope.get(TOKEN, "")
-        claims = self.provider.claims(query, opened.nonce, opened.verifier)
+        claims = self._claims(query, opened)
         settings = self.door.settings
 
         def work(session: Session) -> None:
@@ -187,7 +212,7 @@ class ProviderSignIn:
         )
 
     def _failed(self, error: FieldpostError) -> Response:
-        return server_page(
+        answer = server_page(
             self.door.home,
             User(""),
             "factor_failed.html",
@@ -196,3 +221,5 @@ class ProviderSignIn:
             going_back="/sign-in",
             is_at_door=True,
         )
+        answer.headers.update(retry_after(error.problems))
+        return answer

@@ -164,6 +164,8 @@ def _private(settings: Settings) -> Iterator[Path]:
             named.append(file)
     if settings.signing_secret_file:
         named.append(Path(settings.signing_secret_file))
+    if settings.oidc_secret_file:
+        named.append(Path(settings.oidc_secret_file))
     if settings.backup:
         named.append(Path(settings.backup))
     yield from (path for path in named if path.exists())

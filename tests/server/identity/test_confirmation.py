@@ -1,10 +1,13 @@
 """Before what matters is changed, whoever is signed in shows again that it is she (R65)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.routing import Route
 
+from apps.offices import office_like
+from apps.openid_providers import SETTINGS
 from apps.soft_passkey import SoftPasskey
 from fieldpost_server.identity.confirmation import CONFIRMED
 
@@ -14,18 +17,25 @@ ASKED = "Show that it is you"
 
 
 @pytest.fixture
-def admin(office: Any, people: Any) -> Any:
+def whole(office: Any) -> Iterator[Any]:
+    """A server with all forms that there may be."""
+    with office_like(office, **SETTINGS) as made:
+        yield made
+
+
+@pytest.fixture
+def admin(whole: Any, people: Any) -> Any:
     """An administrator who has been signed in for a while."""
-    client = office.client("admin")
+    client = whole.client("admin")
     people.clock(LONG)
     return client
 
 
-def test_the_guard_stands_before_every_form_of_its_table(office: Any) -> None:
+def test_the_guard_stands_before_every_form_of_its_table(whole: Any) -> None:
     """No path of the table is misspelt, and each takes forms (R65)."""
     posted = {
         route.path
-        for route in office.application.routes
+        for route in whole.application.routes
         if isinstance(route, Route) and "POST" in (route.methods or ())
     }
 

@@ -11,7 +11,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from apps.openid_providers import CLIENT, ISSUER, SECRET, come_in, reference, show_oneself
-from fieldpost.errors import DefinitionError
+from fieldpost.errors import DefinitionError, InputError
+from fieldpost_server.http.places import Places
+from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.storage import tables
 
 SUBJECTS = {"s-1": {"preferred_username": "zoe", "name": "Zoe Z", "groups": ["medical", "x"]}}
@@ -68,6 +70,42 @@ def test_the_fake_one_lets_in(served: Any, fake: Any) -> None:
         "auth"
     ]
     assert 43 == len(token["data"]["code_verifier"])
+
+
+@pytest.mark.passes("provider-question-counted")
+def test_strangers_ask_the_provider_only_so_often(served: Any, fake: Any) -> None:
+    """Each question is a row here and perhaps a call; whoever comes in is not counted (R53)."""
+    assert [303] * 3 == [come_in(served.client(), fake).status_code for _ in range(3)]
+    stranger = served.client()
+    answers = [stranger.get("/sign-in/provider") for _ in range(61)]
+    rows = served.rows(sa.select(tables.provider_question.c.nonce))
+
+    assert [303] * 60 + [429] == [each.status_code for each in answers]
+    assert answers[-1].headers["retry-after"].isdigit()
+    assert 60 == len(rows)
+
+
+def test_few_wait_for_a_provider_that_does_not_answer(
+    served: Any, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes then is told at once when to come again, and holds no thread (R53)."""
+    monkeypatch.setattr(Places, "one", full)
+    answer = served.client().get("/sign-in/provider")
+
+    assert (503, "2") == (answer.status_code, answer.headers["retry-after"])
+    assert [] == fake.sent
+
+
+def full(places: Places) -> Any:
+    raise InputError([places.taken])
+
+
+def test_a_session_by_the_provider_counts_as_any_other(served: Any, fake: Any) -> None:
+    """Nobody begins more sessions in a day by another way in (R34)."""
+    served.home.quotas.limits[Kind.SESSIONS] = 2
+    codes = [come_in(served.client(), fake).status_code for _ in range(3)]
+
+    assert [303, 303, 429] == codes
 
 
 NOW = int(time.time())
