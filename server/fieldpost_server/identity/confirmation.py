@@ -45,6 +45,7 @@ CONFIRMED = frozenset(
         "/account/factors/passkey/made",
         "/account/factors/remove",
         "/account/factors/codes",
+        "/account/provider",
         "/designer/users/{user}",
         "/people",
         "/people/active",

@@ -1,6 +1,6 @@
 """Signing in with the provider: out to it, back from it, and linking it to one's account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -25,16 +25,19 @@ from fieldpost_server.accounts.sessions import (
 )
 from fieldpost_server.accounts.users import password_of
 from fieldpost_server.factors.half_sign_ins import Entered, enter, set_half
-from fieldpost_server.http.answers import status_of
+from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, actor_of, address_of
+from fieldpost_server.http.places import Places
 from fieldpost_server.identity.door import Door
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import own_address, server_page, user_of
+from fieldpost_server.office.pages import leading_back, own_address, server_page, user_of
 from fieldpost_server.providers.identities import link, unlink, who_is
 from fieldpost_server.providers.openid import Provider
 from fieldpost_server.providers.questions import ASKED, LASTS, Open, keep_question, take_question
 
 PATH = "/sign-in/provider"
+MOST_ASKED = 4
+"""So often one process asks the provider at a time: one that hangs holds up nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class ProviderSignIn:
 
     door: Door
     provider: Provider
+    places: Places = field(default_factory=lambda: Places(MOST_ASKED, 5))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -51,6 +55,7 @@ class ProviderSignIn:
             Route(f"{PATH}/callback", self.come_back, methods=["GET"]),
             Route("/account/provider", self.begin_linking, methods=["POST"]),
             Route("/account/provider/remove", self.remove_link, methods=["POST"]),
+            leading_back("/account/provider", "/account"),
         ]
 
     async def begin(self, request: Request) -> Response:
@@ -66,7 +71,8 @@ class ProviderSignIn:
         self, request: Request, wanted: str, linking: str, user: User | None = None
     ) -> Response:
         try:
-            asked = await run_in_threadpool(self.provider.ask)
+            with self.places.one():
+                asked = await run_in_threadpool(self.provider.ask)
         except FieldpostError as error:
             return await run_in_threadpool(self._failed, error)
         # fault point: provider-unasked — the question is there and nobody has heard of it: the next
@@ -98,6 +104,14 @@ class ProviderSignIn:
 
     async def come_back(self, request: Request) -> Response:
         """Let in whom the provider names, or link her."""
+        try:
+            # before the question is taken: who has to wait a moment may load the page again
+            with self.places.one():
+                return await self._come_back(request)
+        except FieldpostError as error:
+            return await run_in_threadpool(self._failed, error)
+
+    async def _come_back(self, request: Request) -> Response:
         query, address = dict(request.query_params), address_of(request)
         secure = self.door.is_secure(request)
         cookies = cookies_of(request.headers.get("cookie", ""))
@@ -187,7 +201,7 @@ class ProviderSignIn:
         )
 
     def _failed(self, error: FieldpostError) -> Response:
-        return server_page(
+        page = server_page(
             self.door.home,
             User(""),
             "factor_failed.html",
@@ -196,3 +210,5 @@ class ProviderSignIn:
             going_back="/sign-in",
             is_at_door=True,
         )
+        page.headers.update(retry_after(error.problems))
+        return page

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +15,9 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from apps.openid_providers import CLIENT, ISSUER, SECRET, come_in, reference, show_oneself
 from fieldpost.errors import DefinitionError
+from fieldpost_server.accounts.sessions import digest_of
+from fieldpost_server.identity.provider_sign_in import MOST_ASKED
+from fieldpost_server.providers import openid
 from fieldpost_server.storage import tables
 
 SUBJECTS = {"s-1": {"preferred_username": "zoe", "name": "Zoe Z", "groups": ["medical", "x"]}}
@@ -271,6 +277,57 @@ def test_somebody_links_her_own_account(serve: Any, fake: Any) -> None:
         fake.said = {}
         client.post("/account/provider/remove")
         assert 422 == come_in(office.client(), fake).status_code
+
+
+def test_linking_asks_who_it_is(serve: Any, fake: Any) -> None:
+    """A browser that was left open gives nobody a way in that a new password does not end (R65)."""
+    with serve() as office:
+        client = office.client("dora")
+        earlier = tables.utc_now() - timedelta(minutes=16)
+        office.run(sa.update(tables.session).values(created_at=earlier))
+        asked = client.post("/account/provider")
+        confirmed = client.post("/account/provider", data={"confirm_password": "correct horse"})
+
+        assert (422, True) == (asked.status_code, "Show that it is you" in asked.text)
+        assert (200, True) == (confirmed.status_code, "https://id.example.com/auth" in confirmed.text)
+        assert "/account" == client.get("/account/provider").headers["location"]
+
+
+def test_a_provider_that_hangs_holds_up_few(served: Any, fake: Any, monkeypatch: Any) -> None:
+    """Strangers who ask for it take no thread that others need; the question stays (R66)."""
+    waiting, may_go = threading.Semaphore(0), threading.Event()
+
+    def hang(*asked: Any, **how: Any) -> Any:
+        waiting.release()
+        may_go.wait(10)
+        return fake.answer(*asked, **how)
+
+    client = served.client()
+    query = fake.begin(client.get("/sign-in/provider").headers["location"])
+    monkeypatch.setattr(openid, "_asked", hang)
+    with ThreadPoolExecutor(MOST_ASKED) as strangers:
+        asked = [
+            strangers.submit(served.client().get, "/sign-in/provider") for _ in range(MOST_ASKED)
+        ]
+        for _ in asked:
+            assert waiting.acquire(timeout=10)
+        late = served.client().get("/sign-in/provider")
+        back = client.get("/sign-in/provider/callback", params=query)
+        may_go.set()
+
+    assert [503, 503] == [late.status_code, back.status_code]
+    assert "5" == late.headers["retry-after"] == back.headers["retry-after"]
+    assert [303] * MOST_ASKED == [each.result().status_code for each in asked]
+    monkeypatch.setattr(openid, "_asked", fake.answer)
+    fake.asked = {**fake.asked, "nonce": nonce_of(served, query)}
+    assert 303 == client.get("/sign-in/provider/callback", params=query).status_code
+
+
+def nonce_of(office: Any, query: dict[str, str]) -> str:
+    """Return what the token that answers a question must hold."""
+    table = tables.provider_question
+    state = digest_of(query["state"])
+    return str(office.rows(sa.select(table.c.nonce).where(table.c.state_sha256 == state))[0][0])
 
 
 @pytest.mark.passes("provider-unlinked")
