@@ -279,7 +279,8 @@ def test_somebody_links_her_own_account(serve: Any, fake: Any) -> None:
         assert 422 == come_in(office.client(), fake).status_code
 
 
-def test_linking_asks_who_it_is(serve: Any, fake: Any) -> None:
+@pytest.mark.usefixtures("fake")
+def test_linking_asks_who_it_is(serve: Any) -> None:
     """A browser that was left open gives nobody a way in that a new password does not end (R65)."""
     with serve() as office:
         client = office.client("dora")
@@ -289,7 +290,10 @@ def test_linking_asks_who_it_is(serve: Any, fake: Any) -> None:
         confirmed = client.post("/account/provider", data={"confirm_password": "correct horse"})
 
         assert (422, True) == (asked.status_code, "Show that it is you" in asked.text)
-        assert (200, True) == (confirmed.status_code, "https://id.example.com/auth" in confirmed.text)
+        assert (200, True) == (
+            confirmed.status_code,
+            f"{ISSUER}/auth" in confirmed.text,
+        )
         assert "/account" == client.get("/account/provider").headers["location"]
 
 
