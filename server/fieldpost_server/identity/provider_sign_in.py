@@ -34,6 +34,7 @@ from fieldpost_server.office.pages import leading_back, own_address, server_page
 from fieldpost_server.providers.identities import link, unlink, who_is
 from fieldpost_server.providers.openid import Provider
 from fieldpost_server.providers.questions import ASKED, LASTS, Open, keep_question, take_question
+from fieldpost_server.quotas.kinds import Kind
 
 PATH = "/sign-in/provider"
 MOST_ASKED = 4
@@ -156,6 +157,7 @@ class ProviderSignIn:
         def work(session: Session) -> tuple[User, str, Entered]:
             user = who_is(session, claims, settings, roles, address)
             _, stored = password_of(session, user.name)
+            self.door.home.quotas.take_within(session, user.name, Kind.SESSIONS)
             end_session(session, former)
             entered = enter(session, user, stored or "", settings, agent, address)
             what = Event.SIGNED_IN if entered.session else Event.SECOND_STEP

@@ -18,6 +18,7 @@ from fieldpost.errors import DefinitionError
 from fieldpost_server.accounts.sessions import digest_of
 from fieldpost_server.identity.provider_sign_in import MOST_ASKED
 from fieldpost_server.providers import openid
+from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.storage import tables
 
 SUBJECTS = {"s-1": {"preferred_username": "zoe", "name": "Zoe Z", "groups": ["medical", "x"]}}
@@ -295,6 +296,15 @@ def test_linking_asks_who_it_is(serve: Any) -> None:
             f"{ISSUER}/auth" in confirmed.text,
         )
         assert "/account" == client.get("/account/provider").headers["location"]
+
+
+def test_sign_ins_by_the_provider_are_counted(served: Any, fake: Any) -> None:
+    """As those with a password; who has used up her share is told when to come again (R66)."""
+    served.home.quotas.limits[Kind.SESSIONS] = 1
+    first, second = come_in(served.client(), fake), come_in(served.client(), fake)
+
+    assert [303, 429] == [first.status_code, second.status_code]
+    assert 0 < int(second.headers["retry-after"]) <= 86_400
 
 
 def test_a_provider_that_hangs_holds_up_few(served: Any, fake: Any, monkeypatch: Any) -> None:
