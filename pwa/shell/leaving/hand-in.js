@@ -4,6 +4,7 @@
 import { askOffice, NoAnswer } from "../../office.js";
 import { write } from "../../store.js";
 import { withStore, whatIsHere } from "../device/owner.js";
+import { batches } from "../work/batches.js";
 import { unseal } from "../work/sealed-file.js";
 import { unzip } from "../work/unzip.js";
 import { onPage } from "../page/document.js";
@@ -160,7 +161,16 @@ async function sendFile(sha256, name, type, content) {
  * @returns {Promise<Told[]>}
  */
 async function sendEnvelopes(envelopes) {
-  if (!envelopes.length) return [];
+  const told = [];
+  for (const some of batches(envelopes)) told.push(...(await sendBatch(some)));
+  return told;
+}
+
+/**
+ * @param {Blob[]} envelopes
+ * @returns {Promise<Told[]>}
+ */
+async function sendBatch(envelopes) {
   const body = new Blob(envelopes.flatMap((each) => [each, "\n"]));
   const headers = { "Content-Type": "application/x-ndjson", "Fieldpost-Shell": "1" };
   const answer = await askOffice("/sync/hand-in", { method: "POST", body: await body.arrayBuffer(), headers, signal: AbortSignal.timeout(PATIENCE_MS) });

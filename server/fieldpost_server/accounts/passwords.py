@@ -1,5 +1,6 @@
 """Passwords: Argon2 hashes that grow with the recommended parameters."""
 
+from contextlib import suppress
 from functools import lru_cache
 from importlib.resources import files
 
@@ -57,13 +58,24 @@ def hash_password(password: str, *, at_least: int = MIN_CHARACTERS) -> str:
 
 
 def verify_password(stored: str | None, password: str) -> bool:
-    """Say whether `password` belongs to the hash; None stands for an unknown user."""
+    """Say whether `password` belongs to the hash; None stands for an unknown user.
+
+    Who has no password, or is nobody, takes as long as who has one: else a clock tells names.
+    """
     if len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return False
     try:
-        return _hasher.verify(stored or _NOBODY, password) and stored is not None
-    except (VerificationError, InvalidHashError, UnicodeEncodeError):
-        return False
+        return _hasher.verify(stored or "", password)
+    except InvalidHashError:
+        _takes_as_long(password)
+    except (VerificationError, UnicodeEncodeError):
+        pass
+    return False
+
+
+def _takes_as_long(password: str) -> None:
+    with suppress(VerificationError, UnicodeEncodeError):
+        _hasher.verify(_NOBODY, password)
 
 
 def renewed_hash(stored: str, password: str) -> str:

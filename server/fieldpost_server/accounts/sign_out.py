@@ -57,6 +57,8 @@ class EndLeftSessions:
         async def send_without_mark(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                # what is said to this browser no cache may say to others: it empties them
+                headers["Cache-Control"] = "no-store"
                 if is_device_id(mark):
                     # the browser's own database may hold remains of what was removed
                     headers["Clear-Site-Data"] = '"cache", "storage"'

@@ -47,6 +47,7 @@ CONFIRMED = frozenset(
         "/account/factors/codes",
         "/account/provider",
         "/designer/users/{user}",
+        "/devices/revoke",
         "/people",
         "/people/active",
         "/people/factors",
@@ -55,7 +56,10 @@ CONFIRMED = frozenset(
         "/people/role",
     }
 )
-"""Forms that give somebody more, or another way in. What takes a way away is never held up."""
+"""Forms that give somebody more, or another way in, or that destroy work on a device for good.
+
+What only takes a way away is never held up.
+"""
 
 _NOT_AGAIN = frozenset({PASSWORD, PASSKEY, FIELD})
 """Fields that the second sending of a form has of its own, or not at all."""

@@ -1,7 +1,6 @@
 """Signing in with the provider: out to it, back from it, and linking it to one's account."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -32,15 +31,15 @@ from fieldpost_server.http.authentication import TOKEN, actor_of, address_of
 from fieldpost_server.http.places import Places
 from fieldpost_server.identity.door import Door
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import own_address, server_page, user_of
+from fieldpost_server.office.pages import leading_back, own_address, server_page, user_of
 from fieldpost_server.providers.identities import link, unlink, who_is
 from fieldpost_server.providers.openid import Provider, Question
 from fieldpost_server.providers.questions import ASKED, LASTS, Open, keep_question, take_question
 from fieldpost_server.quotas.kinds import Kind
 
 PATH = "/sign-in/provider"
-_CALLS = 8
-"""Calls to the provider at the same time: each holds a thread for as long as it does not answer."""
+MOST_ASKED = 4
+"""So often one process asks the provider at a time: one that hangs holds up nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class ProviderSignIn:
 
     door: Door
     provider: Provider
-    places: Places = field(default_factory=lambda: Places(_CALLS))
+    places: Places = field(default_factory=lambda: Places(MOST_ASKED, 5))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -58,6 +57,7 @@ class ProviderSignIn:
             Route(f"{PATH}/callback", self.come_back, methods=["GET"]),
             Route("/account/provider", self.begin_linking, methods=["POST"]),
             Route("/account/provider/remove", self.remove_link, methods=["POST"]),
+            leading_back("/account/provider", "/account"),
         ]
 
     async def begin(self, request: Request) -> Response:
@@ -73,7 +73,8 @@ class ProviderSignIn:
         self, request: Request, wanted: str, linking: str, user: User | None = None
     ) -> Response:
         try:
-            asked = await run_in_threadpool(self._question, address_of(request))
+            with self.places.one():
+                asked = await run_in_threadpool(self._question, address_of(request))
         except FieldpostError as error:
             return await run_in_threadpool(self._failed, error)
         # fault point: provider-unasked — the question is there and nobody has heard of it: the next
@@ -104,7 +105,7 @@ class ProviderSignIn:
         return answer
 
     def _question(self, address: str) -> Question:
-        """Return a question to the provider: not too many of one address, few at the same time."""
+        """Return a question to the provider: not too many of one address."""
         guess = Guess("", address, is_question=True)
         # fault point: provider-question-counted — it counts, and is not asked: the count ends with
         # the next sign-in from there, or by time.
@@ -112,15 +113,18 @@ class ProviderSignIn:
         if wait:
             detail = {"seconds": wait}
             raise InputError([problem(Code.SIGN_IN_THROTTLED, seconds=wait, detail=detail)])
-        with self.places.one():
-            return self.provider.ask()
-
-    def _claims(self, query: dict[str, str], opened: Open) -> dict[str, Any]:
-        with self.places.one():
-            return self.provider.claims(query, opened.nonce, opened.verifier)
+        return self.provider.ask()
 
     async def come_back(self, request: Request) -> Response:
         """Let in whom the provider names, or link her."""
+        try:
+            # before the question is taken: who has to wait a moment may load the page again
+            with self.places.one():
+                return await self._come_back(request)
+        except FieldpostError as error:
+            return await run_in_threadpool(self._failed, error)
+
+    async def _come_back(self, request: Request) -> Response:
         query, address = dict(request.query_params), address_of(request)
         secure = self.door.is_secure(request)
         cookies = cookies_of(request.headers.get("cookie", ""))
@@ -159,14 +163,14 @@ class ProviderSignIn:
     def _enter(
         self, query: dict[str, str], opened: Open, agent: str, address: str, former: str
     ) -> tuple[User, str, Entered]:
-        claims = self._claims(query, opened)
+        claims = self.provider.claims(query, opened.nonce, opened.verifier)
         settings, roles = self.door.settings, self.door.home.app.roles
 
         def work(session: Session) -> tuple[User, str, Entered]:
             user = who_is(session, claims, settings, roles, address)
             _, stored = password_of(session, user.name)
-            end_session(session, former)
             self.door.home.quotas.take_within(session, user.name, Kind.SESSIONS)
+            end_session(session, former)
             forget_failures(session, Guess("", address, is_question=True))
             entered = enter(session, user, stored or "", settings, agent, address)
             what = Event.SIGNED_IN if entered.session else Event.SECOND_STEP
@@ -180,7 +184,7 @@ class ProviderSignIn:
 
     def _link(self, request: Request, query: dict[str, str], opened: Open) -> Response:
         token = request.scope.get(TOKEN, "")
-        claims = self._claims(query, opened)
+        claims = self.provider.claims(query, opened.nonce, opened.verifier)
         settings = self.door.settings
 
         def work(session: Session) -> None:
@@ -212,7 +216,7 @@ class ProviderSignIn:
         )
 
     def _failed(self, error: FieldpostError) -> Response:
-        answer = server_page(
+        page = server_page(
             self.door.home,
             User(""),
             "factor_failed.html",
@@ -221,5 +225,5 @@ class ProviderSignIn:
             going_back="/sign-in",
             is_at_door=True,
         )
-        answer.headers.update(retry_after(error.problems))
-        return answer
+        page.headers.update(retry_after(error.problems))
+        return page

@@ -116,7 +116,8 @@ class DevicePages:
         actor = actor_of(request)
 
         def work(session: Session, device: Device, fields: dict[str, str]) -> None:
-            hand_over = fields.get("work") == "hand_over"
+            # work is lost where somebody has said so, and by no form that lacks a field
+            hand_over = fields.get("work") != "nothing"
             revoke_device(session, device, hand_over=hand_over)
             detail = f"{device.id}, {ORDER_WORDS[hand_over]}"
             record(session, actor, Event.DEVICE_REVOKED, device.user, detail)

@@ -5,15 +5,17 @@ nobody has come back to, goes. A push that begins to refer to it meanwhile eithe
 that the collection waits and finds the reference, or finds it gone and waits for its bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from logging import ERROR
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.inbox.envelope_references import forget_settled_envelopes
 from fieldpost_server.log import log
 from fieldpost_server.storage import tables
@@ -59,12 +61,22 @@ def unused(session: Session) -> list[Unused]:
     return [Unused(row.sha256, row.size, row.since) for row in rows]
 
 
-def collect(store: AttachmentStore, before: datetime) -> int:
+def collect(store: AttachmentStore, before: datetime, every: Iterable[sa.Table]) -> int:
     """Delete attachments that nothing refers to, and did not before a moment; returns how many.
 
-    Files that no row tells of, and that are older than that, go as well.
+    Files that no row tells of, and that are older than that, go as well. Nothing goes while a
+    trigger is missing: what was written meanwhile refers to attachments, and nobody has noted it.
+
+    Args:
+        store: of the attachments.
+        before: that moment.
+        every: the tables of the app.
     """
     with store.database.read_session() as session:
+        if missing := uninstalled(session.connection(), every):
+            names = [table.name for table in missing]
+            log("nothing collected, triggers are missing", level=ERROR, tables=names)
+            return 0
         found = [each.sha256 for each in unused(session) if each.since and each.since < before]
     count = sum(_collected(store, sha256, before) for sha256 in found)
     return count + sum(_dropped(store, path, before) for path in _strays(store, before))

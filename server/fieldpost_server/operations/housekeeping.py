@@ -26,6 +26,7 @@ from fieldpost_server.log import log
 from fieldpost_server.operations.collection import collect, note_unused
 from fieldpost_server.providers.questions import delete_expired_questions
 from fieldpost_server.quotas.usage import delete_old_counts
+from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import HOUR_S, Settings
 from fieldpost_server.storage.tables import utc_now
 
@@ -67,7 +68,7 @@ def _collected(home: ServerHome, settings: Settings) -> dict[str, int]:
     # fault point: collection-half-done — each goes by itself: the next round deletes the rest.
     return {
         "uploads": home.store.delete_abandoned(unused_since),
-        "attachments": collect(home.store, unused_since),
+        "attachments": collect(home.store, unused_since, captured_tables(home.app)),
     }
 
 

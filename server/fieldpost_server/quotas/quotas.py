@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from fieldpost.errors import Code, InputError, Problem, problem
+from fieldpost.users import User
 from fieldpost_server.log import log
 from fieldpost_server.quotas.kinds import WORDS, Kind, limits_of
 from fieldpost_server.settings import MIB, Settings
@@ -109,6 +110,15 @@ class Quotas:
             wait=_span(seconds),
             detail={"quota": str(kind), "seconds": seconds},
         )
+
+
+def over_quota(quotas: Quotas, user: User, line: bytes) -> Problem | None:
+    """Count an entry that a user sends; return why it is not taken today, if it is not."""
+    try:
+        quotas.take(user.name, Kind.ENTRY_BYTES, len(line))
+    except InputError as error:
+        return error.problems[0]
+    return None
 
 
 def seconds_left(now: datetime) -> int:

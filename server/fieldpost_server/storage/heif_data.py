@@ -27,14 +27,18 @@ def without_data(content: bytes) -> bytes:
     Raises:
         ValueError, struct.error: it is damaged, or of a kind that is not taken.
     """
-    cleaned = bytearray(content)
-    for box in list(_boxes(content, 0, len(content))):
+    cleaned, is_known = bytearray(content), False
+    for box in _boxes(content, 0, len(content)):
         if box.kind == b"uuid":
             _empty(cleaned, box.begin, box.end)
         elif box.kind not in _PLAIN:
             raise ValueError("the file holds more than pictures")
         if box.kind == b"meta":
+            # a file has one: each may name all of the file, and each is gone through
+            if is_known:
+                raise ValueError("the file says twice what is in it")
             _clean(cleaned, content, box)
+            is_known = True
     return bytes(cleaned)
 
 

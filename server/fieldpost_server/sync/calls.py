@@ -35,6 +35,7 @@ from fieldpost_server.http.bodies import spooled
 from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
 from fieldpost_server.quotas.kinds import Kind
+from fieldpost_server.quotas.quotas import over_quota
 from fieldpost_server.restore.loss_reports import LossReport, loss_report_of, take_report
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id, settings_for
 from fieldpost_server.scope.replication_plan import plan_for
@@ -229,7 +230,7 @@ class Sync:
         applied, over = False, None
         for number, line in lines:
             # what comes behind it may build on it: it waits on the device, too
-            over = over or self._over_quota(user, line)
+            over = over or over_quota(self.home.quotas, user, line)
             receipt = inbox.receive(line, user, device, over)
             # fault point: receipt-unsent — the envelope is decided and its receipt kept: the device
             # sends it again and gets that very receipt.
@@ -240,13 +241,6 @@ class Sync:
             # receipt, so the device sends it with its next one.
             for receipt in inbox.retry_waiting(user, device):
                 yield signer.answer(receipt)
-
-    def _over_quota(self, user: User, line: bytes) -> Problem | None:
-        try:
-            self.home.quotas.take(user.name, Kind.ENTRY_BYTES, len(line))
-        except InputError as error:
-            return error.problems[0]
-        return None
 
     async def receipts(self, request: Request) -> Response:
         """Say how envelopes stand that a device sent before: somebody may have settled them."""

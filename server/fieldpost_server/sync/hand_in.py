@@ -28,6 +28,7 @@ from fieldpost_server.devices.revocations import order_of
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import actor_of
 from fieldpost_server.http.bodies import spooled
+from fieldpost_server.quotas.quotas import over_quota
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 from fieldpost_server.sync.push_lines import PushLines
@@ -57,8 +58,11 @@ class HandIn:
 
     def _taken(self, lines: PushLines, user: User, actor: Actor) -> Iterator[str]:
         counts: dict[tuple[str, str], int] = {}
+        over = None
         for _, line in lines:
-            told, of = self._one(line, user)
+            # of whoever hands it in, as a push; what comes behind may build on it
+            over = over or over_quota(self.home.quotas, user, line)
+            told, of = self._one(line, user, over)
             if of is not None:
                 counts[of] = counts.get(of, 0) + 1
             # fault point: handed-in-unanswered — the envelope is decided: handing the file in once
@@ -67,7 +71,9 @@ class HandIn:
         for (owner, device), count in counts.items():
             self._finish(owner, device, count, actor)
 
-    def _one(self, line: bytes, user: User) -> tuple[dict[str, Any], tuple[str, str] | None]:
+    def _one(
+        self, line: bytes, user: User, over: Problem | None
+    ) -> tuple[dict[str, Any], tuple[str, str] | None]:
         try:
             envelope = read_envelope(line)
         except InputError as error:
@@ -76,6 +82,8 @@ class HandIn:
             owner, refused = self._owner(session, envelope, user)
         if owner is None or refused is not None:
             return _told(envelope, Outcome.FORBIDDEN, refused), None
+        if over is not None:
+            return _told(envelope, Outcome.RETRY, over), None
         self._bring(envelope, user, owner)
         receipt = self.home.inbox.receive(line, owner, envelope.device)
         # what stands in the way may tell of rows: only whose work it is may read that here

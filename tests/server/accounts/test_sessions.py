@@ -1,11 +1,13 @@
 """Sessions, passwords and the throttle, each by itself (R6, R65)."""
 
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
 from sqlalchemy.orm import Session
 
 from apps.offices import office_like
@@ -13,7 +15,7 @@ from fieldpost.errors import InputError
 from fieldpost_server.accounts import passwords, throttle
 from fieldpost_server.accounts.passwords import renewed_hash, verify_password
 from fieldpost_server.accounts.sessions import delete_expired, find_session, start_session
-from fieldpost_server.accounts.users import password_of, set_password
+from fieldpost_server.accounts.users import NO_PASSWORD, password_of, set_password
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
@@ -114,6 +116,28 @@ def test_short_and_endless_passwords_are_refused(password: str) -> None:
     with pytest.raises(InputError, match="password"):
         passwords.hash_password(password)
     assert not passwords.verify_password(None, password)
+
+
+@pytest.mark.parametrize("stored", ["", NO_PASSWORD + "ab"])
+def test_who_has_no_password_takes_as_long_as_nobody(
+    monkeypatch: pytest.MonkeyPatch, stored: str
+) -> None:
+    """A clock does not tell who was invited, or comes by a provider; nothing lets them in (R65)."""
+    hashed = list[str]()
+
+    class Counted(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - its name
+            with suppress(VerificationError):
+                super().verify(hash, password)
+            # not where it is no hash at all
+            hashed.append(str(hash))
+            raise VerificationError
+
+    monkeypatch.setattr(passwords, "_hasher", Counted())
+    for each in (stored, None):
+        assert not passwords.verify_password(each, "nobody has this password")
+
+    assert 2 == len(hashed)
 
 
 def test_the_wait_grows_and_is_forgotten(fieldpost_database: Database) -> None:

@@ -7,8 +7,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from starlette.routing import Route
 
 from apps.offices import office_like
+from fieldpost_server.http.authentication import _is_public
+from fieldpost_server.http.bodies import BodyLimit
 
 
 def test_every_address_bounds_its_body(office: Any) -> None:
@@ -41,6 +44,20 @@ def test_every_address_bounds_its_body(office: Any) -> None:
 
             assert (413, "too_big") == (announced.status_code, announced.json()["error"]["code"])
             assert 413 == streamed.status_code, address
+
+
+def test_strangers_send_little(office: Any) -> None:
+    """What takes a post without a session takes no more than its own forms need (R66)."""
+    guard = BodyLimit(office.application, office.settings)
+    posts = {
+        route.path
+        for route in office.application.routes
+        if isinstance(route, Route) and "POST" in (route.methods or ())
+    }
+    open_ = {path for path in posts if _is_public(path)}
+
+    assert {"/sign-in", "/sign-in/second/passkey", "/invitation"} <= open_
+    assert {64 << 10} == {guard.limit(path) for path in open_}
 
 
 CALLS = (

@@ -254,12 +254,13 @@ def gif_of_blocks(n: int) -> None:
     cleaned(b"GIF89a" + bytes(7) + b"\x21\xfe" + b"\1x" * 5 * n + b"\0\x3b")
 
 
-def heif(items: bytes, places: bytes) -> None:
+def heif(items: bytes, places: bytes, times: int = 1) -> None:
     def box(kind: bytes, body: bytes) -> bytes:
         return (len(body) + 8).to_bytes(4, "big") + kind + body
 
     meta = box(b"iinf", items) + box(b"iloc", places)
-    cleaned(box(b"ftyp", b"heic" + bytes(4)) + box(b"meta", bytes(4) + meta) + bytes(8))
+    meta = box(b"meta", bytes(4) + meta)
+    cleaned(box(b"ftyp", b"heic" + bytes(4)) + meta * times + bytes(8))
 
 
 def heif_of_places(n: int) -> None:
@@ -270,6 +271,13 @@ def heif_of_places(n: int) -> None:
     heif(bytes(6) + exif, b"\0\0\0\0\0\0\xff\xff" + one * n)
     # parts that are all of the file
     heif(bytes(6) + exif * n, b"\0\0\0\0\x44\0\xff\xff" + one + (bytes(6) + b"\1\0") * n)
+
+
+def heif_of_metas(n: int) -> None:
+    # each says that all of the file is data of the camera
+    exif = b"\0\0\0\x14infe\2\0\0\0\0\1\0\0Exif"
+    one = b"\0\0\0\0\x44\0\0\1\0\1\0\0\0\1\0\0\0\0" + (10 * n).to_bytes(4, "big")
+    heif(bytes(6) + exif, one, n)
 
 
 def file_name(n: int) -> None:
@@ -311,7 +319,7 @@ PARSERS = (
     (many_parts, parts_of_headers, half_boundaries, odd_disposition),
     (cookies, cookie_of_quotes, known_browser, ranges, origin, picture_heads, file_name),
     (jpeg_of_segments, jpeg_of_fill, jpeg_of_turns, png_of_chunks, webp_of_frames),
-    (gif_of_blocks, heif_of_places),
+    (gif_of_blocks, heif_of_places, heif_of_metas),
     (cursor, number, password, package_of_files, package_of_one),
 )
 

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +14,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from apps.openid_providers import CLIENT, ISSUER, SECRET, come_in, reference, show_oneself
-from fieldpost.errors import DefinitionError, InputError
-from fieldpost_server.http.places import Places
+from fieldpost.errors import DefinitionError
+from fieldpost_server.accounts.sessions import digest_of
+from fieldpost_server.identity.provider_sign_in import MOST_ASKED
+from fieldpost_server.providers import openid
 from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.storage import tables
 
@@ -83,29 +88,6 @@ def test_strangers_ask_the_provider_only_so_often(served: Any, fake: Any) -> Non
     assert [303] * 60 + [429] == [each.status_code for each in answers]
     assert answers[-1].headers["retry-after"].isdigit()
     assert 60 == len(rows)
-
-
-def test_few_wait_for_a_provider_that_does_not_answer(
-    served: Any, fake: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever comes then is told at once when to come again, and holds no thread (R53)."""
-    monkeypatch.setattr(Places, "one", full)
-    answer = served.client().get("/sign-in/provider")
-
-    assert (503, "2") == (answer.status_code, answer.headers["retry-after"])
-    assert [] == fake.sent
-
-
-def full(places: Places) -> Any:
-    raise InputError([places.taken])
-
-
-def test_a_session_by_the_provider_counts_as_any_other(served: Any, fake: Any) -> None:
-    """Nobody begins more sessions in a day by another way in (R34)."""
-    served.home.quotas.limits[Kind.SESSIONS] = 2
-    codes = [come_in(served.client(), fake).status_code for _ in range(3)]
-
-    assert [303, 303, 429] == codes
 
 
 NOW = int(time.time())
@@ -309,6 +291,70 @@ def test_somebody_links_her_own_account(serve: Any, fake: Any) -> None:
         fake.said = {}
         client.post("/account/provider/remove")
         assert 422 == come_in(office.client(), fake).status_code
+
+
+@pytest.mark.usefixtures("fake")
+def test_linking_asks_who_it_is(serve: Any) -> None:
+    """A browser that was left open gives nobody a way in that a new password does not end (R65)."""
+    with serve() as office:
+        client = office.client("dora")
+        earlier = tables.utc_now() - timedelta(minutes=16)
+        office.run(sa.update(tables.session).values(created_at=earlier))
+        asked = client.post("/account/provider")
+        confirmed = client.post("/account/provider", data={"confirm_password": "correct horse"})
+
+        assert (422, True) == (asked.status_code, "Show that it is you" in asked.text)
+        assert (200, True) == (
+            confirmed.status_code,
+            f"{ISSUER}/auth" in confirmed.text,
+        )
+        assert "/account" == client.get("/account/provider").headers["location"]
+
+
+def test_sign_ins_by_the_provider_are_counted(served: Any, fake: Any) -> None:
+    """As those with a password; who has used up her share is told when to come again (R66)."""
+    served.home.quotas.limits[Kind.SESSIONS] = 1
+    first, second = come_in(served.client(), fake), come_in(served.client(), fake)
+
+    assert [303, 429] == [first.status_code, second.status_code]
+    assert 0 < int(second.headers["retry-after"]) <= 86_400
+
+
+def test_a_provider_that_hangs_holds_up_few(served: Any, fake: Any, monkeypatch: Any) -> None:
+    """Strangers who ask for it take no thread that others need; the question stays (R66)."""
+    waiting, may_go = threading.Semaphore(0), threading.Event()
+
+    def hang(*asked: Any, **how: Any) -> Any:
+        waiting.release()
+        may_go.wait(10)
+        return fake.answer(*asked, **how)
+
+    client = served.client()
+    query = fake.begin(client.get("/sign-in/provider").headers["location"])
+    monkeypatch.setattr(openid, "_asked", hang)
+    with ThreadPoolExecutor(MOST_ASKED) as strangers:
+        asked = [
+            strangers.submit(served.client().get, "/sign-in/provider") for _ in range(MOST_ASKED)
+        ]
+        for _ in asked:
+            assert waiting.acquire(timeout=10)
+        late = served.client().get("/sign-in/provider")
+        back = client.get("/sign-in/provider/callback", params=query)
+        may_go.set()
+
+    assert [503, 503] == [late.status_code, back.status_code]
+    assert "5" == late.headers["retry-after"] == back.headers["retry-after"]
+    assert [303] * MOST_ASKED == [each.result().status_code for each in asked]
+    monkeypatch.setattr(openid, "_asked", fake.answer)
+    fake.asked = {**fake.asked, "nonce": nonce_of(served, query)}
+    assert 303 == client.get("/sign-in/provider/callback", params=query).status_code
+
+
+def nonce_of(office: Any, query: dict[str, str]) -> str:
+    """Return what the token that answers a question must hold."""
+    table = tables.provider_question
+    state = digest_of(query["state"])
+    return str(office.rows(sa.select(table.c.nonce).where(table.c.state_sha256 == state))[0][0])
 
 
 @pytest.mark.passes("provider-unlinked")

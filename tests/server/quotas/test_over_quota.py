@@ -1,6 +1,7 @@
 """Over a quota: words, the time to come again, and nothing lost (R22, R34, R66)."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -163,6 +164,30 @@ def test_entries_over_a_quota_wait_on_the_device(
     problem = told[1]["problems"][0]
     assert "quota_used" == problem["code"]
     assert "Your share of entries for today" in problem["message"]
+    assert ["duplicate", "accepted", "accepted"] == [each["outcome"] for each in later]
+
+
+def test_a_file_that_is_handed_in_is_counted_as_a_push(
+    office: Any, visit: Callable[..., Operation]
+) -> None:
+    """Of whoever hands it in: nothing is kept over her quota, and the file is good tomorrow."""
+    anna, admin = office.device("anna", download=False), office.client("admin")
+    made = [anna.envelope(visit(-number)) for number in range(1, 4)]
+    body = "\n".join(each.to_text() for each in made)
+    size = len(made[0].to_text())
+    limit(office, Kind.ENTRY_BYTES, size + size // 2)
+
+    def handed_in(client: Any) -> list[dict[str, Any]]:
+        lines = client.post("/sync/hand-in", content=body).text.splitlines()
+        return [json.loads(line) for line in lines]
+
+    told = handed_in(admin)
+    assert ["accepted", "retry", "retry"] == [each["outcome"] for each in told]
+    assert "Your share of entries for today" in told[1]["message"]
+    assert 1 == len(office.rows(sa.select(tables.envelope)))
+    tomorrow(office)
+    limit(office, Kind.ENTRY_BYTES, 10 * size)
+    later = handed_in(office.client("anna"))
     assert ["duplicate", "accepted", "accepted"] == [each["outcome"] for each in later]
 
 

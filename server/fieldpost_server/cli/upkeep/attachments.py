@@ -41,8 +41,8 @@ def _collect(command: Command) -> None:
             return
         # fault point: collect-command-half-done — as in housekeeping, which goes on with the rest.
         database.write(note_unused)
-        store = command.store(database)
-        uploads, files = store.delete_abandoned(before), collect(store, before)
+        store, every = command.store(database), captured_tables(command.app)
+        uploads, files = store.delete_abandoned(before), collect(store, before, every)
     command.say(f"Deleted {files} attachments that nothing refers to, and {uploads} old uploads.")
 
 
