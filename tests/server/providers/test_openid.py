@@ -51,9 +51,8 @@ def test_the_reference_implementation_lets_in(serve: Any) -> None:
             assert number == len(
                 office.rows(sa.select(tables.session).where(tables.session.c.user == "zoe"))
             )
-    assert [("s-1", "zoe")] == office.rows(
-        sa.select(tables.identity.c.subject, tables.identity.c.user)
-    )
+        linked = office.rows(sa.select(tables.identity.c.subject, tables.identity.c.user))
+    assert [("s-1", "zoe")] == linked
 
 
 @pytest.mark.passes("provider-entered-unanswered")
