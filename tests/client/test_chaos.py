@@ -237,7 +237,7 @@ def an_office_put_back(desk: Any, backup: Any) -> None:
 def a_lost_device(desk: Any, office: Any) -> None:
     """A device is revoked with work and a picture, hands both over and is told that it may go."""
     assert "done" == desk.download()["outcome"]
-    desk.add("Handed over")
+    save_with_a_picture(desk, "Handed over")
     device = desk.home.state.device
     office.write(
         lambda session: revoke_device(session, find_device(session, device), hand_over=True)
