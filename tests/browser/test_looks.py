@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 NewDesk = Callable[[str], Window]
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-RUN_AXE = """async () => {
-  const { violations } = await axe.run(document, { runOnly: { type: "tag", values:
+RUN_AXE = """async (within) => {
+  const { violations } = await axe.run(within || document, { runOnly: { type: "tag", values:
     ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice", "experimental"] } });
   return violations.map((each) =>
     `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`);
@@ -55,9 +55,9 @@ def _screens(page: Page) -> list[str]:
     return [menu, inspections, record, f"{record}/edit", f"{record}/delete", "/pages/site"]
 
 
-def _faults(page: Page) -> list[str]:
+def _faults(page: Page, within: str = "") -> list[str]:
     page.evaluate(AXE.read_text("utf-8"))
-    found: list[str] = page.evaluate(RUN_AXE)
+    found: list[str] = page.evaluate(RUN_AXE, within)
     return found
 
 
@@ -88,7 +88,8 @@ def test_axe_finds_no_fault(new_desk: NewDesk, scheme: Any, width: int) -> None:
             if found := _faults(desk.page):
                 faults[path] = found
         desk.page.locator("#account > summary").click()
-        if found := _faults(desk.page):
+        # what an open menu lies over is half hidden, and no target until it is closed
+        if found := _faults(desk.page, "#account"):
             faults["menu"] = found
 
     assert {} == faults
