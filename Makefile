@@ -70,13 +70,13 @@ quick: $(VENV)/.dev
 	@$(VENV)/bin/pytest -q --numprocesses 2 --dist worksteal -m "$(QUICK)" \
 		--ignore tests/browser --ignore tests/parity
 
-# The browsers have the machine for themselves: what a test waits for is a person's patience.
+# The browser has the machine for itself: what a test waits for is a person's patience.
 test: setup ## run all tests: both databases, both Pythons, a real browser
 ifdef TESTS
 	@$(VENV)/bin/pytest $(TESTS)
 else
 	@$(VENV)/bin/pytest --numprocesses 2 --dist worksteal --ignore tests/browser
-	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile tests/browser
+	@$(VENV)/bin/pytest tests/browser
 endif
 
 lint: $(VENV)/.dev node_modules/.dev ## check style and types of Python and JavaScript
