@@ -36,7 +36,7 @@ def measure(database_url: str | None, plain_url: str | None = None) -> dict[str,
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         data = Path(folder) / "data"
-        data.mkdir()
+        data.mkdir(mode=0o700)
         settings = Settings(app="jobs.app:app", data=data, database=database_url or "", seats=10)
         pushed = stack.enter_context(_opened(settings.database_url))
         install(pushed.engine, [m.table for m in app.models.values()])
