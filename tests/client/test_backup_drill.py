@@ -171,7 +171,7 @@ class Load:
         """Wait until so much more was done."""
         with self.happened:
             wanted = self.acts + more
-            done = lambda: bool(self.failures) or (self.acts >= wanted and until())  # noqa: E731
+            done = lambda: bool(self.failures) or (self.acts >= wanted and until())  # noqa: E731 - one line, used once
             assert self.happened.wait_for(done, timeout=120)
         assert [] == self.failures
 

@@ -92,7 +92,7 @@ def _found(dialect: sa.Dialect, table: sa.Table, column: sa.Column[Any], rows: s
     of = f"{literal(table.name)}, {literal(column.name)}, {_key(dialect, table, 'r')}"
     value = f"r.{quoted(dialect, column.name)}"
     if dialect.name == "sqlite":
-        return f"SELECT DISTINCT j.value, {of} FROM {rows} AS r, {_members(value)}"  # noqa: S608
+        return f"SELECT DISTINCT j.value, {of} FROM {rows} AS r, {_members(value)}"  # noqa: S608 - names of tables, quoted
     named = f"regexp_matches({value}::text, {literal(_NAMED)}, 'g') AS m"
     return f"SELECT DISTINCT m[1], {of} FROM {rows} AS r, {named}"  # noqa: S608 - our own names
 
@@ -116,7 +116,7 @@ def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[Trigger]:
         f"OLD.{name} IS NOT NEW.{name}" for name in (quoted(dialect, c.name) for c in watched)
     )
     new = "".join(
-        f"INSERT INTO {_TABLE} {_COLUMNS} SELECT DISTINCT j.value, {literal(table.name)}, "  # noqa: S608
+        f"INSERT INTO {_TABLE} {_COLUMNS} SELECT DISTINCT j.value, {literal(table.name)}, "  # noqa: S608 - names of tables, quoted
         f"{literal(c.name)}, {_key(dialect, table, 'NEW')} "
         f"FROM {_members(f'NEW.{quoted(dialect, c.name)}')}; "
         for c in columns
@@ -175,12 +175,12 @@ def _other_rows(dialect: sa.Dialect, table: sa.Table, rows: str, others: str) ->
     keys = [quoted(dialect, c.name) for c in table.primary_key.columns]
     names = [quoted(dialect, c.name) for c in referring_columns(table)]
     columns = ", ".join([*keys, *(f"{name}::text AS {name}" for name in names)])
-    return f"(SELECT {columns} FROM {rows} EXCEPT SELECT {columns} FROM {others})"  # noqa: S608
+    return f"(SELECT {columns} FROM {rows} EXCEPT SELECT {columns} FROM {others})"  # noqa: S608 - names of tables, quoted
 
 
 def _forgotten(dialect: sa.Dialect, table: sa.Table, own: str, rows: str) -> str:
     some = " OR ".join(f"r.{quoted(dialect, c.name)} IS NOT NULL" for c in referring_columns(table))
-    keys = f"SELECT {_key(dialect, table, 'r')} FROM {rows} AS r WHERE {some}"  # noqa: S608
+    keys = f"SELECT {_key(dialect, table, 'r')} FROM {rows} AS r WHERE {some}"  # noqa: S608 - names of tables, quoted
     return f"DELETE FROM {own} {_of(table)} AND key IN ({keys}); "  # noqa: S608 - our own names
 
 
