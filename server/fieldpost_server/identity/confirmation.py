@@ -52,6 +52,7 @@ CONFIRMED = frozenset(
         "/people",
         "/people/active",
         "/people/factors",
+        "/people/give-back",
         "/people/invitation",
         "/people/password",
         "/people/role",
