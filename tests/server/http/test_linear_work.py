@@ -154,8 +154,8 @@ def zipped_noise(n: int) -> bytes:
     return gzip.compress(random.Random(1).randbytes(10 * n))
 
 
-def multipart(body: bytes) -> None:
-    headers = Headers({"content-type": "multipart/form-data; boundary=b"})
+def multipart(body: bytes, charset: str = "utf-8") -> None:
+    headers = Headers({"content-type": f"multipart/form-data; boundary=b; charset={charset}"})
     with suppress(InputError, HTTPException):
         posted_parts(body, headers, MAX_FORM_FIELDS, MAX_FORM_FILES)
 
@@ -181,6 +181,12 @@ def one_header(n: int) -> None:
 def one_long_part(n: int) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
     multipart(head + b"x" * 50 * n + b"\r\n--b--")
+
+
+def texts_of_other_encodings(n: int) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+    for charset in ("punycode", "idna", "unicode_escape"):
+        multipart(head + b"x-" + b"9" * 5 * n + b"\r\n--b--", charset)
 
 
 def many_files(n: int) -> None:
@@ -326,7 +332,7 @@ PARSERS = (
     (deep_json, wide_json, long_json, open_json, large_number, envelope_of_operations),
     (lines_of_nothing, lines_of_a_byte, one_line, bomb, many_members, noise),
     (many_parts, parts_of_headers, half_boundaries, odd_disposition, one_header),
-    (one_long_part, many_files),
+    (one_long_part, many_files, texts_of_other_encodings),
     (cookies, cookie_of_quotes, known_browser, ranges, origin, picture_heads, file_name),
     (jpeg_of_segments, jpeg_of_fill, jpeg_of_turns, png_of_chunks, webp_of_frames),
     (gif_of_blocks, heif_of_places, heif_of_metas),

@@ -5,10 +5,13 @@ is: reading 16 MB of small fields takes seconds, and who reads them in the event
 everybody up.
 """
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -20,6 +23,7 @@ from fieldpost.web.framework.posted_pairs import URLENCODED, posted_pairs
 
 _MULTIPART = "multipart/form-data"
 _PIECE_BYTES = 256 << 10
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}")
 
 Reading = Callable[[], "PostedForm"]
 Run = Callable[[Reading], Awaitable["PostedForm"]]
@@ -61,6 +65,12 @@ async def form_of(request: Request, run: Run, *, most_fields: int, most_files: i
 
 def posted_parts(body: bytes, headers: Headers, most_fields: int, most_files: int) -> PostedForm:
     """Return what a body of several parts holds; raises as `form_of` does."""
+    _, options = parse_options_header(headers["content-type"])
+    boundary = options.get(b"boundary", b"").decode("latin-1")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise HTTPException(400, "The form has no boundary.")
+    # texts are UTF-8: another encoding is the sender's wish, and some cost the square of a text
+    headers = Headers({"content-type": f'{_MULTIPART}; boundary="{boundary}"'})
     most = {"max_fields": most_fields, "max_files": most_files, "max_part_size": max(1, len(body))}
     parser = _InMemory(headers, _pieces(body), **most)
     try:
@@ -70,22 +80,26 @@ def posted_parts(body: bytes, headers: Headers, most_fields: int, most_files: in
             limit = f"{most_fields} fields and {most_files} files"
             raise InputError([problem(Code.TOO_BIG, what="The form", limit=limit)]) from error
         raise HTTPException(400, error.message) from error
-    pairs, uploads = [], []
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            pairs.append((name, value))
-            continue
-        with value.file as file:
-            content = file.read()
-        if value.filename:
-            uploads.append((name, Upload(value.filename, value.content_type or "", content)))
-    return PostedForm(pairs, uploads)
+    with closing(parser):
+        pairs, uploads = [], []
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                pairs.append((name, value))
+            elif value.filename:
+                content = value.file.read()
+                uploads.append((name, Upload(value.filename, value.content_type or "", content)))
+        return PostedForm(pairs, uploads)
 
 
 class _InMemory(MultiPartParser):
     """Keeps files where the body is: one that goes to a disk waits for a thread."""
 
     spool_max_size = 0
+
+    def close(self) -> None:
+        """Close all files, also one whose part has no end."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -55,6 +55,14 @@ def test_a_form_with_files_is_read_as_it_was_filled_in() -> None:
     assert 1 == asked
 
 
+def test_texts_are_of_one_encoding() -> None:
+    """Whatever a request says of it, so that no encoding costs more than its bytes (R66)."""
+    body = HEAD + b'a"\r\n\r\n' + "ä-8ia".encode() + b"\r\n--b--"
+
+    for charset in ("punycode", "utf-16", "zip", "\0"):
+        assert [("a", "ä-8ia")] == read(f"{MULTIPART}; charset={charset}", body)[0].pairs
+
+
 def test_a_form_without_files_is_read_the_same_way() -> None:
     """What a browser encodes in one line is read where it holds up nobody, too (R66)."""
     form, asked = read("application/x-www-form-urlencoded; charset=utf-8", b"a=1&a=2")
