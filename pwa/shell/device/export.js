@@ -3,8 +3,8 @@
 
 import { database, userName } from "../page/context.js";
 import { announce, make } from "../page/elements.js";
+import { bytesOf } from "../../file-bytes.js";
 import { keys, readAll } from "../../store.js";
-import { bytesOf } from "../../stored-files.js";
 import { whatIsHere } from "./owner.js";
 import { zip } from "../work/zip.js";
 import { dayOf, momentWords } from "../page/moments.js";

@@ -4,6 +4,7 @@ import { pause, within } from "../../limits.js";
 import { askFor } from "../../office.js";
 import { DATABASE, open, read, readAll, STORES, write } from "../../store.js";
 import { closeDatabase } from "../page/context.js";
+import { useKey } from "../../sealing.js";
 import { withStore } from "./owner.js";
 
 /** @typedef {import("../../store.js").Operation} Operation */
@@ -26,6 +27,7 @@ const ROUNDS = 48;
  */
 export async function removeDataOf(user, { owner }) {
   const others = await withStore((db) => othersDrafts(db, user));
+  if (owner) useKey(null); // it goes: what others have typed must not be sealed with it
   if (!owner || others?.length) {
     // fault point: own-data-unremoved — what goes and what stays is one transaction: a crash leaves all of
     // it, and its user signs out again.
