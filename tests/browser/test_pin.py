@@ -1,4 +1,4 @@
-"""What is kept on a device is sealed where its app asks for a PIN (R52, R55)."""
+"""What is kept on a device is sealed where its app asks for a PIN (R55)."""
 
 import os
 import shutil
