@@ -241,6 +241,23 @@ def test_wrong_pins_are_counted_slowed_and_wipe(pinned: Device) -> None:
     assert [0, 0, 0, 0, 0] == left_on(page)
 
 
+def test_a_lock_that_is_lost_is_said_and_never_replaced(closed: Device) -> None:
+    """Without what its PIN is looked at with nothing opens: no new PIN hides that (R26)."""
+    page = closed.page
+    page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=SETUP_MS)
+    stored.put(page, "session", "pin", {"pin": "garbage"})
+    page.reload()
+    words = page.get_by_role("heading", name="This device cannot be opened")
+    words.wait_for(timeout=SETUP_MS)
+    stored.put(page, "session", "pin", None)
+    page.reload()
+    words.wait_for(timeout=SETUP_MS)
+    page.get_by_role("button", name="Remove it and begin anew").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Everything that was saved here is at the")
+    page.get_by_role("dialog").get_by_role("button", name="Go back").click()
+    words.wait_for()
+
+
 def test_nobody_there_locks_the_app_and_a_draft_stays(pinned: Device) -> None:
     """After the time that the app names, at once by its button; what was typed comes back."""
     page = pinned.page

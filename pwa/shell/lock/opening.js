@@ -1,13 +1,14 @@
 // Opens a device before anything of it is read: with its PIN, or by choosing one.
 
 import { context } from "../page/context.js";
-import { make } from "../page/elements.js";
+import { ask, make } from "../page/elements.js";
 import { showOwn } from "../page/document.js";
-import { useKey } from "../../sealing.js";
+import { isSealing, useKey } from "../../sealing.js";
 import { choosePin } from "./choosing.js";
 import { sealInPlace } from "./seal-in-place.js";
-import { storedLock } from "./stored-lock.js";
-import { unlock } from "./unlock.js";
+import { pinField } from "./pin-field.js";
+import { storedLock, tryPin } from "./stored-lock.js";
+import { FREE, unlock } from "./unlock.js";
 
 /**
  * @typedef {{forget: (why: string) => Promise<void>, wipe: () => Promise<void>,
@@ -57,4 +58,39 @@ async function damaged(forget) {
     });
     await forget("What its PIN is looked at with was damaged.");
   }
+}
+
+/**
+ * Open what is kept for a page that has not: one that came from the office, or one that says that nothing started.
+ * @param {string} why in words
+ * @returns {Promise<boolean>} whether it is open; it is where nothing is sealed
+ */
+export async function openedHere(why) {
+  const { lock, isDamaged } = await storedLock();
+  if (isSealing() || (!lock && !isDamaged)) return true;
+  if (!lock) return false;
+  return ask("Enter your PIN", (/** @type {(isOpen: boolean) => void} */ finish) => [dialogForm(why, finish)], false);
+}
+
+/**
+ * @param {string} why
+ * @param {(isOpen: boolean) => void} finish
+ */
+function dialogForm(why, finish) {
+  const { field, input } = pinField("PIN", "pin");
+  const problem = make("p", { class: "problem", role: "alert" });
+  const button = make("button", { class: "button primary" }, "Open");
+  const cancel = make("button", { type: "button", class: "button", onclick: () => finish(false) }, "Cancel");
+  const form = make("form", { method: "dialog" }, make("p", {}, why), problem, field, make("div", { class: "form-actions" }, button, cancel));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    const { key, lock } = await tryPin(input.value);
+    button.disabled = false;
+    if (!key && lock.begun >= FREE) location.assign("/"); // there it is waited for
+    useKey(key);
+    if (key) finish(true);
+    else problem.textContent = "That is not the PIN.";
+  });
+  return form;
 }

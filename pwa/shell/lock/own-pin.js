@@ -5,10 +5,9 @@ import { context, userName } from "../page/context.js";
 import { canHave, newPasskey } from "./passkey.js";
 import { whyNot } from "./pin.js";
 import { pinField } from "./pin-field.js";
+import { FREE } from "./unlock.js";
 import { changePin, setPasskey, storedLock, tryPin } from "./stored-lock.js";
 
-/** After so many wrong ones the page that waits asks for it. */
-const MOST_WRONG = 3;
 
 /** Let the button of all pages open it. */
 export function startOwnPin() {
@@ -72,8 +71,8 @@ async function save({ former, next, again, byPasskey }, hadPasskey, least) {
   const words = next && whyNot(next, least);
   if (words) return words;
   if (next !== again) return "The two new ones are not the same.";
-  const { key, wrong } = await tryPin(former, { toBeWrapped: true });
-  if (!key && wrong >= MOST_WRONG) location.reload();
+  const { key, lock } = await tryPin(former, { toBeWrapped: true });
+  if (!key && lock.begun >= FREE) location.reload(); // there it is waited for
   if (!key) return "That is not your PIN.";
   if (next) await changePin(key, next);
   return byPasskey === hadPasskey ? "" : changePasskey(key, byPasskey);

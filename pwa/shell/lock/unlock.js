@@ -14,7 +14,7 @@ import { tryPasskey, tryPin } from "./stored-lock.js";
  */
 
 /** The first wrong ones are slips of a finger. */
-const FREE = 3;
+export const FREE = 3;
 const SHORTEST_S = 5;
 const LONGEST_S = 300;
 const WARN_AT = 3;
@@ -28,6 +28,11 @@ const WORDS = "What you work with is kept encrypted on this device. Your PIN ope
  */
 export function waitAfter(wrong) {
   return wrong < FREE ? 0 : Math.min(LONGEST_S, SHORTEST_S * 2 ** (wrong - FREE));
+}
+
+/** @param {Lock} lock @param {Ways} ways */
+function isOver({ wrong }, { wipeAfter }) {
+  return wipeAfter !== null && wrong >= wipeAfter;
 }
 
 /**
@@ -46,7 +51,7 @@ export function unlock(lock, ways) {
  * @param {(key: CryptoKey) => void} finish
  */
 function show(lock, ways, finish) {
-  const { wrong, passkey } = lock;
+  const { passkey } = lock;
   const { field, input } = pinField("PIN", "pin");
   const problem = make("p", { class: "problem", role: "alert" });
   const open = make("button", { class: "button primary" }, "Open");
@@ -59,7 +64,8 @@ function show(lock, ways, finish) {
   const forgotten = make("button", { type: "button", class: "button quiet", onclick: () => void ways.forget() }, "I do not know it any more");
   showOwn("Enter your PIN", make("p", {}, WORDS), form, make("div", { class: "form-actions" }, ...other, forgotten));
   input.focus();
-  if (wrong) void afterWrong(wrong, false);
+  if (isOver(lock, ways)) void ways.wipe();
+  else if (lock.begun) void afterWrong(lock, false);
 
   async function attempt() {
     busy("Opening…");
@@ -67,8 +73,8 @@ function show(lock, ways, finish) {
       const found = await tryPin(input.value);
       input.value = "";
       if (found.key) return finish(found.key);
-      if (ways.wipeAfter !== null && found.wrong >= ways.wipeAfter) return await ways.wipe();
-      return await afterWrong(found.wrong, true);
+      if (isOver(found.lock, ways)) return await ways.wipe();
+      return await afterWrong(found.lock, true);
     } catch (error) {
       console.info(error);
       problem.textContent = "The PIN could not be looked at. Try again; if that goes on, close the app and open it again.";
@@ -88,13 +94,13 @@ function show(lock, ways, finish) {
     return undefined;
   }
 
-  /** @param {number} count @param {boolean} isNow */
-  async function afterWrong(count, isNow) {
-    const left = ways.wipeAfter === null ? Infinity : ways.wipeAfter - count;
+  /** @param {Lock} now @param {boolean} isNow */
+  async function afterWrong({ begun, wrong }, isNow) {
+    const left = ways.wipeAfter === null ? Infinity : ways.wipeAfter - wrong;
     const what = isNow ? "That is not the PIN." : "";
     const warning = left <= WARN_AT ? ` ${left === 1 ? "One try is" : `${left} tries are`} left; then everything that is kept here is removed, and what is not at the office is lost.` : "";
     problem.textContent = `${what}${warning}`.trim();
-    for (let rest = waitAfter(count); rest > 0; rest--) {
+    for (let rest = waitAfter(begun); rest > 0; rest--) {
       busy(`Wait ${rest} ${rest === 1 ? "second" : "seconds"}`);
       await pause(1000);
     }
