@@ -45,6 +45,17 @@ export function unlock(lock, ways) {
   return new Promise((resolve) => show(lock, ways, resolve));
 }
 
+/** @param {HTMLElement} button @param {string} words why it does nothing just now */
+function sayBusy(button, words) {
+  button.textContent = words;
+  button.setAttribute("aria-disabled", "true");
+}
+
+/** @param {string} words @param {() => void} act */
+function action(words, act) {
+  return make("button", { type: "button", class: "button", onclick: act }, words);
+}
+
 /**
  * @param {Lock} lock
  * @param {Ways} ways
@@ -60,15 +71,15 @@ function show(lock, ways, finish) {
     event.preventDefault();
     if (open.getAttribute("aria-disabled") !== "true" && input.value) void attempt();
   });
-  const other = passkey ? [make("button", { type: "button", class: "button", onclick: () => void byPasskey(passkey) }, "Use fingerprint, face or key")] : [];
-  const forgotten = make("button", { type: "button", class: "button quiet", onclick: () => void ways.forget() }, "I do not know it any more");
-  showOwn("Enter your PIN", make("p", {}, WORDS), form, make("div", { class: "form-actions" }, ...other, forgotten));
+  const other = passkey ? [action("Use fingerprint, face or key", () => void byPasskey(passkey))] : [];
+  const forget = action("I do not know it any more", () => void ways.forget());
+  showOwn("Enter your PIN", make("p", {}, WORDS), form, make("div", { class: "form-actions" }, ...other, forget));
   input.focus();
   if (isOver(lock, ways)) void ways.wipe();
   else if (lock.begun) void afterWrong(lock, false);
 
   async function attempt() {
-    busy("Opening…");
+    sayBusy(open, "Opening…");
     try {
       const found = await tryPin(input.value);
       input.value = "";
@@ -101,16 +112,10 @@ function show(lock, ways, finish) {
     const warning = left <= WARN_AT ? ` ${left === 1 ? "One try is" : `${left} tries are`} left; then everything that is kept here is removed, and what is not at the office is lost.` : "";
     problem.textContent = `${what}${warning}`.trim();
     for (let rest = waitAfter(begun); rest > 0; rest--) {
-      busy(`Wait ${rest} ${rest === 1 ? "second" : "seconds"}`);
+      sayBusy(open, `Wait ${rest} ${rest === 1 ? "second" : "seconds"}`);
       await pause(1000);
     }
     ready();
-  }
-
-  /** @param {string} label */
-  function busy(label) {
-    open.textContent = label;
-    open.setAttribute("aria-disabled", "true");
   }
 
   function ready() {
