@@ -10,7 +10,7 @@ import { bytesOf } from "./file-bytes.js";
 /** @typedef {{sealed: ArrayBuffer, [label: string]: unknown}} Sealed */
 
 /** What is known before a device is opened: whose it is, what its office has ordered, which files it shows. */
-const OPEN_NAMES = new Set(["generation", "shell", "locked", "leaving", "revoked", "device", "user", "contact", "settings", "pin"]);
+const OPEN_NAMES = new Set(["generation", "shell", "locked", "leaving", "revoked", "device", "user", "contact", "settings", "pin", "pin-again"]);
 /** Memory that is made before any data is there. */
 const OPEN_STORES = new Set(["snapshots"]);
 /** By store: what of a value stays readable, and may change without the key. @type {Record<string, string[]>} */
@@ -127,13 +127,15 @@ function how(iv, store, name) {
 async function packed(store, value) {
   if (value instanceof Uint8Array) return { labels: {}, content: joined(AS_BYTES, "", value) };
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  const names = isObject ? (LABELS[store] ?? []).filter((name) => name in value) : [];
-  const labels = Object.fromEntries(names.map((name) => [name, value[name]]));
-  const bytes = isObject ? await bytesOf(value) : null;
-  if (!isObject) return { labels, content: joined(AS_JSON, JSON.stringify(value), new Uint8Array()) };
-  const rest = Object.fromEntries(Object.entries(value).filter(([name]) => ![...names, "bytes", "blob"].includes(name)));
-  const kind = bytes ? AS_FILE : AS_JSON;
-  return { labels, content: joined(kind, JSON.stringify(rest), new Uint8Array(bytes ?? new ArrayBuffer(0))) };
+  if (!isObject) return { labels: {}, content: joined(AS_JSON, JSON.stringify(value), new Uint8Array()) };
+  const bytes = await bytesOf(value);
+  // sealed without them it would look whole
+  if (value.blob instanceof Blob && !bytes) throw new DOMException("the bytes of a file cannot be read", "NotReadableError");
+  const readable = new Set(LABELS[store] ?? []);
+  const pairs = Object.entries(value).filter(([name]) => name !== "bytes" && name !== "blob");
+  const labels = Object.fromEntries(pairs.filter(([name]) => readable.has(name)));
+  const rest = JSON.stringify(Object.fromEntries(pairs.filter(([name]) => !readable.has(name))));
+  return { labels, content: joined(bytes ? AS_FILE : AS_JSON, rest, new Uint8Array(bytes ?? new ArrayBuffer(0))) };
 }
 
 /**
@@ -158,7 +160,7 @@ function joined(kind, text, bytes) {
 function unpacked(content, labels) {
   const [kind] = content;
   const end = HEAD + new DataView(content.buffer).getUint32(1);
-  if (kind === AS_BYTES) return content.slice(end);
+  if (kind === AS_BYTES) return content.subarray(end);
   const value = JSON.parse(new TextDecoder().decode(content.subarray(HEAD, end)));
   if (kind === AS_FILE) return { ...value, ...labels, bytes: content.slice(end).buffer };
   return Object.keys(labels).length ? { ...value, ...labels } : value;

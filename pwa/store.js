@@ -146,9 +146,20 @@ export async function read(db, store, key) {
  * @returns {Promise<[IDBValidKey, any][]>}
  */
 export async function readAll(db, store) {
+  const kept = await labels(db, store);
+  return Promise.all(kept.map(async ([key, value]) => [key, await unsealed(store, key, value)]));
+}
+
+/**
+ * Read all pairs of a store as they are kept, sealed or not: for what is known without the key.
+ * @param {IDBDatabase} db
+ * @param {string} store
+ * @returns {Promise<[IDBValidKey, any][]>}
+ */
+export async function labels(db, store) {
   const place = db.transaction(store).objectStore(store);
   const [names, values] = await Promise.all([answer(place.getAllKeys()), answer(place.getAll())]);
-  return Promise.all(names.map(async (key, i) => [key, await unsealed(store, key, values[i])]));
+  return names.map((key, i) => [key, values[i]]);
 }
 
 /**
@@ -252,13 +263,15 @@ function adopt(transaction, sha256, abort) {
   const [staged, attachments] = ["staged", "attachments"].map((n) => transaction.objectStore(n));
   const asked = attachments.get(sha256);
   asked.onsuccess = () => {
-    // one whose bytes the browser has lost is replaced when it is chosen again
-    if (isThere(asked.result)) {
+    // one whose bytes the browser has lost is replaced when it is chosen again; of one that is sealed nobody
+    // can see it here
+    if (isThere(asked.result) && !isSealed(asked.result)) {
       staged.delete(sha256);
       return;
     }
     const found = staged.get(sha256);
     found.onsuccess = () => {
+      if (!isThere(found.result) && isSealed(asked.result)) return;
       const file = { ...found.result, state: "pending" };
       delete file.draft;
       if (!isThere(file)) {
@@ -274,9 +287,7 @@ function adopt(transaction, sha256, abort) {
 }
 
 /** @param {any} file */
-function isThere(file) {
-  return Boolean(file?.bytes ?? file?.blob) || isSealed(file);
-}
+const isThere = (file) => Boolean(file?.bytes ?? file?.blob) || isSealed(file);
 
 /**
  * Read all keys of a store in order.

@@ -118,7 +118,8 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
   if (!DESTINATIONS.has(request.destination)) return new Response(null, { status: 403 });
   const sha256 = pathname.split("/").pop() ?? "";
   const found = await withStore((db) => (db ? fileIn(db, sha256) : Promise.resolve(null))).catch(() => null);
-  if (!found) return fetch(request);
+  // the browser would write it down as it is
+  if (!found) return fetch(await isClosing() ? new Request(request, { cache: "no-store" }) : request);
   // whatever a user brought is shown as a picture or handed over, and never is a page of ours
   const name = new URL(request.url).searchParams.get("name") || found.name || sha256;
   const shown = SHOWN.has(found.type) ? "inline" : "attachment";
@@ -131,6 +132,12 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
   };
   return new Response(found.bytes, { headers });
+}
+
+/** Whether what is kept here is sealed. */
+async function isClosing() {
+  const lock = await withStore((db) => db && read(db, "session", "pin")).catch(() => null); // there is no device
+  return Boolean(lock);
 }
 
 /** @param {IDBDatabase} db @param {string} sha256 */

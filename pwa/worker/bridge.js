@@ -257,7 +257,8 @@ function lines(answer) {
  * @param {CompressionStream | DecompressionStream} stream
  */
 async function through(data, stream) {
-  const source = new Blob([data]).stream().pipeThrough(stream);
+  // not a blob: browsers write large ones to the disk
+  const source = new Response(data).body?.pipeThrough(stream);
   return new Uint8Array(await new Response(source).arrayBuffer());
 }
 

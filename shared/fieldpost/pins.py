@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-_SHORTEST = 4
+_SHORTEST, _LONGEST = 4, 32
 _MOST_TRIES = 100
 
 
@@ -27,8 +27,11 @@ class Pin:
     def faults(self) -> list[str]:
         """Internal: say what of it cannot work."""
         found = []
-        if self.least < _SHORTEST:
-            found.append(f"'Pin(least=…)' must be at least {_SHORTEST}: shorter ones are guessed.")
+        if not _SHORTEST <= self.least <= _LONGEST:
+            found.append(
+                f"'Pin(least=…)' must be between {_SHORTEST} and {_LONGEST}: shorter ones are "
+                "guessed, and longer ones are written down."
+            )
         if not timedelta(seconds=15) <= self.idle <= timedelta(days=1):
             found.append("'Pin(idle=…)' must be between 15 seconds and a day.")
         if self.wipe_after is not None and not 5 <= self.wipe_after <= _MOST_TRIES:

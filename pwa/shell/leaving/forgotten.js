@@ -2,8 +2,8 @@
 
 import { ask, make } from "../page/elements.js";
 import { whatIsHere } from "../device/owner.js";
-import { endSession, showResult } from "../device/sign-out.js";
-import { removeEverything } from "../device/wipe.js";
+import { deviceHere, endSession, showResult } from "../device/sign-out.js";
+import { removeDataOf } from "../device/wipe.js";
 import { showOwn } from "../page/document.js";
 
 const WORD = "delete";
@@ -15,7 +15,7 @@ const WORD = "delete";
  */
 export async function forget(why) {
   const here = await whatIsHere();
-  const count = here.pending + here.stuck + here.drafts.filter(([, draft]) => draft.user === here.owner).length;
+  const count = here.pending + here.stuck + here.drafts.filter(([, draft]) => !here.owner || draft.user === here.owner).length;
   const isWanted = await ask("Remove everything from this device?", (/** @type {(value: boolean) => void} */ finish) => content(why, count, finish), false);
   if (isWanted) await wipeHere();
 }
@@ -41,12 +41,14 @@ function content(why, count, finish) {
 
 /** Remove everything, at once. @returns {Promise<void>} never: nothing is left to come back to */
 export async function wipeHere() {
-  const { owner } = await whatIsHere();
+  const { owner, drafts } = await whatIsHere();
+  const isAlone = !drafts.some(([, draft]) => draft.user && draft.user !== owner);
+  const device = isAlone ? await deviceHere() : ""; // what others have typed here stays
   showOwn("Removing…", make("p", { role: "status" }, "All that is kept here is being removed from this device."));
   // fault point: unopened-unremoved — everything is there and sealed: the page asks for the PIN again, and
   // counts on from where it was.
-  const left = await removeEverything(owner).catch((error) => [`data of this app (${String(error)})`]);
-  await endSession();
+  const left = await removeDataOf(owner, { owner: true }).catch((error) => [`data of this app (${String(error)})`]);
+  await endSession(left.length ? "" : device);
   showResult(left);
   await new Promise(() => {}); // the page says what happened
 }

@@ -1,6 +1,9 @@
 // Locks the app when nobody has touched it for a while, or at once when somebody says so.
 
+import { context } from "../page/context.js";
+
 const LOOK_EVERY_MS = 5_000;
+const SYNC_MS = 120_000;
 const TOUCHES = ["pointerdown", "keydown", "input", "wheel", "touchmove"];
 
 /**
@@ -18,6 +21,8 @@ export function startIdling(afterS, letGo) {
     if (isLocking) return;
     isLocking = true;
     document.body.inert = true;
+    document.documentElement.dataset.locking = "";
+    await context.device?.idle(SYNC_MS); // what is on its way arrives, within reason
     await letGo();
     // nothing that was open stays in this page's memory
     location.reload();

@@ -43,8 +43,10 @@ export async function unwrapped(whole, secret, way, toBeWrapped = false) {
   const kind = { name: CIPHER, length: 256 };
   try {
     return await crypto.subtle.unwrapKey("raw", rest, await wrapping(secret), how(iv, way), kind, toBeWrapped, ["encrypt", "decrypt"]);
-  } catch {
-    return null;
+  } catch (error) {
+    // whatever else goes wrong says nothing of the secret
+    if (error instanceof DOMException && error.name === "OperationError") return null;
+    throw error;
   }
 }
 

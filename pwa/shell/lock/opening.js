@@ -5,7 +5,7 @@ import { ask, make } from "../page/elements.js";
 import { showOwn } from "../page/document.js";
 import { isSealing, useKey } from "../../sealing.js";
 import { choosePin } from "./choosing.js";
-import { sealInPlace } from "./seal-in-place.js";
+import { sealInPlace, sealLeftOpen } from "./seal-in-place.js";
 import { pinField } from "./pin-field.js";
 import { storedLock, tryPin } from "./stored-lock.js";
 import { FREE, unlock } from "./unlock.js";
@@ -39,7 +39,8 @@ export async function opening({ forget, wipe, report }) {
   const key = lock ? await unlock(lock, ways) : await choosePin(rule?.least ?? 6);
   useKey(key);
   document.body.replaceChildren(...before);
-  if (!lock?.isWhole) await sealInPlace(report);
+  if (lock?.isWhole) await sealLeftOpen();
+  else await sealInPlace(report);
   return key;
 }
 
@@ -77,7 +78,7 @@ export async function openedHere(why) {
  * @param {(isOpen: boolean) => void} finish
  */
 function dialogForm(why, finish) {
-  const { field, input } = pinField("PIN", "pin");
+  const { field, input } = pinField("PIN", "pin", "", true);
   const problem = make("p", { class: "problem", role: "alert" });
   const button = make("button", { class: "button primary" }, "Open");
   const cancel = make("button", { type: "button", class: "button", onclick: () => finish(false) }, "Cancel");

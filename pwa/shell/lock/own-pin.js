@@ -53,7 +53,7 @@ function form(hasPasskey, offersPasskey, finish) {
     event.preventDefault();
     button.disabled = true;
     const wanted = { former: former.input.value, next: next.input.value, again: again.input.value, byPasskey: byPasskey.checked };
-    const words = await save(wanted, hasPasskey, least).catch((error) => (console.info(error), "That did not work on this device. Your PIN is as it was."));
+    const words = await save(wanted, hasPasskey, least).catch((error) => (console.info(error), "That did not work on this device. Lock the app and see which PIN opens it."));
     button.disabled = false;
     problem.textContent = words;
     if (!words) finish("Saved");
@@ -75,16 +75,16 @@ async function save({ former, next, again, byPasskey }, hadPasskey, least) {
   if (!key && lock.begun >= FREE) location.reload(); // there it is waited for
   if (!key) return "That is not your PIN.";
   if (next) await changePin(key, next);
-  return byPasskey === hadPasskey ? "" : changePasskey(key, byPasskey);
+  return byPasskey === hadPasskey ? "" : changePasskey(key, byPasskey, next ? "Your new PIN is kept. " : "");
 }
 
-/** @param {CryptoKey} key @param {boolean} isWanted */
-async function changePasskey(key, isWanted) {
+/** @param {CryptoKey} key @param {boolean} isWanted @param {string} before what is done already */
+async function changePasskey(key, isWanted, before) {
   try {
     await setPasskey(key, isWanted ? await newPasskey(userName()) : null);
     return "";
   } catch (error) {
     console.info(error);
-    return "No passkey was made. Your PIN opens the app as before.";
+    return `${before}No passkey was made. Your PIN opens the app, as before.`;
   }
 }

@@ -47,16 +47,23 @@ export async function secretOf(pin, cost) {
  * @returns {string} empty where it is
  */
 export function whyNot(pin, least) {
+  return whyNotPlain(pin.normalize("NFKC"), least);
+}
+
+/** @param {string} pin @param {number} least */
+function whyNotPlain(pin, least) {
   if ([...pin].length < least) return `Use at least ${least} digits or letters.`;
   if (new Set(pin).size < FEWEST_DIFFERENT) return "Use at least three different digits: this one is among the first that anybody tries.";
   if (isRow(pin) || isRepeated(pin)) return "Do not use digits in a row or one group twice: that is among the first that anybody tries.";
   return "";
 }
 
-/** Whether each character follows the one before it: 456789, 987654. @param {string} pin */
+/** Whether each character follows the one before it, once or doubled: 456789, 987654, 890123, 112233. @param {string} pin */
 function isRow(pin) {
-  const codes = [...pin].map((each) => each.codePointAt(0) ?? 0);
-  return [1, -1].some((step) => codes.every((code, i) => i === 0 || code === codes[i - 1] + step));
+  const codes = [...pin.replace(/(.)\1/gu, "$1")].map((each) => each.codePointAt(0) ?? 0);
+  const steps = codes.slice(1).map((code, i) => code - codes[i]);
+  // after a nine comes a nought
+  return [[1, -9], [-1, 9]].some((row) => steps.every((step) => row.includes(step)));
 }
 
 /** Whether it is one group again and again: 123123. @param {string} pin */

@@ -62,8 +62,8 @@ function action(words, act) {
  * @param {(key: CryptoKey) => void} finish
  */
 function show(lock, ways, finish) {
-  const { passkey } = lock;
-  const { field, input } = pinField("PIN", "pin");
+  const { pin, passkey } = lock;
+  const { field, input } = pinField("PIN", "pin", "", pin?.hasLetters ?? false);
   const problem = make("p", { class: "problem", role: "alert" });
   const open = make("button", { class: "button primary" }, "Open");
   const form = make("form", {}, problem, field, make("div", { class: "form-actions" }, open));

@@ -1,7 +1,7 @@
 // Puts a page that came as HTML into the document.
 
+import { isSealing } from "../../sealing.js";
 import { Idiomorph } from "../../vendor/idiomorph.js";
-import { context } from "./context.js";
 import { make, openForm } from "./elements.js";
 
 /** @typedef {(main: HTMLElement, how: {fresh: boolean}) => void} Enhancer */
@@ -50,7 +50,7 @@ export function show(html, { same, fresh }) {
 
 /** Browsers keep the titles of pages: where what is kept is sealed they say nothing. @param {Document} next */
 function titleOf(next) {
-  const name = context.manifest?.pin ? next.querySelector(".brand")?.textContent : "";
+  const name = isSealing() ? next.querySelector(".brand")?.textContent : "";
   return name || next.title;
 }
 
