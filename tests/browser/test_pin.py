@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -43,6 +43,16 @@ UNSEALED = """async () => {
 }"""
 """The stores with values that are not sealed, a name for each value."""
 
+FORGET_LOCK = """async () => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const change = db.transaction("session", "readwrite", { durability: "strict" });
+  for (const name of ["pin", "pin-again"]) change.objectStore("session").delete(name);
+  await new Promise((done) => (change.oncomplete = done));
+  db.close();
+}"""
 PIN = "274951"
 WRONG = "274952"
 RULE = "Pin(idle=timedelta(seconds=60), wipe_after=5)"
@@ -242,20 +252,65 @@ def test_wrong_pins_are_counted_slowed_and_wipe(pinned: Device) -> None:
 
 
 def test_a_lock_that_is_lost_is_said_and_never_replaced(closed: Device) -> None:
-    """Without what its PIN is looked at with nothing opens: no new PIN hides that (R26)."""
+    """It is kept twice; without both nothing opens, and no new PIN hides that (R26)."""
     page = closed.page
     page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=SETUP_MS)
     stored.put(page, "session", "pin", {"pin": "garbage"})
     page.reload()
+    type_pin(page, PIN)
+    closed.wait_ready()
     words = page.get_by_role("heading", name="This device cannot be opened")
-    words.wait_for(timeout=SETUP_MS)
-    stored.put(page, "session", "pin", None)
+    for damage in ({"pin": "garbage"}, None):
+        stored.put(page, "session", "pin", damage)
+        stored.put(page, "session", "pin-again", damage)
+        page.reload()
+        words.wait_for(timeout=SETUP_MS)
+    page.evaluate(FORGET_LOCK)
     page.reload()
     words.wait_for(timeout=SETUP_MS)
     page.get_by_role("button", name="Remove it and begin anew").click()
     expect(page.get_by_role("dialog")).to_contain_text("Everything that was saved here is at the")
     page.get_by_role("dialog").get_by_role("button", name="Go back").click()
     words.wait_for()
+
+
+def test_a_passkey_opens_it_too(new_device: Callable[..., Device], line: FaultProxy) -> None:
+    """A finger in place of the PIN, without a connection; taken back, it opens nothing (R55)."""
+    device = new_device(origin=line.origin.replace("127.0.0.1", "localhost"))
+    page = device.page
+    session = device.context.new_cdp_session(page)
+    session.send("WebAuthn.enable", {"enableUI": False})
+    options = {
+        "protocol": "ctap2",
+        "ctap2Version": "ctap2_1",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "hasPrf": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    device.sign_in("worker2")
+    page.get_by_role("heading", name="Choose a PIN").wait_for(timeout=SETUP_MS)
+    choose(page)
+    page.get_by_role("button", name="Use it").click(timeout=60_000)
+    device.wait_ready()
+    line.target = None
+    page.reload()
+    by_finger = page.get_by_role("button", name="Use fingerprint, face or key")
+    by_finger.click(timeout=SETUP_MS)
+    device.wait_ready()
+    page.locator("#account summary").click()
+    page.get_by_role("button", name="Your PIN").click()
+    dialog = page.get_by_role("dialog", name="Your PIN")
+    dialog.get_by_role("checkbox").uncheck()
+    dialog.get_by_label("Your PIN").fill(PIN)
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0, timeout=60_000)
+    page.reload()
+    page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=SETUP_MS)
+    expect(by_finger).to_have_count(0)
 
 
 def test_nobody_there_locks_the_app_and_a_draft_stays(pinned: Device) -> None:
