@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -274,9 +274,17 @@ def test_a_lock_that_is_lost_is_said_and_never_replaced(closed: Device) -> None:
     words.wait_for()
 
 
-def test_a_passkey_opens_it_too(new_device: Callable[..., Device], line: FaultProxy) -> None:
+def test_a_passkey_opens_it_too(
+    playwright: Playwright,
+    chromium_path: Path,
+    line: FaultProxy,
+    tmp_path: Path,
+    browsers: list[Window],
+) -> None:
     """A finger in place of the PIN, without a connection; taken back, it opens nothing (R55)."""
-    device = new_device(origin=line.origin.replace("127.0.0.1", "localhost"))
+    origin = line.origin.replace("127.0.0.1", "localhost")
+    device = Device(playwright, chromium_path, tmp_path / "worker", origin)
+    browsers.append(device)
     page = device.page
     session = device.context.new_cdp_session(page)
     session.send("WebAuthn.enable", {"enableUI": False})

@@ -80,6 +80,7 @@ function show(lock, ways, finish) {
 
   async function attempt() {
     sayBusy(open, "Opening…");
+    problem.textContent = "";
     try {
       const found = await tryPin(input.value);
       input.value = "";
