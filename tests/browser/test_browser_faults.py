@@ -46,7 +46,7 @@ def test_a_full_device_says_so_and_goes_on_when_there_is_space(worker: Device) -
         page.get_by_label("Inspected on").fill("2026-11-23")
         page.get_by_label("Remarks").fill("On a full device")
         tap_save(page)
-        expect(page.locator(".problem-summary")).to_contain_text("no space left", timeout=20_000)
+        expect(page.locator(".problem-summary")).to_contain_text("no space left")
         expect(page.get_by_label("Remarks")).to_have_value("On a full device")
         draw_signature(page, is_kept=False)
         expect(page.locator(".attachment-problem")).to_contain_text("no space left")
@@ -79,7 +79,7 @@ def test_whatever_the_store_throws_the_form_stays(worker: Device, what: str) -> 
         }}"""
     )
     tap_save(page)
-    expect(page.locator(".problem-summary")).to_be_visible(timeout=20_000)
+    expect(page.locator(".problem-summary")).to_be_visible()
     expect(page.get_by_label("Remarks")).to_have_value("Thrown at")
 
     python_of(page).evaluate("() => { IDBObjectStore.prototype.add = self.real; }")
@@ -138,7 +138,7 @@ def test_data_that_was_removed_is_no_empty_device(worker: Device) -> None:
         })"""
     )
     tap_save(page)
-    expect(page.locator(".problem-summary")).to_contain_text("removed", timeout=20_000)
+    expect(page.locator(".problem-summary")).to_contain_text("removed")
     expect(page.get_by_label("Remarks")).to_have_value("Into nothing")
 
 
@@ -153,7 +153,7 @@ def test_a_newer_database_and_one_that_does_not_open_are_said(worker: Device) ->
         })"""
     )
     page.reload()
-    expect(page.get_by_role("heading", name="That did not work")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     assert worker.faults
     worker.faults.clear()  # the console says it, too

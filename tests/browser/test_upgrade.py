@@ -21,7 +21,8 @@ from browser.former_edition import FormerOffice, unpack
 from browser.office import Office
 from browser.proxy import FaultProxy
 from browser.ten_entries import TenEntries, add_mild_finding, photograph
-from browser.window import SETUP_MS
+from browser.window import SETUP_MS, Window
+from evidence import Evidence
 
 pytestmark = pytest.mark.browser
 
@@ -72,47 +73,42 @@ def former(
 
 
 @pytest.fixture
-def proxy(former: Former) -> Iterator[FaultProxy]:
+def proxy(former: Former, evidence: Evidence) -> Iterator[FaultProxy]:
     """Give browsers the address that they know; nothing answers there yet."""
-    former.proxy.target = None
+    former.proxy.begin(None)
+    evidence.add(former.proxy.keep_requests)
     yield former.proxy
-    former.proxy.target = None
+    former.proxy.begin(None)
 
 
 @pytest.fixture
-def office(former: Former, tmp_path: Path) -> Iterator[Office]:
+def office(former: Former, tmp_path: Path, evidence: Evidence) -> Iterator[Office]:
     """Have an office of this edition on the former one's data; tests start it."""
     made = Office(shutil.copytree(former.data, tmp_path / "data"))
+    evidence.add(made.keep_log)
     yield made
     made.stop()
 
 
 @pytest.fixture
 def worker(
-    former: Former, proxy: FaultProxy, playwright: Playwright, chromium_path: str, tmp_path: Path
-) -> Iterator[Device]:
+    former: Former,
+    proxy: FaultProxy,
+    playwright: Playwright,
+    chromium_path: str,
+    tmp_path: Path,
+    browsers: list[Window],
+) -> Device:
     """Start a browser on a copy of the device."""
     profile = shutil.copytree(former.profile, tmp_path / "profile")
     made = Device(playwright, chromium_path, profile, proxy.origin)
-    yield made
-    made.close()
-    assert [] == made.faults
+    browsers.append(made)
+    return made
 
 
-@pytest.fixture
-def new_worker(
-    proxy: FaultProxy, playwright: Playwright, chromium_path: str, tmp_path: Path
-) -> Iterator[Device]:
-    """Start a browser that knows nothing."""
-    made = Device(playwright, chromium_path, tmp_path / "new", proxy.origin)
-    yield made
-    made.close()
-    assert [] == made.faults
-
-
-def until(is_true: Callable[[], bool], seconds: float = 60) -> None:
+def until(is_true: Callable[[], bool]) -> None:
     """Wait until something is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SETUP_MS / 1_000
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -208,7 +204,7 @@ def test_ten_entries_and_a_draft_wait_through_an_update(
     """Killed while it updates, without a network, a device starts anew with all that it held."""
     begin_to_update(worker, office, proxy)
     worker.sync()
-    expect(worker.page.get_by_role("button", name="Update")).to_be_visible(timeout=30_000)
+    expect(worker.page.get_by_role("button", name="Update")).to_be_visible()
     proxy.target = None
     ten = TenEntries(worker, office.data)
     leave_a_draft(worker)
@@ -279,12 +275,13 @@ def test_a_first_download_that_an_update_overtakes_goes_on(
     former: Former,
     office: Office,
     proxy: FaultProxy,
-    new_worker: Device,
+    new_device: Callable[..., Device],
 ) -> None:
     """What the former edition's page has begun ends with the files of this one (R7)."""
     first = FormerOffice(office.data, former.source)
     proxy.seen.clear()
     proxy.target = first.start()
+    new_worker = new_device()
     new_worker.sign_in("worker1")
     until(lambda: any("pyodide.asm.wasm" in line for line in proxy.seen))
     proxy.target = None
