@@ -39,6 +39,8 @@ self.onmessage = async ({ data }) => {
   }
 };
 
+self.postMessage({ event: "awake" });
+
 /** @param {Message} message */
 function handle(message) {
   if (message.do === "boot" && message.manifest) return boot(message.manifest);

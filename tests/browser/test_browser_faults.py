@@ -4,6 +4,7 @@ R22, R46, R56.
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from browser.device import Device
 from browser.filling import draw_signature
+from browser.proxy import FaultProxy
 from browser.store_faults import python_of
 
 pytestmark = pytest.mark.browser
@@ -26,6 +28,16 @@ def full(page: Page, origin: str) -> Iterator[None]:
         yield
     finally:
         session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
+
+
+LOST = """() => {
+  const Real = Worker;
+  const places = ["/lost"];
+  self.Worker = class extends Real {
+    constructor(place, how) { super(places.pop() ?? place, how); }
+  };
+}"""
+"""The first worker of a page asks for its script, and no answer ever comes."""
 
 
 def tap_save(page: Page) -> None:
@@ -198,3 +210,18 @@ def test_whoever_waits_for_a_python_that_has_died_hears_of_it(worker: Device) ->
     worker.wait_ready()
     worker.sync()
     assert worker.sync_state() == "clean"
+
+
+def test_a_worker_whose_script_never_comes_is_begun_again(
+    worker: Device, proxy: FaultProxy
+) -> None:
+    """Chromium may lose its request while an update takes effect: the start goes on (R9, R22)."""
+    asked = threading.Event()
+    proxy.hold = ("/lost", asked)
+    worker.context.add_init_script(f"({LOST})()")
+    worker.restart("/")
+    worker.wait_ready()
+    assert "GET /lost" in proxy.seen
+    asked.set()
+    worker.new_inspection("After a worker that was lost")
+    worker.save()
