@@ -51,7 +51,9 @@ def _nursery() -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "browser.nursery"]
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     pipe = subprocess.PIPE
-    made = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
+    made = subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, text=True, start_new_session=True
+    )
     atexit.register(made.communicate)
     return made
 
@@ -95,11 +97,15 @@ def _fork_on_demand() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for each in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(each, signal.SIG_DFL)
             status = _be(*json.loads(line))
             sys.stdout.flush()
             os._exit(status)
         print(pid, flush=True)
+    # whoever has started this is gone, perhaps killed: no server outlives it
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
 
 
 if __name__ == "__main__":
