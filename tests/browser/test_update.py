@@ -31,6 +31,16 @@ MUTE = """() => {
 }"""
 """It does what it is told, and nobody hears so."""
 SILENT_PYTHON = "() => { Worker.prototype.postMessage = () => {}; }"
+NOTE_TURN = """async () => {
+  const registration = await navigator.serviceWorker.getRegistration();
+  const note = () => sessionStorage.setItem("waits", registration.waiting !== null);
+  navigation.addEventListener("navigate", note); // at once when the page asks to be loaded anew
+  await registration.update();
+  const end = Date.now() + 60_000;
+  while (!registration.waiting && Date.now() < end) await new Promise((go) => setTimeout(go, 20));
+  return registration.waiting !== null;
+}"""
+"""Wait until a service worker waits, and whether one still does when the page is loaded anew."""
 LEAVE = "() => document.querySelector('main a').click()"
 
 
@@ -169,3 +179,15 @@ def test_two_tabs_and_one_update(worker: Device, offered: Callable[[], Locator])
     button = offered()
     button.dblclick()
     expect_update(worker, former)
+
+
+def test_a_page_is_loaded_when_its_service_worker_has_taken_its_turn(
+    worker: Device, offered: Callable[[], Locator]
+) -> None:
+    """Chromium may lose what a page asks for while one takes the place of another (R22, R56)."""
+    button, former = offered(), version_shown(worker)
+    assert worker.page.evaluate(NOTE_TURN)
+    button.click()
+
+    expect_update(worker, former)
+    assert "false" == worker.page.evaluate("sessionStorage.getItem('waits')")
