@@ -40,7 +40,7 @@ NOTE_TURN = """async () => {
   while (!registration.waiting && Date.now() < end) await new Promise((go) => setTimeout(go, 20));
   return registration.waiting !== null;
 }"""
-"""Wait until a service worker waits, and whether one still does when the page is loaded anew."""
+"""Wait until a service worker waits; note whether one does when the page is loaded anew."""
 LEAVE = "() => document.querySelector('main a').click()"
 
 
