@@ -71,13 +71,13 @@ quick: $(VENV)/.dev
 	@$(VENV)/bin/pytest -q --numprocesses 2 --dist worksteal -m "$(QUICK)" \
 		--ignore tests/browser --ignore tests/parity
 
-# The browser has the machine for itself: what a test waits for is a person's patience.
+# The browsers come last: two of them and their servers fill a machine, and nothing else runs beside.
 test: setup ## run all tests: both databases, both Pythons, a real browser
 ifdef TESTS
 	@$(VENV)/bin/pytest $(TESTS)
 else
 	@$(VENV)/bin/pytest --numprocesses 2 --dist worksteal --ignore tests/browser
-	@$(VENV)/bin/pytest tests/browser
+	@$(VENV)/bin/pytest --numprocesses 2 --dist worksteal tests/browser
 endif
 
 lint: $(VENV)/.dev node_modules/.dev ## check style and types of Python and JavaScript

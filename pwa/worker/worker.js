@@ -42,6 +42,8 @@ self.onmessage = async ({ data }) => {
   }
 };
 
+self.postMessage({ event: "awake" });
+
 /** @param {Message} message */
 function handle(message) {
   if (message.do === "boot" && message.manifest) return boot(message.manifest, message.isSealed === true);

@@ -13,11 +13,15 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from browser.device import Desk, Device
 from browser.office import Office
 from browser.proxy import FaultProxy
-from browser.window import ARGUMENTS, Window
+from browser.window import ARGUMENTS, PATIENCE_MS, Window
 from evidence import Evidence
 
+expect.set_options(timeout=PATIENCE_MS)
+
 FIELD_WORKER = "worker1"
-EXAMPLE = Path(__file__).parents[2] / "examples" / "inspections"
+ROOT = Path(__file__).parents[2]
+SOURCES = ("shared", "server", "pwa/py", "examples")
+EXAMPLE = ROOT / "examples" / "inspections"
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +122,18 @@ def newer(tmp_path: Path, office: Office) -> Office:
         app.write("\n# a newer version\n")
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return Office(office.data, {"PYTHONPATH": os.pathsep.join([str(examples), *others])})
+
+
+@pytest.fixture(scope="session")
+def restyled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what lets an office show another version, whose Python is the same."""
+    source = tmp_path_factory.mktemp("restyled")
+    for name in ("shared", "server", "pwa", "examples"):
+        shutil.copytree(ROOT / name, source / name)
+    (source / "node_modules").symlink_to(ROOT / "node_modules")
+    with (source / "pwa" / "style.css").open("a") as style:
+        style.write("\n/* another style */\n")
+    return {"PYTHONPATH": os.pathsep.join(str(source / name) for name in SOURCES)}
 
 
 @pytest.fixture

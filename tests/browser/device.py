@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright
 
-from browser.window import ARGUMENTS, Window
+from browser.window import ARGUMENTS, PATIENCE_MS, Window
 
 
 class Device(Window):
@@ -55,7 +55,7 @@ class Device(Window):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_MS / 1_000
         while self._pids() and time.monotonic() < deadline:
             time.sleep(0.05)
         try:

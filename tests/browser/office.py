@@ -9,9 +9,41 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
+
+from browser.nursery import fork
 
 START_SECONDS = 60
+
+
+class Process(Protocol):
+    """A server's process."""
+
+    def is_over(self) -> bool:
+        """Return whether it has ended."""
+
+    def end(self, how: int, seconds: float) -> None:
+        """Send it a signal and wait until it is gone."""
+
+
+class Started:
+    """A process of other sources: it imports them itself."""
+
+    def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
+        program = [sys.executable, "-m", "fieldpost_server.cli", *command]
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(program, env=environment, stdout=said, stderr=said)
+
+    def is_over(self) -> bool:
+        """Return whether it has ended."""
+        return self._process.poll() is not None
+
+    def end(self, how: int, seconds: float) -> None:
+        """Send it a signal and wait until it is gone."""
+        self._process.send_signal(how)
+        self._process.wait(seconds)
 
 
 class Office:
@@ -33,7 +65,7 @@ class Office:
         self.command = command
         self.environment = environment or {}
         self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def start(self) -> int:
         """Start the process and return its port once it answers."""
@@ -46,13 +78,10 @@ class Office:
             "PORT": str(self.port),
             "FIELDPOST_DATA": str(self.data),
         }
-        log = self.log.open("ab")
-        command = [sys.executable, "-m", "fieldpost_server.cli", *self.command]
-        self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        log.close()
+        self.process = self._begin(environment)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
+            if self.process.is_over():
                 break
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5).close()
@@ -62,6 +91,11 @@ class Office:
                 return self.port
         text = self.log.read_text()[-3000:]
         raise AssertionError(f"the server did not start: {text}")
+
+    def _begin(self, environment: dict[str, str]) -> Process:
+        if "PYTHONPATH" not in self.environment:
+            return fork(self.command, environment, self.log)
+        return Started(self.command, environment, self.log)
 
     @property
     def log(self) -> Path:
@@ -75,8 +109,7 @@ class Office:
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End the process: SIGTERM asks it, SIGKILL does not."""
         if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.end(how, START_SECONDS)
             self.process = None
 
     def kill(self) -> None:

@@ -68,7 +68,7 @@ def ends_sessions(office: Office) -> Callable[[str], None]:
 def sign_in_again(page: Page, name: str = "") -> None:
     """Fill in the dialog that asks for the password."""
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible(timeout=60_000)
+    expect(dialog).to_be_visible()
     if name:
         dialog.get_by_label("User name").fill(name)
     dialog.get_by_label("Password").fill("demo")
@@ -113,7 +113,7 @@ def test_an_update_whose_session_ends_waits_for_the_password(
             urllib.request.urlopen(f"http://127.0.0.1:{newer.port}{served['own']}")
         proxy.in_place = ends_sessions(newer)
         worker.sync()
-        expect(page.get_by_role("status")).to_contain_text("sign in again", timeout=60_000)
+        expect(page.get_by_role("status")).to_contain_text("sign in again")
         expect(page.get_by_role("button", name="Update")).to_have_count(0)
 
         worker.restart("/")
@@ -124,7 +124,7 @@ def test_an_update_whose_session_ends_waits_for_the_password(
         page.get_by_role("button", name="Sync").click()
         sign_in_again(page)
         update = page.get_by_role("button", name="Update")
-        expect(update).to_be_visible(timeout=60_000)
+        expect(update).to_be_visible()
         with page.expect_navigation():
             update.click()
         page.locator("body[data-home=device] main h1").wait_for(timeout=SETUP_MS)

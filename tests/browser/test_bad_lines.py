@@ -141,7 +141,7 @@ def test_a_file_that_is_cut_goes_on_where_it_was(new_device: NewDevice, proxy: F
     proxy.is_cut = lambda _: False
     proxy.is_portal = lambda _: True
     proxy.target = target
-    expect(worker.page.get_by_text("something between has answered")).to_be_visible(timeout=30_000)
+    expect(worker.page.get_by_text("something between has answered")).to_be_visible()
     halves = worker.page.evaluate(HALVES)
     assert halves
     assert all(RUNTIME in each for each in halves)
@@ -230,7 +230,7 @@ def test_the_sync_page_shows_how_far_a_sync_is_and_stops_it(
     assert 1 == worker.count("outbox")
     proxy.bytes_a_second = None
     start.click()
-    expect(page.locator("#sync")).to_contain_text("Everything synchronised", timeout=30_000)
+    expect(page.locator("#sync")).to_contain_text("Everything synchronised")
 
 
 def test_a_slow_sync_can_be_stopped_and_goes_on(worker: Device, proxy: FaultProxy) -> None:
@@ -248,4 +248,4 @@ def test_a_slow_sync_can_be_stopped_and_goes_on(worker: Device, proxy: FaultProx
     proxy.bytes_a_second = None
     worker.page.locator("#sync").click()
     done = re.compile("Everything synchronised")
-    expect(worker.page.locator("#sync")).to_contain_text(done, timeout=30_000)
+    expect(worker.page.locator("#sync")).to_contain_text(done)

@@ -4,6 +4,7 @@ R22, R46, R56.
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from browser.device import Device
 from browser.filling import draw_signature
+from browser.proxy import FaultProxy
 from browser.store_faults import python_of
 
 pytestmark = pytest.mark.browser
@@ -26,6 +28,16 @@ def full(page: Page, origin: str) -> Iterator[None]:
         yield
     finally:
         session.send("Storage.overrideQuotaForOrigin", {"origin": origin})
+
+
+LOST = """() => {
+  const Real = Worker;
+  const places = ["/lost"];
+  self.Worker = class extends Real {
+    constructor(place, how) { super(places.pop() ?? place, how); }
+  };
+}"""
+"""The first worker of a page asks for its script, and no answer ever comes."""
 
 
 def tap_save(page: Page) -> None:
@@ -46,7 +58,7 @@ def test_a_full_device_says_so_and_goes_on_when_there_is_space(worker: Device) -
         page.get_by_label("Inspected on").fill("2026-11-23")
         page.get_by_label("Remarks").fill("On a full device")
         tap_save(page)
-        expect(page.locator(".problem-summary")).to_contain_text("no space left", timeout=20_000)
+        expect(page.locator(".problem-summary")).to_contain_text("no space left")
         expect(page.get_by_label("Remarks")).to_have_value("On a full device")
         draw_signature(page, is_kept=False)
         expect(page.locator(".attachment-problem")).to_contain_text("no space left")
@@ -79,7 +91,7 @@ def test_whatever_the_store_throws_the_form_stays(worker: Device, what: str) -> 
         }}"""
     )
     tap_save(page)
-    expect(page.locator(".problem-summary")).to_be_visible(timeout=20_000)
+    expect(page.locator(".problem-summary")).to_be_visible()
     expect(page.get_by_label("Remarks")).to_have_value("Thrown at")
 
     python_of(page).evaluate("() => { IDBObjectStore.prototype.add = self.real; }")
@@ -138,7 +150,7 @@ def test_data_that_was_removed_is_no_empty_device(worker: Device) -> None:
         })"""
     )
     tap_save(page)
-    expect(page.locator(".problem-summary")).to_contain_text("removed", timeout=20_000)
+    expect(page.locator(".problem-summary")).to_contain_text("removed")
     expect(page.get_by_label("Remarks")).to_have_value("Into nothing")
 
 
@@ -153,7 +165,7 @@ def test_a_newer_database_and_one_that_does_not_open_are_said(worker: Device) ->
         })"""
     )
     page.reload()
-    expect(page.get_by_role("heading", name="That did not work")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     assert worker.faults
     worker.faults.clear()  # the console says it, too
@@ -198,3 +210,18 @@ def test_whoever_waits_for_a_python_that_has_died_hears_of_it(worker: Device) ->
     worker.wait_ready()
     worker.sync()
     assert worker.sync_state() == "clean"
+
+
+def test_a_worker_whose_script_never_comes_is_begun_again(
+    worker: Device, proxy: FaultProxy
+) -> None:
+    """Chromium may lose its request while an update takes effect: the start goes on (R9, R22)."""
+    asked = threading.Event()
+    proxy.hold = ("/lost", asked)
+    worker.context.add_init_script(f"({LOST})()")
+    worker.restart("/")
+    worker.wait_ready()
+    assert "GET /lost" in proxy.seen
+    asked.set()
+    worker.new_inspection("After a worker that was lost")
+    worker.save()

@@ -66,7 +66,7 @@ class Run:
             fault.begin(page)
             page.get_by_role("button", name="Save").last.click()
             said = page.locator(".problem-summary, #status:not(:empty)").first
-            expect(said).to_be_visible(timeout=30_000)
+            expect(said).to_be_visible()
         thrown = 0
         if not page.get_by_role("status").filter(has_text="Saved").is_visible():
             thrown = mend(page)

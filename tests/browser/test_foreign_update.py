@@ -79,7 +79,7 @@ def test_a_foreign_answer_during_an_update_changes_nothing(
 
         proxy.in_place = lambda _: None
         worker.sync()
-        expect(page.get_by_role("button", name="Update")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("button", name="Update")).to_be_visible()
         assert sorted([*old, f"fieldpost-{version}"]) == page.evaluate(KEPT)
     finally:
         newer.stop()

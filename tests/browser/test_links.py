@@ -33,7 +33,7 @@ def test_equipment_is_ticked_without_a_signal_and_reaches_the_office(
 
     page.wait_for_timeout(600)  # a draft is written 300 ms after the last tap
     page.reload()
-    expect(page.get_by_text("Your unsaved entries are back").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Your unsaved entries are back").first).to_be_visible()
     again = page.get_by_role("group", name="Equipment used")
     expect(again.get_by_role("checkbox", checked=True)).to_have_count(2)
     worker.save()

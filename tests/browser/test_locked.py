@@ -82,7 +82,7 @@ def test_a_device_without_contact_is_locked_until_its_user_signs_in(
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Password").fill("demo")
     dialog.get_by_role("button", name="Sign in").click()
-    expect(dialog).to_contain_text("cannot be reached", timeout=30_000)
+    expect(dialog).to_contain_text("cannot be reached")
     proxy.target = office
     dialog.get_by_role("button", name="Sign in").click()
     worker.wait_ready()
@@ -99,7 +99,7 @@ def test_it_locks_while_it_is_open(worker: Device) -> None:
     lock_after(page, 3600)
     contact(page, at=-2 * HOUR)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.get_by_role("heading")).to_have_text("This device is locked", timeout=20_000)
+    expect(page.get_by_role("heading")).to_have_text("This device is locked")
     assert "Half a sentence" not in page.content()
     assert 1 == worker.count("drafts")
 

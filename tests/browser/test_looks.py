@@ -143,7 +143,7 @@ def test_axe_finds_no_fault_on_a_device(
     expect(page.get_by_role("button", name="Stop this sync")).to_be_visible()
     _look_at(page, "sync that runs", found)
     held.set()
-    expect(page.get_by_role("region", name="This sync")).to_be_hidden(timeout=60_000)
+    expect(page.get_by_role("region", name="This sync")).to_be_hidden()
     page.locator("#account > summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -151,7 +151,7 @@ def test_axe_finds_no_fault_on_a_device(
     page.get_by_role("dialog").get_by_role("button", name="Stay signed in").click()
     worker.context.clear_cookies()
     page.get_by_role("button", name="Start a sync").click()
-    expect(page.get_by_role("dialog")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("dialog")).to_be_visible()
     _look_at(page, "signing in again", found)
 
     assert {} == found

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from browser import stored
 from browser.device import Device
 from browser.proxy import FaultProxy
-from browser.window import SETUP_MS, Window
+from browser.window import PATIENCE_MS, SETUP_MS, Window
 
 pytestmark = pytest.mark.browser
 
@@ -130,10 +130,8 @@ class Lost:
 
         self.proxy.is_cut = is_cut
         self.page.get_by_role("button", name=re.compile("^Sync")).click()
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(
-            "This device was revoked", timeout=30_000
-        )
-        expect(self.page.get_by_role("button", name=again)).to_be_visible(timeout=60_000)
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("This device was revoked")
+        expect(self.page.get_by_role("button", name=again)).to_be_visible()
         # said before it is gone: nothing is removed yet
         expect(self.page.locator("main")).to_contain_text(
             "One form that was filled in and not saved cannot be handed over"
@@ -142,9 +140,7 @@ class Lost:
         self.worker.kill()
         self.worker.open()
         self.page.goto(f"{self.worker.origin}/pages/inspection")
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(
-            "This device was revoked", timeout=30_000
-        )
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("This device was revoked")
         assert MARK not in self.page.content()
         self.proxy.is_cut = lambda _: False
 
@@ -203,10 +199,8 @@ def test_a_device_in_wrong_hands_hands_over_nothing(
     worker.context.clear_cookies()
     page.evaluate("IDBFactory.prototype.deleteDatabase = () => ({})")
     page.get_by_role("button", name=re.compile("^Sync")).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "This device was revoked", timeout=30_000
-    )
-    deadline = time.monotonic() + 20
+    expect(page.get_by_role("heading", level=1)).to_have_text("This device was revoked")
+    deadline = time.monotonic() + PATIENCE_MS / 1_000
     while stored.read(page, "session", "leaving") is None:
         assert time.monotonic() < deadline
     worker.kill()
@@ -214,7 +208,7 @@ def test_a_device_in_wrong_hands_hands_over_nothing(
     worker.open()
     page = worker.page
     page.goto(f"{worker.origin}/")
-    expect(page.locator("main")).to_contain_text("Nothing was handed over", timeout=30_000)
+    expect(page.locator("main")).to_contain_text("Nothing was handed over")
     assert [0, 0, 0, 0, 0] == left_on(page)
     # the office is told at the next contact, whatever that is
     proxy.target = office

@@ -243,7 +243,7 @@ def test_signing_out_waits_for_no_snapshot(worker: Device) -> None:
     assert 2 == len(worker.page.workers)
     worker.page.locator("#account summary").click()
     worker.page.get_by_role("button", name="Sign out").click()
-    expect(worker.page.locator("body")).to_contain_text("Nothing is left", timeout=20_000)
+    expect(worker.page.locator("body")).to_contain_text("Nothing is left")
     assert [] == worker.page.workers
 
 
@@ -264,7 +264,7 @@ def test_signing_out_leaves_nothing_behind(worker: Device) -> None:
     worker.page.locator("#account summary").click()
     worker.page.get_by_role("button", name="Sign out").click()
     expect(worker.page.locator("body")).to_contain_text(
-        re.compile("Nothing is left|nothing is left"), timeout=20_000
+        re.compile("Nothing is left|nothing is left")
     )
     left = worker.page.evaluate(
         """async () => ({

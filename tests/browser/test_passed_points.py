@@ -144,14 +144,14 @@ def two_updates(worker: Device, serve: Callable[[], None]) -> None:
     page = worker.page
     serve()
     worker.sync()
-    page.locator("#update button").click(timeout=60_000)
+    page.locator("#update button").click()
     expect(page.locator("#update")).to_have_count(0, timeout=SETUP_MS)
     worker.wait_ready()
     page.evaluate(DAMAGE)
     serve()
     worker.restart("/")
     worker.wait_ready()
-    worker.until_count("snapshots", 1, seconds=180)
+    worker.until_count("snapshots", 1)
 
 
 def sign_in(page: Page, name: str) -> None:
@@ -163,7 +163,7 @@ def sign_in(page: Page, name: str) -> None:
 def sign_out(page: Page) -> None:
     page.locator("#account summary").click()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", name="Signed out")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Signed out")).to_be_visible()
 
 
 def two_users(worker: Device) -> None:

@@ -54,7 +54,7 @@ def _fill_in(page: Page, remarks: str) -> None:
 def _sign_out(page: Page) -> None:
     page.locator("#account summary").click()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.locator("main")).to_contain_text("Nothing is left on this device", timeout=20_000)
+    expect(page.locator("main")).to_contain_text("Nothing is left on this device")
 
 
 def test_a_worker_is_told_what_is_missing_and_works_online(

@@ -92,12 +92,12 @@ def test_a_changed_identity_is_said_and_a_sign_in_ends_it(
     button = worker.page.get_by_role("button", name="Sync")
     button.click()
     dialog = worker.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("identity has changed", timeout=30_000)
+    expect(dialog).to_contain_text("identity has changed")
     (waits,) = stored(worker.page, "outbox")
     assert "pending" == waits["state"]
     dialog.get_by_label("Password").fill("demo")
     dialog.get_by_role("button", name="Sign in").click()
-    expect(button).to_have_attribute("data-state", "clean", timeout=30_000)
+    expect(button).to_have_attribute("data-state", "clean")
     assert [] == stored(worker.page, "outbox")
 
 

@@ -81,7 +81,7 @@ def test_a_worker_repairs_a_conflict_without_a_connection(
     expect(version(page, "score", "theirs")).to_have_attribute("aria-pressed", "true")
     expect(version(page, "remarks", "mine")).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Save").last.click()
-    expect(page.get_by_role("status")).to_contain_text("Repaired", timeout=20_000)
+    expect(page.get_by_role("status")).to_contain_text("Repaired")
     worker.context.set_offline(False)
     worker.sync()
     assert worker.sync_state() == "clean"
@@ -233,7 +233,7 @@ def test_work_can_be_had_as_a_file_when_python_does_not_start(worker: Device) ->
     worker.save()
     worker.page.evaluate(SPOIL)
     worker.page.reload()
-    worker.page.get_by_role("button", name="Save my work as a file").wait_for(timeout=60_000)
+    worker.page.get_by_role("button", name="Save my work as a file").wait_for()
     expect(worker.page.locator("body")).to_have_attribute("data-home", "shell")
     file = saved_file(worker)
     worker.faults.clear()  # a start that fails reports itself

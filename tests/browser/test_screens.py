@@ -1,6 +1,7 @@
 """What screens do under fingers and keys: signing, problems, words, the account menu (R22, R23)."""
 
 import re
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.device import Device
 from browser.filling import draw_signature
+from browser.proxy import FaultProxy
 from browser.window import Window
 
 pytestmark = pytest.mark.browser
@@ -203,3 +205,21 @@ def test_the_button_leads_to_what_needs_attention(worker: Device, new_desk: NewD
     expect(page.get_by_role("status")).to_contain_text("Repaired")
     worker.sync()
     expect(button).to_have_attribute("data-state", "clean")
+
+
+def test_news_never_take_the_place_of_a_page_that_is_on_its_way(
+    worker: Device, proxy: FaultProxy
+) -> None:
+    """A sync that ends after a tap on a link shows the page anew which the link led to (R22)."""
+    page = worker.page
+    arrives = threading.Event()
+    proxy.hold = ("/account", arrives)
+    page.locator("#account summary").click()
+    with page.expect_request(re.compile("/account$")):
+        page.get_by_role("link", name="Your account").click()
+    page.get_by_role("button", name=re.compile("^Sync")).click()
+    expect(page.get_by_role("status")).to_contain_text("Everything synchronised")
+    with page.expect_request(re.compile("/account$")):
+        arrives.set()
+    expect(page).to_have_url(re.compile("/account$"))
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()

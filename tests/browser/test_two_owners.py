@@ -49,7 +49,7 @@ def test_a_tab_that_lost_the_data_saves_nothing_and_keeps_its_form(
         second.get_by_role("button", name="Use it here").click()
         expect(second.locator("table.list")).to_be_visible(timeout=SETUP_MS)
 
-        expect(page.get_by_text("is kept as a draft")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("is kept as a draft")).to_be_visible()
         other = in_tab(worker, second)
         other.go("/pages/inspection/new")
         expect(second.locator("#draft-note")).to_be_visible()
@@ -70,7 +70,7 @@ def test_whoever_lost_the_data_is_refused_by_the_store_itself(worker: Device) ->
     stored.put(page, "session", "generation", 1_000_000)
     page.get_by_role("button", name="Save").last.click()
 
-    expect(page.locator("main")).to_contain_text("opened in another tab", timeout=20_000)
+    expect(page.locator("main")).to_contain_text("opened in another tab")
     expect(page.get_by_label("Remarks")).to_have_value("Mine")
     assert 0 == worker.count("outbox")
     worker.until_count("drafts", 1)

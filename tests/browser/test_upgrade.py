@@ -9,19 +9,22 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Error, Page, Playwright, expect
+from playwright.sync_api import TimeoutError as TookTooLong
 
 from browser.device import Device
 from browser.former_edition import FormerOffice, unpack
 from browser.office import Office
 from browser.proxy import FaultProxy
 from browser.ten_entries import TenEntries, add_mild_finding, photograph
-from browser.window import SETUP_MS
+from browser.window import SETUP_MS, Window
+from evidence import Evidence
 
 pytestmark = pytest.mark.browser
 
@@ -72,47 +75,42 @@ def former(
 
 
 @pytest.fixture
-def proxy(former: Former) -> Iterator[FaultProxy]:
+def proxy(former: Former, evidence: Evidence) -> Iterator[FaultProxy]:
     """Give browsers the address that they know; nothing answers there yet."""
-    former.proxy.target = None
+    former.proxy.begin(None)
+    evidence.add(former.proxy.keep_requests)
     yield former.proxy
-    former.proxy.target = None
+    former.proxy.begin(None)
 
 
 @pytest.fixture
-def office(former: Former, tmp_path: Path) -> Iterator[Office]:
+def office(former: Former, tmp_path: Path, evidence: Evidence) -> Iterator[Office]:
     """Have an office of this edition on the former one's data; tests start it."""
     made = Office(shutil.copytree(former.data, tmp_path / "data"))
+    evidence.add(made.keep_log)
     yield made
     made.stop()
 
 
 @pytest.fixture
 def worker(
-    former: Former, proxy: FaultProxy, playwright: Playwright, chromium_path: str, tmp_path: Path
-) -> Iterator[Device]:
+    former: Former,
+    proxy: FaultProxy,
+    playwright: Playwright,
+    chromium_path: str,
+    tmp_path: Path,
+    browsers: list[Window],
+) -> Device:
     """Start a browser on a copy of the device."""
     profile = shutil.copytree(former.profile, tmp_path / "profile")
     made = Device(playwright, chromium_path, profile, proxy.origin)
-    yield made
-    made.close()
-    assert [] == made.faults
+    browsers.append(made)
+    return made
 
 
-@pytest.fixture
-def new_worker(
-    proxy: FaultProxy, playwright: Playwright, chromium_path: str, tmp_path: Path
-) -> Iterator[Device]:
-    """Start a browser that knows nothing."""
-    made = Device(playwright, chromium_path, tmp_path / "new", proxy.origin)
-    yield made
-    made.close()
-    assert [] == made.faults
-
-
-def until(is_true: Callable[[], bool], seconds: float = 60) -> None:
+def until(is_true: Callable[[], bool]) -> None:
     """Wait until something is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SETUP_MS / 1_000
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -190,6 +188,35 @@ def tap_update_and_die(worker: Device) -> None:
     worker.go("/")
 
 
+def take_the_update(worker: Device, office: Office) -> None:
+    """Sync and tap *Update*; where nothing comes of it load the page again, as a person does.
+
+    On a slow machine Chromium may lose, without an answer, what is asked for while one service
+    worker takes the place of another: a script of the new one, and the former edition's update
+    waits a minute or more for that, or a script of the page, which then stays at "Preparing…".
+    """
+    page = worker.page
+    home = page.locator("body[data-home=device] main h1")
+    wanted = version_of(office)
+    for _ in range(4):
+        if held(page)["version"] != wanted:
+            worker.sync()
+            page.get_by_role("button", name="Update").click(timeout=SETUP_MS)
+        with suppress(TookTooLong):
+            expect_update_taken(page, wanted)
+            return
+        with suppress(Error):  # it may be loading by itself just now
+            page.reload()
+        home.wait_for(timeout=SETUP_MS)
+    expect_update_taken(page, wanted)
+
+
+def expect_update_taken(page: Page, wanted: str) -> None:
+    """Expect the page of a version within a person's patience."""
+    page.locator("body[data-home=device]:not(:has(#update)) main h1").wait_for()
+    assert wanted == held(page)["version"]
+
+
 def save_the_draft(worker: Device) -> None:
     """Go on with the form that was left half filled in: all of it is there, its photo too."""
     page = worker.page
@@ -208,7 +235,7 @@ def test_ten_entries_and_a_draft_wait_through_an_update(
     """Killed while it updates, without a network, a device starts anew with all that it held."""
     begin_to_update(worker, office, proxy)
     worker.sync()
-    expect(worker.page.get_by_role("button", name="Update")).to_be_visible(timeout=30_000)
+    expect(worker.page.get_by_role("button", name="Update")).to_be_visible()
     proxy.target = None
     ten = TenEntries(worker, office.data)
     leave_a_draft(worker)
@@ -260,11 +287,7 @@ def test_a_former_device_sends_its_work_to_an_office_of_this_edition(
     assert "GET /sync" in proxy.seen
     assert former_version == held(page)["version"]
 
-    worker.sync()
-    # the former edition asks for a file twice at once, and a browser lets one wait for the other
-    with page.expect_navigation(timeout=SETUP_MS):
-        page.get_by_role("button", name="Update").click()
-    page.locator("body[data-home=device] main h1").wait_for(timeout=SETUP_MS)
+    take_the_update(worker, office)
     assert version_of(office) == held(page)["version"]
     expect_entries(worker, 10, "done")
     worker.new_inspection("The first of this edition")
@@ -279,12 +302,13 @@ def test_a_first_download_that_an_update_overtakes_goes_on(
     former: Former,
     office: Office,
     proxy: FaultProxy,
-    new_worker: Device,
+    new_device: Callable[..., Device],
 ) -> None:
     """What the former edition's page has begun ends with the files of this one (R7)."""
     first = FormerOffice(office.data, former.source)
     proxy.seen.clear()
     proxy.target = first.start()
+    new_worker = new_device()
     new_worker.sign_in("worker1")
     until(lambda: any("pyodide.asm.wasm" in line for line in proxy.seen))
     proxy.target = None

@@ -47,10 +47,10 @@ def kept(download: Download, folder: Path) -> Path:
 
 def hand_in(page: Page, origin: str, file: Path, passphrase: str = PASSPHRASE) -> None:
     page.goto(f"{origin}/hand-in")
-    expect(page.get_by_role("heading", name="Hand in a file")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Hand in a file")).to_be_visible()
     page.get_by_label("File").set_input_files(file)
     page.get_by_label("Its passphrase").fill(passphrase)
-    expect(page.get_by_role("button", name="Hand it in")).to_be_enabled(timeout=30_000)
+    expect(page.get_by_role("button", name="Hand it in")).to_be_enabled()
     page.get_by_role("button", name="Hand it in").click()
 
 
@@ -66,7 +66,7 @@ def test_work_leaves_as_a_file_and_arrives_from_it(
     device = stored.read(page, "session", "device")
     office, proxy.target = proxy.target, None
     file = sign_out_with_a_file(page, tmp_path)
-    expect(page.locator("main")).to_contain_text("Nothing is left on this device", timeout=30_000)
+    expect(page.locator("main")).to_contain_text("Nothing is left on this device")
     assert [0, 0, 0, 0, 0] == left_on(page)
     content = file.read_bytes()
     assert [] == [w for w in (MARK, "worker1", str(device)) if w.encode() in content]
@@ -105,12 +105,12 @@ def test_a_file_opens_on_another_device_of_its_user(
     worker.new_inspection(f"Typed {MARK}")
     worker.until_count("drafts", 1)
     file = sign_out_with_a_file(worker.page, tmp_path)
-    expect(worker.page.locator("main")).to_contain_text("Nothing is left", timeout=30_000)
+    expect(worker.page.locator("main")).to_contain_text("Nothing is left")
     other = new_device()
     other.set_up("worker1")
     for words in ("1 applied at the office now", "1 there before, and done"):
         hand_in(other.page, other.origin, file)
-        expect(other.page.locator("#handed-in")).to_contain_text(words, timeout=60_000)
+        expect(other.page.locator("#handed-in")).to_contain_text(words)
         assert 1 == other.count("drafts")
     other.restart("/sync")
     other.page.get_by_role("link", name=re.compile("Go on with")).click()
@@ -140,7 +140,7 @@ def test_a_file_that_is_not_what_was_made_is_not_used(
         broken = tmp_path / "broken.fieldpost"
         broken.write_bytes(change(file.read_bytes()))
         hand_in(desk, worker.origin, broken)
-        expect(desk.get_by_role("alert")).not_to_be_empty(timeout=20_000)
+        expect(desk.get_by_role("alert")).not_to_be_empty()
         assert desk.locator("#handed-in").inner_text() == "", name
     desk.goto(f"{worker.origin}/envelopes?show=all")
     expect(desk.locator(".entry")).to_have_count(0)

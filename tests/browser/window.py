@@ -14,6 +14,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SETUP_MS = 180_000
+PATIENCE_MS = 60_000
+"""The longest that anything is waited for which takes a moment: a slow machine is no slow app."""
 FOLLOW = """path => {
   document.getElementById("main").dataset.left = "";
   const link = Object.assign(document.createElement("a"), { href: path });
@@ -60,6 +62,7 @@ class Window:
     def watch(self, context: BrowserContext) -> None:
         """Note what goes wrong in this window from now on."""
         self.closed = False
+        context.set_default_timeout(PATIENCE_MS)
         context.on("close", self._on_close)
         context.on("weberror", lambda e: self.faults.append(f"page error: {e.error}"))
         context.on("console", self._on_console)
@@ -98,9 +101,9 @@ class Window:
         found: int = self.page.evaluate(COUNT, store)
         return found
 
-    def until_count(self, store: str, wanted: int, seconds: float = 60) -> None:
+    def until_count(self, store: str, wanted: int) -> None:
         """Wait until a store has so many values."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SETUP_MS / 1_000
         while (found := self.count(store)) != wanted:
             assert time.monotonic() < deadline, f"{store}: {found}, not {wanted}"
             time.sleep(0.1)
@@ -154,7 +157,7 @@ class Window:
     def save(self) -> None:
         """Save the form and wait for the word."""
         self.page.get_by_role("button", name="Save").last.click()
-        expect(self.page.get_by_role("status")).to_contain_text("Saved", timeout=20_000)
+        expect(self.page.get_by_role("status")).to_contain_text("Saved")
 
     def sync(self) -> None:
         """Tap Sync and wait until nothing is being done any more."""
@@ -163,14 +166,14 @@ class Window:
             # a tap leads to what needs attention first; there the button syncs
             self.go("/sync")
         button.click()
-        expect(button).not_to_have_attribute("data-state", "working", timeout=60_000)
+        expect(button).not_to_have_attribute("data-state", "working")
         dialog = self.page.get_by_role("dialog")
         if dialog.is_visible():
             # a browser writes cookies every 30 s: one that was killed may have lost its session
             dialog.get_by_label("Password").fill("demo")
             dialog.get_by_role("button", name="Sign in").click()
             expect(dialog).to_have_count(0)
-            expect(button).not_to_have_attribute("data-state", "working", timeout=60_000)
+            expect(button).not_to_have_attribute("data-state", "working")
 
     def sync_state(self) -> str:
         """Return what the button says it is."""

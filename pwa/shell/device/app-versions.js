@@ -20,6 +20,8 @@ const MANIFEST = "/assets/manifest.json";
 const PATIENCE_MS = 30_000;
 /** Longer than this an update does not wait for what runs: a sync is stopped, and goes on afterwards. */
 const IDLE_MS = 10_000;
+/** Longer than this an update does not wait for a service worker to take its turn. */
+const TURN_MS = 5_000;
 /** A page that is still here so long after it was to be loaded anew is not loaded anew. */
 const LOADING_MS = 20_000;
 const NOT_UPDATED = "The update did not work. Nothing is lost: the app goes on as it is. Try again later.";
@@ -181,11 +183,25 @@ async function start(manifest) {
   // goes on with the old one, and the next start is the new one's.
   const asked = within(PATIENCE_MS, navigator.serviceWorker.getRegistration(), "The service worker");
   const registration = await asked.catch(() => null); // a new one takes its turn by itself
-  registration?.waiting?.postMessage({ do: "skip" });
+  await takeTurn(registration?.waiting ?? null).catch((error) => console.info(error)); // then it does so later
   if (openForm()) return "";
   location.reload();
   await pause(LOADING_MS);
   return NOT_LOADED;
+}
+
+/**
+ * Let a service worker take the place of the former one, and wait for it: Chromium may lose, without an
+ * answer or an error, what a page asks for while that happens.
+ * @param {ServiceWorker | null} waiting
+ */
+async function takeTurn(waiting) {
+  if (!waiting) return;
+  const isDone = new Promise((/** @type {(value?: unknown) => void} */ done) => {
+    waiting.addEventListener("statechange", () => ["activated", "redundant"].includes(waiting.state) && done());
+  });
+  waiting.postMessage({ do: "skip" });
+  await within(TURN_MS, isDone, "The service worker");
 }
 
 /** What is asked of Python ends; a sync that takes longer than anybody waits is stopped. */

@@ -18,11 +18,17 @@ export class DeviceError extends Error {
   }
 }
 
+/** A worker that has not begun by then never does; the next one has twice as long, on a slow device. */
+const WAKING_MS = 5_000;
+
 export class Device {
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
+  /** @type {Map<number, {message: object, resolve: (value: any) => void, reject: (error: Error) => void}>} */
   #asked = new Map();
   #last = 0;
+  #onEvent;
   #worker;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #waking;
   /** @type {Device | null} */
   #helper = null;
 
@@ -32,9 +38,29 @@ export class Device {
    */
   constructor(manifest, onEvent = () => {}) {
     this.manifest = manifest;
-    this.#worker = new Worker(manifest.urls["worker/worker.js"], { type: "module", name: "fieldpost" });
-    this.#worker.onmessage = ({ data }) => (data.event ? onEvent(data) : this.#settle(data));
-    this.#worker.onerror = (event) => this.#fail(event.message || "The worker could not start.");
+    this.#onEvent = onEvent;
+    this.#worker = this.#begin(WAKING_MS);
+  }
+
+  /**
+   * Begin a worker. Chromium loses the request for its script where one service worker takes the place of
+   * another just then: no answer comes and no error, and asked for again it is there at once.
+   * @param {number} patience in milliseconds
+   */
+  #begin(patience) {
+    const worker = new Worker(this.manifest.urls["worker/worker.js"], { type: "module", name: "fieldpost" });
+    worker.onmessage = ({ data }) => {
+      if (data.event === "awake") clearTimeout(this.#waking);
+      else if (data.event) this.#onEvent(data);
+      else this.#settle(data);
+    };
+    worker.onerror = (event) => this.#fail(event.message || "The worker could not start.");
+    this.#waking = setTimeout(() => {
+      worker.terminate();
+      this.#worker = this.#begin(2 * patience);
+      this.#asked.forEach(({ message }) => this.#worker.postMessage(message));
+    }, patience);
+    return worker;
   }
 
   /**
@@ -87,16 +113,17 @@ export class Device {
   /** End Python; what is asked now fails. */
   end() {
     this.#helper?.end();
+    clearTimeout(this.#waking);
     this.#worker.terminate();
     this.#fail("Python was ended.");
   }
 
   /** @param {object} message @returns {Promise<any>} */
   #ask(message) {
-    const id = ++this.#last;
+    const asked = { id: ++this.#last, ...message };
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, ...message });
+      this.#asked.set(asked.id, { message: asked, resolve, reject });
+      this.#worker.postMessage(asked);
     });
   }
 
@@ -110,6 +137,7 @@ export class Device {
 
   /** @param {string} message */
   #fail(message) {
+    clearTimeout(this.#waking);
     for (const { reject } of this.#asked.values()) reject(new DeviceError({ code: "ended", message }));
     this.#asked.clear();
   }

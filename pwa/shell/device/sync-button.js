@@ -1,7 +1,7 @@
 // The Sync button: its states, its progress, what a tap does. It syncs, or leads to what needs a person.
 
 import { context } from "../page/context.js";
-import { announce, ask, make, openForm } from "../page/elements.js";
+import { announce, ask, make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
 import { currentPath, refresh, visit } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
@@ -125,7 +125,7 @@ async function run() {
     const { message } = /** @type {Error} */ (error);
     announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
   }
-  if (!openForm()) await refresh();
+  await refresh();
 }
 
 /** The next sync asks for the password and offers the update; all else has a next time, too. @param {unknown} error */

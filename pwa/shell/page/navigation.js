@@ -31,6 +31,10 @@ const movers = [];
 
 /** Number of the newest visit: an answer that comes late is not shown. */
 let visits = 0;
+/** Whether a page that was asked for is on its way. */
+let isLeaving = false;
+/** Whether it may have been made before what is new. */
+let isStale = false;
 /** Where the page that is shown came from. */
 let current = location.pathname + location.search;
 
@@ -51,6 +55,20 @@ export function currentPath() {
  * @returns {Promise<import("./transport.js").Page | null>} null when there was no page to show
  */
 export async function visit(path, how = {}) {
+  const number = visits + 1;
+  [isLeaving, isStale] = [true, false];
+  const page = await go(path, how).finally(() => (isLeaving &&= number !== visits));
+  // where it is no page the browser itself is on its way there, and what a form gave back stays
+  const mayChange = page === null || (page.html !== null && page.status !== 422);
+  if (number === visits && isStale && mayChange) void refresh();
+  return page;
+}
+
+/**
+ * @param {string} path
+ * @param {How} how
+ */
+async function go(path, how) {
   const { method = "GET", body = null, headers, history: entry = "push", scroll, keepWords } = how;
   const number = ++visits;
   await settled();
@@ -91,11 +109,13 @@ function keepsForm({ status, html }) {
 }
 
 /**
- * Show the same page again, with what is new.
- * @returns {Promise<unknown>}
+ * Show the same page again, with what is new: not while a form is open. Nobody has asked for it, so
+ * it never takes the place of a page that is on its way, and comes after it.
  */
-export function refresh() {
-  return visit(current, { history: "none", keepWords: true, scroll: window.scrollY });
+export async function refresh() {
+  isStale = isLeaving;
+  if (isLeaving || openForm()) return;
+  await go(current, { history: "none", keepWords: true, scroll: window.scrollY });
 }
 
 /**

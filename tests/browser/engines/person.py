@@ -5,9 +5,9 @@ from typing import Any
 
 from browser.engines.engine import Engine
 from browser.engines.finding import ALL, LAST
-from browser.engines.webdriver import Element, Window, until
+from browser.engines.webdriver import PATIENCE_SECONDS, Element, Window, until
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 MADE_BY_PYTHON = "return document.body?.dataset.home === 'device' && !!document.querySelector('h1')"
 FOLLOW = """document.getElementById("main").dataset.left = "";
   const link = Object.assign(document.createElement("a"), { href: given[0] });
@@ -72,7 +72,7 @@ class Person:
         self.click("button", "Sign out")
         until(lambda: self.count("heading", "Signed out"), "it is signed out", 60)
 
-    def reads(self, words: str, seconds: float = 30.0) -> None:
+    def reads(self, words: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until these words can be read."""
         until(lambda: words in self.words(), f"“{words}” can be read", seconds)
 

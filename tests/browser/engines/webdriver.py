@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The name under which a reference to an element travels, in all drivers."""
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 SCRIPT_SECONDS = 60
 # what a page does to somebody who is quicker than the page: she looks again
 PASSING = {
