@@ -6,10 +6,10 @@ same envelope, and the first receipt is the answer.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
+from fieldpost.moments import moment_of
 from fieldpost.odp.lineage.temporary_keys import is_temporary
 from fieldpost.schema.column_types import AwareDateTime
 from fieldpost.schema.models import Model
@@ -122,7 +122,5 @@ def _looks_made(part: Any) -> bool:
 
 def _in_one_zone(text: Any) -> Any:
     """Return a moment as it is everywhere: who travels sends the same one with another offset."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    except (ValueError, TypeError, OverflowError):
-        return text
+    found = moment_of(text)
+    return text if found is None else found.isoformat()
