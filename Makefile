@@ -6,6 +6,7 @@ VENV ?= .venv
 PYTHON_OF_VENV = $(VENV)/bin/python
 PORT ?= 8000
 FIELDPOST_DATA ?= .data
+FUZZ ?= all 60
 export PORT FIELDPOST_DATA
 # test files are compiled once, and not by every process again
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +18,7 @@ LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement
 THIS_CLONE = $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check quick test lint format bench lock clean
+.PHONY: help setup demo check quick test lint format bench fuzz lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -93,6 +94,10 @@ format: $(VENV)/.dev ## put Python into shape
 
 bench: setup ## measure the speeds of docs/performance.md
 	$(PYTHON_OF_VENV) bench/run.py
+
+fuzz: setup ## search for bytes that break a parser (FUZZ: which, and seconds for each)
+	@$(PIP_INSTALL) --require-hashes --only-binary :all: --no-deps --upgrade --target $(VENV)/fuzz --requirement tests/fuzz/requirements.txt
+	PYTHONPATH=$(VENV)/fuzz $(PYTHON_OF_VENV) tests/fuzz/run.py $(FUZZ)
 
 lock: ## take the newest versions within the ranges of pyproject.toml
 	@scripts/lock --upgrade

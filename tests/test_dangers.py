@@ -76,6 +76,18 @@ def test_no_module_does_what_is_dangerous(path: Path) -> None:
     assert not WEAK.search(path.read_text("utf-8"))
 
 
+@pytest.mark.parametrize("path", PYTHON, ids=named)
+def test_no_form_is_read_in_the_event_loop(path: Path) -> None:
+    """Forms are read by `posted_forms` only, which does it where nobody waits (R66)."""
+    calls = [each for each in ast.walk(ast.parse(path.read_text("utf-8"))) if _reads_form(each)]
+
+    assert [] == calls
+
+
+def _reads_form(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == "request.form"
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=named)
 @pytest.mark.parametrize("what", IN_SCRIPTS)
 def test_no_script_does_what_is_dangerous(path: Path, what: str) -> None:

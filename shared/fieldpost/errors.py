@@ -50,6 +50,7 @@ class Code(StrEnum):
     BROKEN_CHAIN = "broken_chain"
     NUMBER_TAKEN = "number_taken"
     OTHER_CONTENT = "other_content"
+    ID_TAKEN = "id_taken"
     UNKNOWN_PAGE = "unknown_page"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_FIELD = "unknown_field"
@@ -252,6 +253,9 @@ _ENVELOPE: Mapping[Code, str] = {
     Code.OTHER_CONTENT: (
         "An envelope with this id but other content was received before. "
         "This one was refused; export it and ask your office."
+    ),
+    Code.ID_TAKEN: (
+        "Another device has used the id of this envelope. Sync: it is sent again under another id."
     ),
     Code.UNKNOWN_PAGE: "There is no page '{page}'. Sync to get the current pages.",
     Code.UNKNOWN_MODEL: "'{model}' is not part of the page '{page}'. Nothing was applied.",

@@ -134,6 +134,10 @@ class Lost:
             "This device was revoked", timeout=30_000
         )
         expect(self.page.get_by_role("button", name=again)).to_be_visible(timeout=60_000)
+        # said before it is gone: nothing is removed yet
+        expect(self.page.locator("main")).to_contain_text(
+            "One form that was filled in and not saved cannot be handed over"
+        )
         assert MARK not in self.page.content()
         self.worker.kill()
         self.worker.open()

@@ -84,6 +84,7 @@ OF_AN_ENTRY = frozenset(
         Code.BROKEN_CHAIN,
         Code.NUMBER_TAKEN,
         Code.OTHER_CONTENT,
+        Code.ID_TAKEN,
         Code.UNKNOWN_PAGE,
         Code.UNKNOWN_MODEL,
         Code.UNKNOWN_FIELD,

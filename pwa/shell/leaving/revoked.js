@@ -12,6 +12,7 @@ import { context } from "../page/context.js";
 import { showOwn } from "../page/document.js";
 import { make } from "../page/elements.js";
 import { momentWords } from "../page/moments.js";
+import { forget, wipeHere } from "./forgotten.js";
 import { signIn } from "../page/sign-in.js";
 
 /**
@@ -84,12 +85,21 @@ async function handedOver(beTheOne) {
   for (;;) {
     const order = await stored();
     if (!order || !needsOffice(order)) return order;
-    showOwn(TITLE, ...handingOver());
+    const unsaved = await unsavedWords();
+    showOwn(TITLE, ...handingOver(), ...unsaved);
     const answer = await tryToHandOver(beTheOne);
     if (answer.order && !needsOffice(answer.order)) return answer.order;
     if (answer.activity === "signed_out" && (await signIn("Sign in, so that your work can be handed over to the office."))) continue;
-    await waited(answer);
+    await waited(answer, unsaved);
   }
+}
+
+/** @returns {Promise<HTMLElement[]>} what is lost with the device, said before it is */
+async function unsavedWords() {
+  const count = (await whatIsHere().catch(() => null))?.drafts.length ?? 0;
+  if (!count) return [];
+  const forms = count === 1 ? "One form that was filled in and not saved" : `${count} forms that were filled in and not saved`;
+  return [make("p", { class: "problem" }, `${forms} cannot be handed over: what was typed there will be gone.`)];
 }
 
 /**
@@ -100,7 +110,7 @@ async function tryToHandOver(beTheOne) {
   try {
     if (!context.device) {
       await beTheOne();
-      await startDevice({ isRevoked: true });
+      await startDevice({ forget, wipe: wipeHere }, { isRevoked: true });
     }
     const { drafts } = await whatIsHere();
     const answer = /** @type {Handed | undefined} */ (await context.device?.call("hand_over", { drafts: drafts.length }));
@@ -122,8 +132,9 @@ function handingOver() {
 /**
  * Say why it is not done, and wait until it is tried again.
  * @param {Handed} answer
+ * @param {HTMLElement[]} unsaved
  */
-async function waited({ problems }) {
+async function waited({ problems }, unsaved) {
   const why = problems[0]?.message ?? "The office could not be reached.";
   let isWanted = false;
   const again = () => (isWanted = true);
@@ -131,6 +142,7 @@ async function waited({ problems }) {
     TITLE,
     make("p", {}, WHAT),
     make("p", {}, "What you saved and the office does not have waits to be handed over. Then all that this device keeps is removed from it."),
+    ...unsaved,
     make("p", { class: "problem", role: "alert" }, why),
     make("p", {}, "It goes on by itself."),
     make("div", { class: "form-actions" }, make("button", { type: "button", class: "button primary", onclick: again }, "Try again now")),

@@ -33,6 +33,7 @@ class Event(StrEnum):
     FACTOR_ADDED = "second factor added"
     FACTOR_REMOVED = "second factor removed"
     FACTORS_RESET = "second factors reset"
+    ACCOUNT_GIVEN_BACK = "account given back"
     RECOVERY_CODES_MADE = "recovery codes made"
     RECOVERY_CODE_USED = "recovery code used"
     PROVIDER_LINKED = "provider linked"

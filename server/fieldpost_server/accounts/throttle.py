@@ -134,6 +134,26 @@ def forget_failures(session: Session, guess: Guess) -> None:
     )
 
 
+def is_noted(session: Session, what: str, address: str, now: datetime | None = None) -> bool:
+    """Say whether that was noted of an address within the hour; if not, it counts as noted now.
+
+    For what strangers can have written down as often as they like.
+    """
+    now = now or tables.utc_now()
+    table = tables.sign_in_failure
+    is_it = table.c.subject == f"noted:{what}:{address}"
+    until = session.scalar(sa.select(table.c.blocked_until).where(is_it))
+    if until is not None and until > now:
+        return True
+    values = {"failures": 1, "last_at": now, "blocked_until": now + FORGET_AFTER}
+    if until is None:
+        values["subject"] = f"noted:{what}:{address}"
+        session.execute(sa.insert(table).values(**values))
+    else:
+        session.execute(sa.update(table).where(is_it).values(**values))
+    return False
+
+
 def delete_old(session: Session, now: datetime | None = None) -> None:
     """Delete counts that do not matter any more."""
     old = (now or tables.utc_now()) - FORGET_AFTER

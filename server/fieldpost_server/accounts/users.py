@@ -188,10 +188,10 @@ def switch_off(session: Session, name: str) -> None:
     user = find_account(session, name).user
     if user.is_admin:
         _need_another_admin(session, user)
-    # fault point: user-off-sessions-open — that she is off and the end of her sessions and
-    # invitations are one transaction; even between the two no session of hers would be found.
+    # fault point: user-off-sessions-open — that she is off and the end of her sessions, invitations
+    # and half sign-ins are one transaction; between the two no session of hers would be found.
     _set_active(session, user.name, active=False)
-    for table in (tables.session, tables.invitation):
+    for table in (tables.session, tables.invitation, tables.half_sign_in):
         session.execute(sa.delete(table).where(table.c.user == user.name))
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ from fieldpost_server.backup.manifest import DATABASES, Manifest, attachment_pat
 from fieldpost_server.backup.point import all_tables, count_rows
 from fieldpost_server.backup.programs import Programs
 from fieldpost_server.backup.verification import Verified
+from fieldpost_server.factors.used_once import forget_used_once
 from fieldpost_server.restore.timelines import begin_timeline, present_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.keyring import current_row, private_key, read_secret
-from fieldpost_server.storage import tables
 from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
 from fieldpost_server.storage.tables import utc_now
@@ -243,23 +243,28 @@ class Restoration:
                 raise fault(Code.RESTORE_FAILED, cause=cause)
             begin_timeline(session, counted)
             # who was let out since the backup must not come in again by what it remembers
-            for table in (tables.session, tables.invitation, tables.half_sign_in):
-                session.execute(sa.delete(table))
+            without_codes = forget_used_once(session)
             moment = self.manifest.moment.isoformat(timespec="seconds")
             record(session, COMMAND_LINE, Event.DATABASE_RESTORED, detail=f"backup of {moment}")
             # fault point: restored-without-timeline — new timeline, ended sessions and the end of
             # the mark are one transaction: nobody serves the rows on the timeline of the backup.
             if database.dialect == "postgresql":
                 session.execute(sa.text(f"DROP TABLE IF EXISTS {HALF_RESTORED}"))
-            return present_timeline(session), tuple(self._warnings(session))
+            return present_timeline(session), tuple(self._warnings(session, without_codes))
 
         return database.write(work)
 
-    def _warnings(self, session: Session) -> Iterator[str]:
+    def _warnings(self, session: Session, without_codes: Sequence[str]) -> Iterator[str]:
         if self.manifest.missing:
             yield (
                 f"{self.manifest.missing} attachments were missing at the office when the backup "
                 "was taken; those that a device still has come back with its next sync."
+            )
+        if without_codes:
+            named = ", ".join(without_codes[:20]) + (", …" if without_codes[20:] else "")
+            yield (
+                f"Recovery codes of {len(without_codes)} are void now ({named}): tell whose they "
+                "were to make new ones, at 'Your account'."
             )
         row = current_row(session)
         try:
@@ -273,8 +278,9 @@ _NEXT = (
     "A new timeline has begun, so 'fieldpost db restored' is not needed. Do next:",
     "1. Run 'fieldpost check'.",
     (
-        "2. Everybody is signed out, and invitations have ended. What you did since that moment, "
-        "do again: people switched off, roles taken, passwords set, devices revoked."
+        "2. Everybody is signed out; invitations have ended, and recovery codes are void, since "
+        "they may have been used meanwhile. What you did since that moment, do again: people "
+        "switched off, roles taken, passwords set, second factors reset, devices revoked."
     ),
     (
         "3. Start the server. Devices bring what they have saved since with their next sync; "

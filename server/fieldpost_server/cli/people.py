@@ -24,6 +24,7 @@ from fieldpost_server.accounts.users import (
 )
 from fieldpost_server.cli.command import Command, declare, group
 from fieldpost_server.factors.second_factors import reset_factors
+from fieldpost_server.factors.taken_over import give_back
 
 
 def declare_people(commands: Any) -> None:
@@ -41,6 +42,7 @@ def declare_people(commands: Any) -> None:
         ("invite", _invite, "print a link by which a user sets a password of her own, once"),
         ("sessions", _sessions, "list a user's sessions"),
         ("reset-factors", _reset_factors, "remove a user's second factors and recovery codes"),
+        ("give-back", _give_back, "end all ways into an account that somebody else may be in"),
     ):
         declare(below, name, work, words).add_argument("name")
     role = declare(below, "role", _change_role, "give a user a role, or take it")
@@ -195,6 +197,19 @@ def _reset_factors(command: Command) -> None:
         return count
 
     command.say(f"Removed {command.write(work)} second factors of {command.options.name}.")
+
+
+def _give_back(command: Command) -> None:
+    name, lasts = command.options.name, timedelta(hours=command.settings.invitation_hours)
+    code = command.write(lambda session: give_back(session, name, COMMAND_LINE, lasts))
+    command.say(
+        f"Nothing that let in as {name} does any more: password, sessions, invitations, second "
+        "factors, recovery codes, links to a provider."
+    )
+    if code:
+        _say_link(command, code)
+    else:
+        command.say(f"{name} is switched off, and gets no invitation.")
 
 
 def _written(command: Command, what: Event, work: Any) -> None:

@@ -15,6 +15,9 @@ from fieldpost_server.storage import tables
 MOST = 3
 """So many may one person have: each is one more code that a guess may hit."""
 
+STEP_S = 30
+"""So long is a code right; apps that make them know no other time."""
+
 STEPS_APART = (0, -1, 1)
 """Which codes are taken: that of now and, as clocks differ, those of half a minute around it."""
 

@@ -26,13 +26,14 @@ from fieldpost_server.accounts.users import password_of
 from fieldpost_server.factors import passkeys
 from fieldpost_server.factors.challenges import CONFIRM, new_challenge, take_challenge
 from fieldpost_server.factors.confirmations import confirm_session, is_recent
+from fieldpost_server.factors.passkeys import MOST_CHARACTERS
 from fieldpost_server.factors.relying_party import needed_party, relying_party
 from fieldpost_server.http.answers import error_answer, retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.identity.door import Door
 from fieldpost_server.identity.passkey_answers import FIELD, passkey_answer
 from fieldpost_server.office.hashes import hashing
-from fieldpost_server.office.pages import server_page, user_of
+from fieldpost_server.office.pages import fields_of, server_page, user_of
 
 PASSWORD = "confirm_password"  # noqa: S105 - the name of a field
 PASSKEY = f"confirm_{FIELD}"
@@ -51,6 +52,7 @@ CONFIRMED = frozenset(
         "/people",
         "/people/active",
         "/people/factors",
+        "/people/give-back",
         "/people/invitation",
         "/people/password",
         "/people/role",
@@ -125,18 +127,16 @@ class Confirmation:
 
     async def _shows(self, request: Request, user: User, token: str) -> bool:
         """Say whether she shows that it is she; raises `InputError` where that is wrong."""
-        form = await request.form()
+        form = await fields_of(request, most_characters=MOST_CHARACTERS + 1)
         actor, password, answer = actor_of(request), form.get(PASSWORD), form.get(PASSKEY)
         if answer:
-            await run_in_threadpool(self._by_passkey, user, actor, token, str(answer))
+            await run_in_threadpool(self._by_passkey, user, actor, token, answer)
             return True
         if not password:
             return False
         secure = self.door.is_secure(request)
         known = cookie_of(request.cookies, KNOWN, secure=secure)
-        await hashing(
-            self.places, lambda: self._by_password(user, actor, token, str(password), known)
-        )
+        await hashing(self.places, lambda: self._by_password(user, actor, token, password, known))
         return True
 
     def _by_password(self, user: User, actor: Actor, token: str, password: str, known: str) -> None:

@@ -11,6 +11,6 @@ FIELD = "credential"
 async def passkey_answer(request: Request) -> tuple[dict[str, str], str]:
     """Return the fields of a form, and the answer of a passkey in it, uncut; may be empty."""
     fields = await fields_of(request)
-    # the form was read once and is kept with the request
-    form = await request.form()
-    return fields, str(form.get(FIELD, ""))[: MOST_CHARACTERS + 1]
+    # its body was read once and is kept with the request
+    uncut = await fields_of(request, most_characters=MOST_CHARACTERS + 1)
+    return fields, uncut.get(FIELD, "")

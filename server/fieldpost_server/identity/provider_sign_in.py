@@ -23,7 +23,7 @@ from fieldpost_server.accounts.sessions import (
     set_cookies,
     set_known,
 )
-from fieldpost_server.accounts.throttle import Guess, count_attempt, forget_failures
+from fieldpost_server.accounts.throttle import Guess, count_attempt, forget_failures, is_noted
 from fieldpost_server.accounts.users import locked_password_of
 from fieldpost_server.factors.half_sign_ins import Entered, enter, set_half
 from fieldpost_server.http.answers import retry_after, status_of
@@ -212,10 +212,14 @@ class ProviderSignIn:
 
     def _note_refused(self, error: FieldpostError, address: str) -> None:
         why = f"provider: {error.problems[0].code}"
+
+        def work(session: Session) -> None:
+            # anybody can come back with an answer to nothing: the first one of an hour is noted
+            if not is_noted(session, why, address):
+                record(session, Actor("", address), Event.SIGN_IN_REFUSED, "", why)
+
         # fault point: provider-refusal-unnoted — nobody was let in; only its event is missing.
-        self.door.home.database.write(
-            lambda session: record(session, Actor("", address), Event.SIGN_IN_REFUSED, "", why)
-        )
+        self.door.home.database.write(work)
 
     def _failed(self, error: FieldpostError) -> Response:
         page = server_page(

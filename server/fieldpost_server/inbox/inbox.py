@@ -323,7 +323,9 @@ def _is_open(row: Any) -> bool:
 def _again(session: Session, known: Known, envelope: Envelope) -> Receipt:
     """Answer an envelope that was decided before: the first receipt, or a mismatch."""
     if known.same.digest != envelope.digest:
-        fault = problem(Code.OTHER_CONTENT)
+        # ids are seen by others: one that somebody else was quicker with ends nobody's work
+        is_own = known.same.device == envelope.device
+        fault = problem(Code.OTHER_CONTENT if is_own else Code.ID_TAKEN)
         return receipt_of(envelope, Result(Outcome.MISMATCH, (fault,)))
     return kept_receipt(session, rows_of(session, [envelope.id])[envelope.id])
 

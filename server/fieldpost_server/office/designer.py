@@ -18,7 +18,7 @@ from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import status_of
 from fieldpost_server.http.authentication import actor_of
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import admin_of, server_page
+from fieldpost_server.office.pages import admin_of, fields_of, server_page
 from fieldpost_server.scope.page_settings import offline_pages, set_offline
 from fieldpost_server.settings import Settings
 
@@ -47,8 +47,7 @@ class Designer:
     async def change_page(self, request: Request) -> Response:
         """Mark a page offline, or take the mark away."""
         admin, name = admin_of(request), request.path_params["page"]
-        async with request.form(max_files=0, max_fields=10) as form:
-            offline = form.get("offline") == "true"
+        offline = (await fields_of(request)).get("offline") == "true"
         app, actor = self.home.app, actor_of(request)
 
         def work(session: Session) -> None:
@@ -61,8 +60,8 @@ class Designer:
     async def change_role(self, request: Request) -> Response:
         """Give a user a role, or take it."""
         admin, name = admin_of(request), request.path_params["user"]
-        async with request.form(max_files=0, max_fields=10) as form:
-            role, give = str(form.get("role", "")), form.get("give") == "true"
+        fields = await fields_of(request)
+        role, give = fields.get("role", ""), fields.get("give") == "true"
         known, seats, actor = self.home.app.roles, self.settings.seats, actor_of(request)
 
         def work(session: Session) -> None:

@@ -5,12 +5,14 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from fieldpost.errors import Code, Forbidden, problem
 from fieldpost.users import User
+from fieldpost.web.framework.posted_forms import form_of
 from fieldpost.web.framework.requests import USER
 from fieldpost.web.framework.templates import PAGE_HEADERS, environment
 from fieldpost_server.home import ServerHome
@@ -61,12 +63,14 @@ def admin_of(request: Request) -> User:
     return user
 
 
-async def fields_of(request: Request, most: int = 20) -> dict[str, str]:
+async def fields_of(
+    request: Request, most: int = 20, most_characters: int = MOST_CHARACTERS
+) -> dict[str, str]:
     """Return the fields of a short form, without files; of one that comes twice the last."""
-    async with request.form(max_files=0, max_fields=most) as form:
-        # PostgreSQL takes no NUL, and nobody types one
-        pairs = ((name, str(value).replace("\0", "\ufffd")) for name, value in form.multi_items())
-        return {name: text[:MOST_CHARACTERS] for name, text in pairs}
+    form = await form_of(request, run_in_threadpool, most_fields=most, most_files=0)
+    # PostgreSQL takes no NUL, and nobody types one
+    pairs = ((name, value.replace("\0", "\ufffd")) for name, value in form.pairs)
+    return {name: text[:most_characters] for name, text in pairs}
 
 
 def own_address(wanted: str) -> str:

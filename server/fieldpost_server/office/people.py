@@ -34,6 +34,7 @@ from fieldpost_server.accounts.users import (
     take_role,
 )
 from fieldpost_server.factors.second_factors import factors_of, is_demanded, reset_factors
+from fieldpost_server.factors.taken_over import give_back
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import actor_of
@@ -73,6 +74,7 @@ class People:
             "invitation": self._invitation,
             "sessions": self._sessions,
             "factors": self._factors,
+            "give-back": self._give_back,
         }
         return [
             Route("/people", self.show, methods=["GET"]),
@@ -211,6 +213,10 @@ class People:
         user = find_account(session, fields.get("user", "")).user
         count = reset_factors(session, user.name)
         record(session, actor, Event.FACTORS_RESET, user.name, str(count))
+
+    def _give_back(self, session: Session, actor: Actor, fields: Fields) -> str | None:
+        lasts = timedelta(hours=self.settings.invitation_hours)
+        return give_back(session, fields.get("user", ""), actor, lasts) or None
 
     # pages
 

@@ -51,7 +51,7 @@ from fieldpost_server.http.answers import retry_after
 from fieldpost_server.http.authentication import TOKEN, address_of
 from fieldpost_server.http.security import is_trustworthy
 from fieldpost_server.log import log
-from fieldpost_server.office.pages import own_address, public_address, server_page
+from fieldpost_server.office.pages import fields_of, own_address, public_address, server_page
 from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.settings import Settings
 
@@ -128,10 +128,9 @@ class SignIn:
 
     async def sign_in(self, request: Request) -> Response:
         """Check name and password, and start a session."""
-        async with request.form(max_files=0, max_fields=10) as form:
-            name = str(form.get("name", ""))[:MAX_CHARACTERS].strip()
-            password = str(form.get("password", ""))
-            wanted = str(form.get("next", ""))
+        fields = await fields_of(request)
+        name = fields.get("name", "")[:MAX_CHARACTERS].strip()
+        password, wanted = fields.get("password", ""), fields.get("next", "")
         secure = self._is_secure(request)
         known = cookie_of(cookies_of(request.headers.get("cookie", "")), KNOWN, secure=secure)
         token = request.scope.get(TOKEN, "")

@@ -1,6 +1,8 @@
 """A browser that was put back to an earlier state goes on, nothing is doubled (R32, R33, R56)."""
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,6 +100,37 @@ def test_a_crash_while_enrolling_loses_nothing(
 
     assert 1 == remarks(office).count("Saved after the copy came back")
     assert {} == put_back.home.outbox.entries
+
+
+@pytest.mark.parametrize("claim", ["1", "999"], ids=["applied", "refused"])
+def test_work_whose_id_another_has_used_arrives_under_another(
+    desk: Any, make_desk: Callable[..., Any], office: Any, claim: str
+) -> None:
+    """An id is seen in files and logs: who sends it first ends nobody's work (R21, R33)."""
+    desk.add("Known to both", **ROW)
+    (entry,) = desk.home.outbox.entries.values()
+    address = f"/pages/inspection/records/{entry.record[0]}/edit"
+    # the first may have been sent: what follows is an envelope of its own
+    desk.home.state.sent_to = 1
+    desk.save(address, remarks="Known to both, edited")
+    bob = make_desk("bob")
+    bob.download()
+    bob.platform.ids = lambda: entry.envelope.id
+    bob.add("Of a thief")
+    (thief,) = bob.home.outbox.entries.values()
+    if claim == "999":
+        bad = replace(thief.envelope.operations[0], set={"site_id": 999})
+        made = replace(thief.envelope, operations=(bad,)).sealed()
+        bob.home.outbox.entries[thief.number] = replace(thief, envelope=made, text=made.to_text())
+    assert entry.envelope.id == thief.envelope.id
+    bob.sync()
+    report = desk.sync()
+
+    assert ("done", "clean") == (report["outcome"], report["status"]["state"])
+    assert {} == desk.home.outbox.entries
+    expected = ["Known to both, edited", "Of a thief", "Of ann", "Of bob"]
+    assert [each for each in expected if claim == "1" or each != "Of a thief"] == remarks(office)
+    assert ["Loose"] == [finding.note for finding in office.rows(Finding)]
 
 
 def test_an_answer_that_is_lost_meanwhile_does_no_harm(put_back: Any, office: Any) -> None:

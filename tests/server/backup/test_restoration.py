@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyotp
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from apps import depot
 from fieldpost.errors import Code, DefinitionError
+from fieldpost.users import User
 from fieldpost.wire.envelope import Operation
 from fieldpost_server.accounts.invitations import invite
 from fieldpost_server.authoring.model_fit import unready
@@ -27,9 +30,13 @@ from fieldpost_server.backup.faults import BackupError
 from fieldpost_server.backup.programs import Programs
 from fieldpost_server.backup.restoration import Restoration
 from fieldpost_server.backup.verification import verify
+from fieldpost_server.factors import authenticators, recovery_codes
+from fieldpost_server.factors.half_sign_ins import enter
 from fieldpost_server.feed.changes import prune_changes, read_changes
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.horizon import current_moment
+from fieldpost_server.providers.openid import Question
+from fieldpost_server.providers.questions import keep_question
 from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.storage import tables
@@ -85,6 +92,46 @@ def test_nobody_is_signed_in_by_a_backup(yard: Any, serve: Callable[..., Any]) -
     assert 303 == again.get("/pages/visit").status_code
     assert [] == other.rows(sa.select(tables.session.c.token_sha256))
     assert [] == other.rows(sa.select(tables.invitation.c.user))
+
+
+def test_what_was_used_since_lets_nobody_in_again(yard: Any, serve: Callable[..., Any]) -> None:
+    """Recovery codes, codes of the moment and begun sign-ins of a backup are void (R49, R52)."""
+    now = utc_now()
+
+    def begin(session: Session) -> tuple[str, list[str]]:
+        identity, text = authenticators.propose(session, "dora", None)
+        first = pyotp.TOTP(text).at(now)
+        assert authenticators.confirm(session, "dora", identity, first, "Phone", None)
+        authenticators.propose(session, "dora", None)
+        assert enter(session, User("dora"), "x", yard.office.settings, "", "127.0.0.1").half
+        asked = Question("http://provider", "state", "nonce", "verifier")
+        keep_question(session, asked, "/", "")
+        return text, recovery_codes.make_codes(session, "dora")
+
+    text, made = yard.office.write(begin)
+    taken = yard.take()
+    # used after the backup, which knows nothing of it
+    assert yard.office.write(lambda session: recovery_codes.use_code(session, "dora", made[0]))
+    settings = yard.empty()
+    restored = yard.restore(taken.path, settings)
+    other = serve(settings)
+
+    for code in made:
+        assert not other.write(lambda session, c=code: recovery_codes.use_code(session, "dora", c))
+    shown = []
+    for seconds in (-30, 0, 30, 90):
+        at = utc_now() + timedelta(seconds=seconds)
+        code = pyotp.TOTP(text).at(at)
+        shown.append(
+            other.write(lambda s, c=code, a=at: authenticators.shows_code(s, "dora", c, None, a))
+        )
+    assert [False, False, False, True] == shown
+    for table in (tables.half_sign_in, tables.challenge, tables.provider_question):
+        assert [] == other.rows(sa.select(table))
+    assert [(True,)] == other.rows(sa.select(tables.authenticator.c.confirmed))
+    told = "\n".join(restored.words())
+    assert "Recovery codes of 1 are void now (dora)" in told
+    assert "recovery codes are void" in told
 
 
 def test_a_device_goes_on_at_the_restored_office(yard: Any, serve: Callable[..., Any]) -> None:

@@ -3,20 +3,19 @@
 Every parser of what comes from outside is in `PARSERS`, with its worst case of `n` bytes or so.
 """
 
-import asyncio
 import gzip
 import io
 import json
 import random
 import time
 import tracemalloc
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 
 import pytest
 from starlette.datastructures import Headers, QueryParams
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from apps import clinic
@@ -25,6 +24,7 @@ from fieldpost.odp.form.rows import row_from_post
 from fieldpost.text import jsontext
 from fieldpost.text.filenames import plain_name
 from fieldpost.text.numbers import plain_number
+from fieldpost.web.framework.posted_forms import posted_parts
 from fieldpost.web.framework.posted_pairs import posted_pairs
 from fieldpost.web.framework.requests import MAX_FORM_FIELDS, MAX_FORM_FILES
 from fieldpost.wire.envelope import read_envelope
@@ -154,15 +154,10 @@ def zipped_noise(n: int) -> bytes:
     return gzip.compress(random.Random(1).randbytes(10 * n))
 
 
-def multipart(body: bytes) -> None:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        for start in range(0, len(body), 65536):
-            yield body[start : start + 65536]
-
-    headers = Headers({"content-type": "multipart/form-data; boundary=b"})
-    limits = {"max_files": MAX_FORM_FILES, "max_fields": MAX_FORM_FIELDS}
-    with suppress(MultiPartException):
-        asyncio.run(MultiPartParser(headers, stream(), **limits).parse())
+def multipart(body: bytes, charset: str = "utf-8") -> None:
+    headers = Headers({"content-type": f"multipart/form-data; boundary=b; charset={charset}"})
+    with suppress(InputError, HTTPException):
+        posted_parts(body, headers, MAX_FORM_FIELDS, MAX_FORM_FILES)
 
 
 def many_parts(n: int) -> None:
@@ -177,6 +172,26 @@ def parts_of_headers(n: int) -> None:
 def half_boundaries(n: int) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
     multipart(head + b"\r\n-" * 10 * n + b"\r\n--b--")
+
+
+def one_header(n: int) -> None:
+    multipart(b"--b\r\nX: " + b"y" * 50 * n + b"\r\n\r\n1\r\n--b--")
+
+
+def one_long_part(n: int) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+    multipart(head + b"x" * 50 * n + b"\r\n--b--")
+
+
+def texts_of_other_encodings(n: int) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+    for charset in ("punycode", "idna", "unicode_escape"):
+        multipart(head + b"x-" + b"9" * 5 * n + b"\r\n--b--", charset)
+
+
+def many_files(n: int) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n'
+    multipart((head + b"x" * n + b"\r\n") * MAX_FORM_FILES + b"--b--")
 
 
 def odd_disposition(n: int) -> None:
@@ -316,7 +331,8 @@ PARSERS = (
     (form_of_separators, form_of_names, form_of_escapes, query_of_names, query_of_escapes),
     (deep_json, wide_json, long_json, open_json, large_number, envelope_of_operations),
     (lines_of_nothing, lines_of_a_byte, one_line, bomb, many_members, noise),
-    (many_parts, parts_of_headers, half_boundaries, odd_disposition),
+    (many_parts, parts_of_headers, half_boundaries, odd_disposition, one_header),
+    (one_long_part, many_files, texts_of_other_encodings),
     (cookies, cookie_of_quotes, known_browser, ranges, origin, picture_heads, file_name),
     (jpeg_of_segments, jpeg_of_fill, jpeg_of_turns, png_of_chunks, webp_of_frames),
     (gif_of_blocks, heif_of_places, heif_of_metas),

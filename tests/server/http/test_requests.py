@@ -1,11 +1,13 @@
 """What every request meets: headers, limits, errors in one shape, the log (R65, R66)."""
 
 import logging
+import threading
 from typing import Any
 
 import pytest
 
 from apps.offices import office_like
+from fieldpost.web.framework import posted_forms
 from fieldpost_server.log import JsonFormatter
 
 HTML = {"Accept": "text/html"}
@@ -172,6 +174,27 @@ def test_unreadable_forms_are_refused(office: Any, content_type: str) -> None:
         )
         assert answer.status_code < 500
         assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("address", ["/pages/patient/new", "/sign-in", "/designer/pages/visit"])
+@pytest.mark.parametrize("name", ["posted_parts", "posted_pairs"])
+def test_forms_are_read_in_the_pool(
+    office: Any, monkeypatch: pytest.MonkeyPatch, address: str, name: str
+) -> None:
+    """The event loop reads no form, with files or without, however small it is (R66)."""
+    threads = []
+    reading = getattr(posted_forms, name)
+
+    def watched(*body: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return reading(*body)
+
+    monkeypatch.setattr(posted_forms, name, watched)
+    kind = {"files": {"x": ("", b"")}} if name == "posted_parts" else {}
+    office.client("admin").post(address, data={"a": "1"}, **kind)
+
+    assert threads
+    assert [] == [each for each in threads if "AnyIO worker" not in each]
 
 
 def test_trouble_is_said_without_its_trace(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:

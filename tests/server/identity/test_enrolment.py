@@ -5,6 +5,7 @@ from typing import Any
 
 import pyotp
 import pytest
+import sqlalchemy as sa
 
 from apps.offices import office_like
 from apps.soft_passkey import SoftPasskey
@@ -122,6 +123,28 @@ def test_an_administrator_resets_them(office: Any, people: Any, events: Any) -> 
     assert "/people?user=dora&done=saved" == answer.headers["location"]
     assert "/" == people.sign_in(office.client(), "dora").headers["location"]
     assert ("second factors reset", "admin", "1") in events("dora")
+
+
+@pytest.mark.passes("account-half-given-back")
+def test_an_account_that_was_taken_over_is_given_back(
+    office: Any, people: Any, events: Any
+) -> None:
+    """One form ends every way in, and shows the one that is left, once (R46, R65)."""
+    dora, admin = office.client("dora"), office.client("admin")
+    people.add_app(dora)
+    assert 403 == dora.post("/people/give-back", data={"user": "dora"}).status_code
+    page = admin.post("/people/give-back", data={"user": "dora"})
+    code = page.text.split("/invitation?code=")[1].split('"')[0]
+
+    assert not people.is_in(dora)
+    assert 422 == people.sign_in(office.client(), "dora").status_code
+    client = office.client()
+    client.post("/invitation", data={"code": code, "password": "four words of mine"})
+    assert people.is_in(client)
+    for table in (tables.authenticator, tables.passkey, tables.recovery_code, tables.identity):
+        assert [] == office.rows(sa.select(table.c.user).where(table.c.user == "dora"))
+    assert ("account given back", "admin", "") in events("dora")
+    assert 404 == admin.post("/people/give-back", data={"user": "nobody"}).status_code
 
 
 @pytest.fixture

@@ -89,6 +89,28 @@ def test_others_settle_nothing_that_has_not_arrived(
     assert Outcome.DUPLICATE is anna.send(made).outcome
 
 
+CLAIMS: dict[str, Callable[[NewVisit], Any]] = {
+    "applied": lambda visit: visit(nurse="bert", patient_id=str(uuid.UUID(int=9))),
+    "refused": lambda visit: visit(nurse="bert", score=400),
+    "waiting": lambda _: edit(-7, 1, None),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_an_id_that_another_has_used_ends_nobodys_work(
+    office: Any, visit: NewVisit, claim: str
+) -> None:
+    """It is said as such, nothing is kept in its place, and under another id it is taken."""
+    anna, bert = Sender(office), bert_of(office)
+    made = anna.next(visit())
+    bert.send(bert.next(CLAIMS[claim](visit), id=made.id), BERT)
+    receipt = anna.send(made)
+    again = anna.send(replace(made, id=str(uuid.uuid4())).sealed())
+
+    assert (Outcome.MISMATCH, ["id_taken"]) == (receipt.outcome, codes(receipt))
+    assert Outcome.ACCEPTED is again.outcome, codes(again)
+
+
 def test_who_saved_it_settles_it_before_it_arrives(office: Any, visit: NewVisit) -> None:
     """A repair that comes first holds for the same user: what it repairs is not applied."""
     anna = Sender(office)

@@ -55,7 +55,9 @@ RIGHTS = {
     "GET /hand-in": SIGNED_IN,
     "GET /security-events": ADMIN,
     "POST /people/factors": ADMIN,
+    "POST /people/give-back": ADMIN,
     "GET /people/factors": SIGNED_IN,
+    "GET /people/give-back": SIGNED_IN,
     # of a half sign-in, which none of these has: `tests/server/identity`
     "GET /sign-in/second": EVERYBODY,
     "POST /sign-in/second": EVERYBODY,

@@ -92,6 +92,30 @@ def test_strangers_ask_the_provider_only_so_often(served: Any, fake: Any) -> Non
 NOW = int(time.time())
 
 
+def test_answers_to_nothing_fill_no_log(served: Any, fake: Any) -> None:
+    """What anybody can send is noted once an hour of an address, for each fault (R65, R66)."""
+
+    def noted() -> list[str]:
+        table = tables.security_event
+        return [row[0] for row in served.rows(sa.select(table.c.detail).order_by(table.c.id))]
+
+    for number in range(30):
+        junk = f"/sign-in/provider/callback?code={number}&state={number}"
+        assert 422 == served.client().get(junk).status_code
+    assert ["provider: sign_in_over"] == noted()
+
+    # another fault of the same address is another event
+    fake.said = {"nonce": "another"}
+    assert 422 == come_in(served.client(), fake).status_code
+    assert ["provider: sign_in_over", "provider: provider_failed"] == noted()
+
+    an_hour_ago = tables.utc_now() - timedelta(minutes=61)
+    ours = tables.sign_in_failure.c.subject.startswith("noted:")
+    served.run(sa.update(tables.sign_in_failure).where(ours).values(blocked_until=an_hour_ago))
+    served.client().get("/sign-in/provider/callback?code=1&state=1")
+    assert 3 == len(noted())
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

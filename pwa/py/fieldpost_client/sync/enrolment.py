@@ -23,7 +23,7 @@ from fieldpost_client.platform.base import Operation as Write
 from fieldpost_client.platform.base import StoreError
 from fieldpost_client.sync.contact import stopped_by
 
-_STRANDED = frozenset({Code.NUMBER_TAKEN, Code.BROKEN_CHAIN})
+_STRANDED = frozenset({Code.NUMBER_TAKEN, Code.BROKEN_CHAIN, Code.ID_TAKEN})
 _KEPT = frozenset({Outcome.WAITING, Outcome.CONFLICT, Outcome.INVALID, Outcome.FORBIDDEN})
 
 

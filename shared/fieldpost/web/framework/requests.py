@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from fieldpost.errors import Code, FieldpostError, Forbidden, InputError, NotFou
 from fieldpost.home import Home, Upload
 from fieldpost.users import User
 from fieldpost.web.display.values import ADDRESS
-from fieldpost.web.framework.posted_pairs import URLENCODED, posted_pairs
+from fieldpost.web.framework.posted_forms import form_of
 from fieldpost.web.framework.templates import render
 from fieldpost.wire.protocol import DRAFT_HEADER, MAX_OPERATIONS
 
@@ -107,21 +106,14 @@ def endpoint(
 
 
 async def _read(home: Home, request: Request) -> PageRequest:
-    posted: list[tuple[str, str]] = []
+    if request.method != "POST":
+        return _asked(home, request, (), {})
+    most = {"most_fields": MAX_FORM_FIELDS, "most_files": MAX_FORM_FILES}
+    form = await form_of(request, home.run, **most)
     uploads: dict[str, list[Upload]] = {}
-    if request.method == "POST":
-        if request.headers.get("content-type", "").partition(";")[0].strip() == URLENCODED:
-            body = await request.body()
-            posted = await home.run(lambda: posted_pairs(body, MAX_FORM_FIELDS))
-            return _asked(home, request, posted, uploads)
-        async with request.form(max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS) as form:
-            for name, value in form.multi_items():
-                if isinstance(value, str):
-                    posted.append((name, value))
-                elif isinstance(value, UploadFile) and value.filename:
-                    kept = Upload(value.filename, value.content_type or "", await value.read())
-                    uploads.setdefault(name, []).append(kept)
-    return _asked(home, request, posted, uploads)
+    for name, upload in form.uploads:
+        uploads.setdefault(name, []).append(upload)
+    return _asked(home, request, form.pairs, uploads)
 
 
 def _asked(
