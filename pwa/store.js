@@ -171,24 +171,24 @@ export async function labels(db, store) {
  * own name.
  * @param {IDBDatabase} db
  * @param {Operation[]} operations
- * @param {{durability?: "strict" | "relaxed", generation?: number}} [options] generation: of
+ * @param {{durability?: "strict" | "relaxed", generation?: number}} [how] generation: of
  *   `takeOver`
  * @returns {Promise<void>}
  */
-export async function write(db, operations, { durability = "strict", generation } = {}) {
+export async function write(db, operations, how) {
   if (operations.length === 0) return;
   // without a key at once: what is read next sees it
   const whole = isSealing() ? /** @type {Operation[]} */ (await allSealed(operations)) : operations;
-  await transact(db, whole, { durability, generation });
+  await transact(db, whole, how);
 }
 
 /**
  * @param {IDBDatabase} db
  * @param {Operation[]} operations
- * @param {{durability: "strict" | "relaxed", generation: number | undefined}} how
+ * @param {{durability?: "strict" | "relaxed", generation?: number}} [how]
  * @returns {Promise<void>}
  */
-function transact(db, operations, { durability, generation }) {
+function transact(db, operations, { durability = "strict", generation } = {}) {
   const stores = new Set(operations.flatMap(storesOf));
   if (generation !== undefined) stores.add("session");
   const transaction = db.transaction([...stores], "readwrite", { durability });
