@@ -4,7 +4,7 @@ Every moment is shown and read in the zone of the person who looks: that of her 
 that the office has set. What has no offset is a wall clock's time and is never converted.
 """
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 
 from fieldpost.ground.zones import current_zone, local, moments_of, offset_words
 
@@ -24,6 +24,18 @@ def now() -> datetime:
 def wall_now() -> datetime:
     """Internal: return what the person's clock shows, without an offset."""
     return now().replace(tzinfo=None)
+
+
+def moment_of(text: object) -> datetime | None:
+    """Internal: return the moment that a text from outside says, in UTC; None where it is none.
+
+    Neither is one without an offset, nor what no calendar holds: in the year 1 east of Greenwich.
+    """
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return None if found is None or found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def day_words(day: date) -> str:

@@ -12,7 +12,7 @@ from fieldpost.users import OFFLINE, User
 from fieldpost.wire.envelope import Operation
 from fieldpost.wire.receipts import Outcome, Receipt
 from fieldpost_client.outbox.chain import Chain, Counters
-from fieldpost_client.outbox.outbox import Entry, Outbox
+from fieldpost_client.outbox.outbox import Entries, Entry, Outbox
 from fieldpost_client.replica.device_state import DeviceState
 from fieldpost_client.replica.server_keys import ServerKeys
 from fieldpost_client.saving.record_keys import RecordKeys
@@ -47,7 +47,7 @@ def entry(number: int, outcome: Outcome | None = None) -> Entry:
 
 def status(*entries: Entry, **parts: Any) -> SyncStatus:
     outbox = Outbox()
-    outbox.entries = {e.number: e for e in entries}
+    outbox.entries = Entries({e.number: e for e in entries})
     records = RecordKeys(RemappedKeys(app, {}, ""), {("contractor", -2): 8}, {})
     made = SyncStatus(DeviceState("d-1", ANN), outbox, records, {})
     return replace(made, **parts)

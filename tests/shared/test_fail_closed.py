@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from apps.clinic import Patient, app
-from apps.fakes import FakeBrowser, FakeHome, rows
+from apps.fakes import ADA, FakeBrowser, FakeHome, rows
 from fieldpost.app import App
 from fieldpost.definition.scopes import ScopeFailed
 from fieldpost.errors import Code, DefinitionError
@@ -21,6 +22,8 @@ from fieldpost.pages import Page
 from fieldpost.rules import _registered, broken_rules, rule
 from fieldpost.schema.validation import value_problems
 from fieldpost.users import User
+from fieldpost.wire.envelope import Operation
+from fieldpost.wire.receipts import Outcome
 
 ANNA = User("anna", roles=frozenset({"Offline"}))
 
@@ -264,6 +267,42 @@ def test_a_rule_that_names_no_field_is_said_of_the_record(
     assert 422 == answer.status
     assert "<li>Sign it.</li>" in answer.text
     assert f"names '{path}', which the form of Patient does not show" in caplog.text
+
+
+def too_short(_: Any, value: Any, *_more: Any) -> Any:
+    if value == "xx":
+        raise ValueError("A name has more letters.")
+    return value
+
+
+def mistaken(_: Any, value: Any, *_more: Any) -> Any:
+    return value.nme if value == "xx" else value
+
+
+HUNG_ON = {
+    too_short: (Code.RULE, "name", "A name has more letters."),
+    mistaken: (Code.RULE_FAILED, "name", "'str' object has no attribute 'nme'"),
+}
+
+
+@pytest.mark.parametrize("check", HUNG_ON)
+def test_what_an_author_hangs_on_a_value_is_a_problem_there(check: Any) -> None:
+    """What SQLAlchemy's `validates` raises is said at its field, of new records and old ones."""
+    home = FakeHome()
+    home.add(*rows())
+    sa.event.listen(Patient.name, "set", check, retval=True)
+    try:
+        new = Operation("insert", "patient", (str(uuid.uuid4()),), {"name": "xx"})
+        old = Operation("update", "patient", (str(ADA),), {"name": "xx"}, {"name": "Ada Ärmel"})
+        found = [home.do(each, page="patient") for each in (new, old)]
+    finally:
+        sa.event.remove(Patient.name, "set", check)
+
+    code, path, words = HUNG_ON[check]
+    assert [(Outcome.INVALID, code, path)] * 2 == [
+        (each.outcome, each.problems[0].code, each.problems[0].path) for each in found
+    ]
+    assert all(words in each.problems[0].message for each in found)
 
 
 WRONG: dict[str, tuple[Any, str]] = {

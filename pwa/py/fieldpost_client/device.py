@@ -300,7 +300,7 @@ class DeviceHome:
     def _failed(self, identity: str) -> Trouble:
         copy = self.aside or self.working
         failures = copy.failures if copy is not None else {}
-        in_words = self._sync_status.entry
+        in_words = self._sync_status.in_words()
         return failed_envelopes(identity, self.outbox, self.remapped, failures, in_words)
 
     def discard(self, user: User, trouble: Trouble) -> tuple[Problem, ...]:

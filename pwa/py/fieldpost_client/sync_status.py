@@ -1,6 +1,6 @@
 """The state of the outbox in words: for the Sync button and the sync page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,23 @@ UNVERIFIED = "unverified"
 _STATES = {PENDING: "waiting", ATTENTION: "attention", SETTLED: "settled"}
 
 
+class OpenNow:
+    """What of an outbox is open, gone through once for all of its entries.
+
+    Attributes:
+        entries: whose end nobody knows, by number, in order.
+        replaced: for each envelope that is being repaired the entry that takes its place, by id.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.entries = {e.number: e for e in open_entries(outbox.entries)}
+        self.replaced = replacements(outbox.entries)
+
+    def before(self, entry: Entry) -> list[Entry]:
+        """Return the open entries that one builds on."""
+        return [self.entries[n] for n in entry.envelope.after if n in self.entries]
+
+
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
     """Says in words how a device and its envelopes stand.
@@ -95,7 +112,8 @@ class SyncStatus:
         """Return the envelopes, those that need attention first, then the newest; and facts."""
         outbox = [e for _, e in sorted(self.outbox.entries.items(), reverse=True)]
         history = list(self.outbox.history.values())[::-1][:SHOWN_HISTORY]
-        listed = [self.entry(entry) for entry in (*outbox, *history)]
+        now = OpenNow(self.outbox)
+        listed = [self.entry(entry, now) for entry in (*outbox, *history)]
         order = {"attention": 0, "waiting": 1}
         listed.sort(key=lambda e: order.get(e.state, 2))
         return SyncOverview(listed, _facts(self.state, self.outbox))
@@ -103,10 +121,11 @@ class SyncStatus:
     def open_entries(self, page: Page) -> Mapping[tuple[Any, ...], SyncEntry]:
         """Return the open envelopes of a page by their records; see `fieldpost.home.Home`."""
         found: dict[tuple[Any, ...], SyncEntry] = {}
-        for each in open_entries(self.outbox.entries):
+        now = OpenNow(self.outbox)
+        for each in now.entries.values():
             if self.records.of(each)[0] != page.spec.name:
                 continue
-            entry = self.entry(each)
+            entry = self.entry(each, now)
             for key in self.records.all_of(each):
                 if key not in found or (entry.can_repair and not found[key].can_repair):
                     found[key] = entry
@@ -119,13 +138,18 @@ class SyncStatus:
             told = _told(entry)
             if identity in (entry.envelope.id, told.envelope.id):
                 now = self.records.remapped.envelope(told.envelope)
-                return Story(now, self.entry(entry), told.receipt)
+                return Story(now, self.entry(entry, OpenNow(self.outbox)), told.receipt)
         raise NotFound([problem(Code.NO_SUCH_ENVELOPE, envelope=identity)])
 
-    def entry(self, stored: Entry) -> SyncEntry:
+    def in_words(self) -> Callable[[Entry], SyncEntry]:
+        """Return what says what the sync page says, of one entry after the other."""
+        now = OpenNow(self.outbox)
+        return lambda stored: self.entry(stored, now)
+
+    def entry(self, stored: Entry, now: OpenNow) -> SyncEntry:
         """Return what the sync page says of an entry."""
         entry = _told(stored)
-        by = replacements(self.outbox.entries).get(entry.envelope.id)
+        by = now.replaced.get(entry.envelope.id)
         state = "settled" if by else _STATES.get(entry.state, "done")
         is_open = state in ("waiting", "attention")
         problems = problems_of(entry, self.failures) if is_open else ()
@@ -136,12 +160,12 @@ class SyncStatus:
             url=self._url(entry),
             saved_at=entry.envelope.saved_at,
             state=state,
-            words=self._words(stored, entry),
+            words=self._words(stored, entry, now),
             problems=tuple(p.message for p in problems),
             receipt=stored.signed,
             can_repair=state == "attention",
             can_discard=is_open,
-            waits_for=self._waits_for(entry) if state == "waiting" else (),
+            waits_for=_waits_for(entry, now) if state == "waiting" else (),
             settled=_settled(entry, by),
             done=done_words(entry.envelope.operations, self.records.of(entry)[0]),
             is_shown=entry.envelope.id not in self.failures,
@@ -156,24 +180,7 @@ class SyncStatus:
             return ""
         return record_url(entry.envelope.page, key)
 
-    def _waits_for(self, entry: Entry) -> tuple[tuple[str, str], ...]:
-        """Return the open envelopes of this device that it builds on, if the office knows it."""
-        if entry.receipt is None:
-            return ()
-        return tuple(
-            (other.envelope.id, f"{other.page}: {other.title}")
-            for other in open_entries(self.outbox.entries)
-            if other.number in entry.envelope.after
-        )
-
-    def _waits_for_attention(self, entry: Entry) -> bool:
-        return any(
-            other.state == ATTENTION
-            for other in open_entries(self.outbox.entries)
-            if other.number in entry.envelope.after
-        )
-
-    def _words(self, stored: Entry, entry: Entry) -> str:
+    def _words(self, stored: Entry, entry: Entry, now: OpenNow) -> str:
         if stored.is_void:
             own = OUTCOMES["void"].own
             return own if stored.state == CONFIRMED else f"{own} {TOLD_NEXT}"
@@ -181,7 +188,8 @@ class SyncStatus:
         codes = [p.code for p in entry.receipt.problems] if entry.receipt else []
         if entry.is_open and entry.needs_other_files:
             return OTHER_FILES
-        if Code.PREDECESSOR_OPEN in codes and not self._waits_for_attention(entry):
+        before = now.before(entry)
+        if Code.PREDECESSOR_OPEN in codes and all(e.state != ATTENTION for e in before):
             codes = [Code.PREDECESSOR_MISSING]
         if outcome is Outcome.CONFLICT and Code.MADE_SINCE in codes:
             return IN_DOUBT
@@ -191,6 +199,13 @@ class SyncStatus:
         if outcome is Outcome.WAITING and entry.state == PENDING:
             return next((WAITS_FOR[code] for code in codes if code in WAITS_FOR), own)
         return own
+
+
+def _waits_for(entry: Entry, now: OpenNow) -> tuple[tuple[str, str], ...]:
+    """Return the open envelopes of this device that one builds on, if the office knows it."""
+    if entry.receipt is None:
+        return ()
+    return tuple((e.envelope.id, f"{e.page}: {e.title}") for e in now.before(entry))
 
 
 def _state(activity: str, waiting: int, attention: int, clean: tuple[str, str]) -> tuple[str, str]:

@@ -273,6 +273,20 @@ def password_of(session: Session, name: str) -> tuple[User | None, str | None]:
     return user, session.scalar(query)
 
 
+def locked_password_of(session: Session, name: str) -> tuple[User | None, str | None]:
+    """Return what `password_of` does, for whoever begins a session by it or changes it.
+
+    Until the transaction ends nobody else changes it, and nobody switches her off. The row is
+    written as it is: a lock would not do, see `turns.take_turn`.
+    """
+    user = tables.user
+    same = sa.update(user).where(user.c.folded_name == folded(name)).values(active=user.c.active)
+    session.execute(same)
+    # fault point: account-locked — held until the transaction ends: who changes the password comes
+    # before this, and is seen here, or comes after it, and ends the session that is begun.
+    return password_of(session, name)
+
+
 def password_of_switched_off(session: Session, name: str) -> str | None:
     """Return the hash of the password of a user who is switched off; None of all others."""
     query = sa.select(tables.user.c.password_hash).where(

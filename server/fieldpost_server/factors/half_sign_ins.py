@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from fieldpost.users import User
 from fieldpost_server.accounts.sessions import cookie_name, digest_of, start_session
-from fieldpost_server.accounts.users import password_of
+from fieldpost_server.accounts.users import locked_password_of, password_of
 from fieldpost_server.factors.second_factors import asks_second
 from fieldpost_server.settings import Settings
 from fieldpost_server.storage import tables
@@ -113,6 +113,8 @@ def count_failure(session: Session, half: Half) -> None:
 
 def finish(session: Session, half: Half, address: str) -> str | None:
     """Begin the session of who has shown both, and return its token; None if it is over."""
+    if locked_password_of(session, half.user.name)[1] != half.stored:
+        return None  # changed, or she was switched off, since she has shown it
     # fault point: half-sign-in-over — it ends in the transaction that begins the session: of two
     # that bring it at once one gets a session.
     query = sa.delete(_TABLE).where(_TABLE.c.token_sha256 == half.digest)

@@ -24,7 +24,7 @@ from fieldpost_server.accounts.sessions import (
     set_known,
 )
 from fieldpost_server.accounts.throttle import Guess, count_attempt, forget_failures, is_noted
-from fieldpost_server.accounts.users import password_of
+from fieldpost_server.accounts.users import locked_password_of
 from fieldpost_server.factors.half_sign_ins import Entered, enter, set_half
 from fieldpost_server.http.answers import retry_after, status_of
 from fieldpost_server.http.authentication import TOKEN, actor_of, address_of
@@ -168,7 +168,9 @@ class ProviderSignIn:
 
         def work(session: Session) -> tuple[User, str, Entered]:
             user = who_is(session, claims, settings, roles, address)
-            _, stored = password_of(session, user.name)
+            present, stored = locked_password_of(session, user.name)
+            if present is None:
+                raise InputError([problem(Code.ACCOUNT_OFF)])
             self.door.home.quotas.take_within(session, user.name, Kind.SESSIONS)
             end_session(session, former)
             forget_failures(session, Guess("", address, is_question=True))

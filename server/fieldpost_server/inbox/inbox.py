@@ -11,7 +11,7 @@ from fieldpost import moments
 from fieldpost.app import App
 from fieldpost.errors import Code, InputError, NotFound, Problem, problem
 from fieldpost.home import Submission
-from fieldpost.odp.form.once import adds_record, says_same
+from fieldpost.odp.form.once import Models, adds_record, says_same
 from fieldpost.odp.replay.result import Result
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, Void, read_envelope
@@ -160,7 +160,8 @@ class Inbox:
             kept = _kept_before(session, submission)
             identity = new_id if kept else submission.identity or new_id
             envelope = self._envelope(user, submission, identity, device, row, voids)
-            if kept is not None and (answer := _answer_again(session, kept, envelope)):
+            models = self.app.models
+            if kept is not None and (answer := _answer_again(session, models, kept, envelope)):
                 return answer
             if voids is not None:
                 return self.applier.void(session, envelope, user)
@@ -293,7 +294,9 @@ def _kept_before(session: Session, submission: Submission) -> Any:
     return rows_of(session, [submission.identity]).get(submission.identity)
 
 
-def _answer_again(session: Session, kept: Any, envelope: Envelope) -> Receipt | None:
+def _answer_again(
+    session: Session, models: Models, kept: Any, envelope: Envelope
+) -> Receipt | None:
     """Return the first receipt of a form that was sent again; None where it is to be saved.
 
     Raises:
@@ -303,7 +306,8 @@ def _answer_again(session: Session, kept: Any, envelope: Envelope) -> Receipt | 
         return None  # the id is somebody else's: this is another form
     before = read_envelope(kept.content)
     first = kept_receipt(session, kept)
-    if before.page == envelope.page and says_same(before.operations, envelope.operations):
+    is_same = says_same(models, before.operations, envelope.operations)
+    if before.page == envelope.page and is_same:
         return first
     if adds_record(envelope.operations) and adds_record(before.operations):
         refused = Result(Outcome.INVALID, (problem(Code.SAVED_ALREADY),), record=first.record)

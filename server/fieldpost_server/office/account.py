@@ -20,7 +20,12 @@ from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.accounts.session_list import browser_words, end_all, end_one, sessions_of
 from fieldpost_server.accounts.sessions import cookie_of, set_cookies, set_known, start_session
 from fieldpost_server.accounts.throttle import Guess, count_attempt, forget_failures
-from fieldpost_server.accounts.users import password_of, prepared_password, store_password
+from fieldpost_server.accounts.users import (
+    locked_password_of,
+    password_of,
+    prepared_password,
+    store_password,
+)
 from fieldpost_server.factors.recovery_codes import codes_left
 from fieldpost_server.factors.relying_party import relying_party
 from fieldpost_server.factors.second_factors import factors_of, is_demanded
@@ -68,7 +73,7 @@ class Account:
             )
 
             def work(session: Session) -> str:
-                if password_of(session, user.name)[1] != stored:
+                if locked_password_of(session, user.name)[1] != stored:
                     raise InputError([problem(Code.PASSWORD_WRONG, "old")])
                 store_password(session, user.name, hashed)
                 record(session, actor, Event.PASSWORD_CHANGED, user.name)

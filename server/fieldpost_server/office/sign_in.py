@@ -39,6 +39,7 @@ from fieldpost_server.accounts.throttle import (
 )
 from fieldpost_server.accounts.users import (
     is_password_due,
+    locked_password_of,
     password_of,
     password_of_switched_off,
     renew_hash,
@@ -222,7 +223,7 @@ class SignIn:
         self, session: Session, attempt: Attempt, guess: Guess, stored: str, renewed: str
     ) -> Judged:
         """Begin the session of somebody whose password was right, or ask for her second factor."""
-        user, now_stored = password_of(session, attempt.name)
+        user, now_stored = locked_password_of(session, attempt.name)
         if user is None or now_stored != stored:
             return _WRONG  # changed or switched off since it was read
         if renewed:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from fieldpost.app import App
 from fieldpost.errors import Code, Forbidden, problem
+from fieldpost.moments import moment_of
 from fieldpost.text.casefolding import folded
 from fieldpost.users import User
 from fieldpost.web.display.outcomes import OUTCOMES
@@ -168,11 +169,8 @@ def _wanted(asked: PageRequest) -> Wanted:
 
 def _before(query: Any) -> tuple[datetime, str] | None:
     moment, _, identity = query.get("before", "").partition(" ")
-    try:
-        found = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return (found, search_words(identity)) if found.tzinfo and identity else None
+    found = moment_of(moment)
+    return (found, search_words(identity)) if found is not None and identity else None
 
 
 def _address(wanted: Wanted, last: Any = None) -> str:

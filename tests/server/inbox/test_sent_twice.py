@@ -57,6 +57,20 @@ def test_a_new_record_that_is_sent_twice_is_one(office: Any, page: str) -> None:
     assert int(page == "visit") == after[2] - before[2]
 
 
+def test_numbers_that_look_like_keys_are_none(office: Any) -> None:
+    """A negative number that somebody types is no key that her new rows were given."""
+    client = office.client("anna")
+    fields = {**fields_of(client, "/pages/visit/new"), **VISIT, "orders[0].share": "-1"}
+    before = count(office, Visit)
+    answers = [send(client, "/pages/visit/new", fields) for _ in range(3)]
+    other = send(client, "/pages/visit/new", {**fields, "orders[0].share": "-3"})
+
+    assert [303] * 3 == [answer.status_code for answer in answers]
+    assert 422 == other.status_code
+    assert "This form was saved before" in other.text
+    assert 1 == count(office, Visit) - before
+
+
 def test_two_that_arrive_at_once_are_one(office: Any) -> None:
     """Requests of two threads or processes take turns, and both get the first receipt."""
     client = office.client("anna")

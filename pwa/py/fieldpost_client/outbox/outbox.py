@@ -236,6 +236,30 @@ class OutboxKeys(DeviceKeys):
         return self.known.get((model, temporary), temporary)
 
 
+class Entries(dict[int, Entry]):
+    """Entries by number, which are found by the ids of their envelopes as well."""
+
+    def __init__(self, entries: Mapping[int, Entry] | None = None) -> None:
+        super().__init__()
+        self.numbers: dict[str, int] = {}
+        for number, entry in (entries or {}).items():
+            self[number] = entry
+
+    def __setitem__(self, number: int, entry: Entry) -> None:
+        self._forget(number)
+        super().__setitem__(number, entry)
+        self.numbers[entry.envelope.id] = number
+
+    def __delitem__(self, number: int) -> None:
+        self._forget(number)
+        super().__delitem__(number)
+
+    def _forget(self, number: int) -> None:
+        before = self.get(number)
+        if before is not None and self.numbers.get(before.envelope.id) == number:
+            del self.numbers[before.envelope.id]
+
+
 class Outbox:
     """The entries in memory, as they are in the store.
 
@@ -246,7 +270,7 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self.entries: dict[int, Entry] = {}
+        self.entries = Entries()
         self.history: dict[str, Entry] = {}
         self.broken: list[int] = []
 
@@ -283,7 +307,8 @@ class Outbox:
 
     def by_id(self, identity: str) -> Entry | None:
         """Return the entry of an envelope."""
-        return next((e for e in self.entries.values() if e.envelope.id == identity), None)
+        number = self.entries.numbers.get(identity)
+        return None if number is None else self.entries[number]
 
     def leaving(self, confirmed: list[Entry]) -> list[Operation]:
         """Return the operations that move entries from the outbox to the history."""
@@ -298,7 +323,8 @@ class Outbox:
     def leave(self, confirmed: list[Entry]) -> None:
         """Do in memory what `leaving` does in the store."""
         for entry in confirmed:
-            self.entries.pop(entry.number, None)
+            if entry.number in self.entries:
+                del self.entries[entry.number]
             self.history[entry.envelope.id] = entry
         for identity in list(self.history)[:-HISTORY_LENGTH]:
             del self.history[identity]

@@ -76,7 +76,7 @@ class DeviceState:
 
 def user_from_json(data: Mapping[str, Any]) -> User:
     """Read a user as the server describes her; raises KeyError or TypeError."""
-    return User(data["name"], data.get("display_name") or "", frozenset(data.get("roles", ())))
+    return User(data["name"], data.get("display_name") or "", frozenset(data.get("roles") or ()))
 
 
 def about_operations(about: Mapping[str, Any]) -> list[Operation]:

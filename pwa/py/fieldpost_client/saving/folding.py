@@ -50,8 +50,9 @@ def folded_into(
         return None
     if not all(sha256 in text.partition('"operations"')[2] for sha256 in made.attachments):
         return None  # a picture that was taken and replaced: its file has come with the first
-    forms = {first.id: content_digest(first.operations), **last.forms}
-    forms[envelope.id] = content_digest(envelope.operations)
+    models = records.remapped.app.models
+    forms = {first.id: content_digest(models, first.operations), **last.forms}
+    forms[envelope.id] = content_digest(models, envelope.operations)
     return replace(last, envelope=made, text=text, title=entry.title, forms=forms, _footprints=[])
 
 

@@ -31,9 +31,11 @@ def answer_again(outbox: Outbox, records: RecordKeys, submission: Submission) ->
     entry = saved_before(outbox, submission.identity)
     if entry is None or entry.envelope.page != submission.page:
         return None
-    saved = entry.forms.get(submission.identity) or content_digest(entry.envelope.operations)
+    models = records.remapped.app.models
+    saved = entry.forms.get(submission.identity)
+    saved = saved or content_digest(models, entry.envelope.operations)
     first = receipt_here(entry, records)
-    if saved == content_digest(submission.operations):
+    if saved == content_digest(models, submission.operations):
         return first
     if not adds_record(submission.operations):
         return None

@@ -19,6 +19,7 @@ from fieldpost_client.platform.base import (
     Unreachable,
     storage_problem,
 )
+from fieldpost_client.replica.answers import Check, is_any
 from fieldpost_client.sync.pace import Pace
 from fieldpost_client.sync_status import BUSY, OFFLINE, SIGNED_OUT, TROUBLE
 
@@ -134,14 +135,16 @@ class Contact:
         path: str,
         headers: Mapping[str, str] | None = None,
         body: bytes | str | None = None,
+        *,
+        is_whole: Check = is_any,
     ) -> Any:
-        """Ask for a JSON object; raises `Stopped`."""
+        """Ask for a JSON object that holds what it must; raises `Stopped`."""
         answer = await self.ask(method, path, headers, body, kind=JSON)
         try:
             data = json.loads(answer.body)
         except ValueError as error:
             raise no_answer_of_ours() from error
-        if not isinstance(data, dict):
+        if not is_whole(data):
             raise no_answer_of_ours()
         return data
 

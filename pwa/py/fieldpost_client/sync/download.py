@@ -11,7 +11,8 @@ from typing import Any
 from fieldpost.errors import Code, problem
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.platform.base import Damaged, Platform, StoreError
-from fieldpost_client.replica.device_state import about_operations, user_from_json
+from fieldpost_client.replica.answers import is_registration
+from fieldpost_client.replica.device_state import about_operations
 from fieldpost_client.sync.contact import JSON, Contact, Stopped, no_answer_of_ours, stopped_by
 from fieldpost_client.sync.incoming import (
     Incoming,
@@ -77,11 +78,10 @@ async def register(
         # registers with this very one, so one device is never two.
         home.state.device = device
     body = _call(home, forgotten, base)
-    about = await contact.data("POST", "/sync/device", {"content-type": JSON}, body)
-    user = user_from_json(about["user"])
-    if home.state.user is not None and home.state.user.name != user.name:
-        raise Stopped(TROUBLE, problem(Code.DEVICE_OF_ANOTHER))
-    known = int(about.get("number") or 0)
+    headers = {"content-type": JSON}
+    about = await contact.data("POST", "/sync/device", headers, body, is_whole=is_registration)
+    check_user(home, about)
+    known = about["number"]
     counters = home.state.counters
     if known >= counters.next_number:
         # the browser has lost what this device had sent: its numbers must not be used again
@@ -97,6 +97,12 @@ async def register(
     # not: no receipt is believed before, and the first one has them asked for.
     await learn_keys(home, about.get(SIGNING_KEYS))
     return about.get("arrived") or {}
+
+
+def check_user(home: DeviceHome, about: Mapping[str, Any]) -> None:
+    """Stop where the server speaks to somebody else than whose device this is; raises `Stopped`."""
+    if home.state.user is not None and home.state.user.name != about["user"]["name"]:
+        raise Stopped(TROUBLE, problem(Code.DEVICE_OF_ANOTHER))
 
 
 def _call(home: DeviceHome, forgotten: Sequence[str], base: str) -> str:

@@ -18,7 +18,7 @@ from fieldpost.wire.protocol import FORMAT
 from fieldpost.wire.receipts import Outcome
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.chain import Counters
-from fieldpost_client.outbox.outbox import PENDING, Entry
+from fieldpost_client.outbox.outbox import PENDING, Entries, Entry
 from fieldpost_client.platform.base import Operation as Write
 from fieldpost_client.platform.base import StoreError
 from fieldpost_client.sync.contact import stopped_by
@@ -63,7 +63,7 @@ async def enrol_anew(home: DeviceHome) -> None:
         # does not know: 'is_new' is stored with it, so the next sync registers before it sends.
         home.state.device, home.state.sent_to, home.state.is_new = device, 0, True
         home.state.counters = counters
-        home.outbox.entries = {entry.number: entry for entry in entries}
+        home.outbox.entries = Entries({entry.number: entry for entry in entries})
 
 
 def _sealed_anew(home: DeviceHome, device: str) -> tuple[list[Entry], Counters]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldpost.errors import Code
 from fieldpost_client.platform.base import Answer, Operation, Platform, StoreError
+from fieldpost_client.replica.answers import are_row_counts
 from fieldpost_client.sync.contact import Contact, Stopped, no_answer_of_ours, stopped_by
 
 MOST_STUMBLES = 5
@@ -64,8 +65,9 @@ def _is_sound(found: Any) -> bool:
         return False
     if any(type(found[name]) is not kind for name, kind in _KINDS.items()):
         return False
-    counts = all(type(count) is int for count in found["rows"].values())
-    return counts and 0 <= found["parts"] <= found["arrived"] <= found["size"]
+    return (
+        are_row_counts(found["rows"]) and 0 <= found["parts"] <= found["arrived"] <= found["size"]
+    )
 
 
 def forget_incoming() -> list[Operation]:
@@ -163,9 +165,12 @@ def _span(answer: Answer) -> tuple[int, int]:
 def _about(headers: Mapping[str, str]) -> tuple[str, dict[str, int | None]]:
     try:
         rows: Any = json.loads(headers.get("fieldpost-rows") or "{}")
-        return headers["fieldpost-cursor"], dict(rows)
-    except (ValueError, KeyError, TypeError) as error:
+        cursor = headers["fieldpost-cursor"]
+    except (ValueError, KeyError) as error:
         raise no_answer_of_ours() from error
+    if not are_row_counts(rows):
+        raise no_answer_of_ours()
+    return cursor, rows
 
 
 def _tell(platform: Platform, incoming: Incoming) -> None:

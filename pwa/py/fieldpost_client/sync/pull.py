@@ -13,10 +13,11 @@ from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.dependencies import leaving, missing_at_the_office
 from fieldpost_client.outbox.outbox import Entry
 from fieldpost_client.platform.base import StoreError
+from fieldpost_client.replica.answers import is_pull
 from fieldpost_client.replica.device_state import about_operations
 from fieldpost_client.replica.replica import Replica, Unreadable
 from fieldpost_client.sync.contact import Contact, Stopped, stopped_by
-from fieldpost_client.sync.download import download_image, register
+from fieldpost_client.sync.download import check_user, download_image, register
 from fieldpost_client.sync.installation import hold_back, install, install_image
 from fieldpost_client.sync.receipt_verification import SIGNING_KEYS, learn_keys
 from fieldpost_client.sync_status import TROUBLE
@@ -134,11 +135,12 @@ class Pull:
         if table:
             path += f"&replace={quote(table, safe='')}"
         try:
-            data = await self.contact.data("GET", path)
+            data = await self.contact.data("GET", path, is_whole=is_pull)
         except Stopped as stopped:
             if stopped.problem.code is Code.BAD_CURSOR:
                 return None
             raise
+        check_user(self.home, data)
         if not table:
             self.failed.clear()
             self.report.failed.clear()

@@ -1,6 +1,7 @@
 """Push: envelopes to the server, receipts back, each made durable as it arrives."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -313,17 +314,20 @@ def _batch(entries: list[Entry], most: int) -> list[Entry]:
 
 def texts_first(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Return what goes ahead, and what waits for files to be sent or hangs on what does."""
-    behind = {e.number for e in entries if e.envelope.attachments}
     ids = {e.envelope.id: e.number for e in entries}
-    while True:
-        more = set(behind)
-        for entry in entries:
-            repaired = {ids[i] for i in entry.envelope.supersedes if i in ids}
-            if not behind.isdisjoint({entry.number, *entry.envelope.after, *repaired}):
-                more |= {entry.number, *repaired}
-        if more == behind:
-            break
-        behind = more
+    drawn = defaultdict[int, list[int]](list)
+    for entry in entries:
+        repaired = [ids[i] for i in entry.envelope.supersedes if i in ids]
+        drawn[entry.number] += repaired
+        for number in (*entry.envelope.after, *repaired):
+            drawn[number].append(entry.number)
+    left = [e.number for e in entries if e.envelope.attachments]
+    behind = set(left)
+    while left:
+        for number in drawn.pop(left.pop(), ()):
+            if number not in behind:
+                behind.add(number)
+                left.append(number)
     ahead = [e for e in entries if e.number not in behind]
     return ahead, [e for e in entries if e.number in behind]
 

@@ -10,8 +10,7 @@ from fieldpost.errors import Code, Problem, problem
 from fieldpost_client.device import DeviceHome
 from fieldpost_client.outbox.dependencies import missing_at_the_office
 from fieldpost_client.outbox.outbox import ATTENTION, CONFIRMED, PENDING, Entry
-from fieldpost_client.platform.base import PlatformError, StoreError
-from fieldpost_client.replica.replica import Unreadable
+from fieldpost_client.platform.base import StoreError
 from fieldpost_client.sync.contact import CANCELLED, Contact, Stopped, stopped_by
 from fieldpost_client.sync.download import download_image, register
 from fieldpost_client.sync.enrolment import enrol_anew, is_stranded
@@ -103,8 +102,7 @@ class Synchroniser:
             await self._settle()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost
             # nothing is lost: the outbox is in the store, and the next sync begins anew
-            _log.exception("the sync failed")
-            activity, problems = TROUBLE, [problem(Code.UNEXPECTED, cause=type(error).__name__)]
+            activity, problems = TROUBLE, [_unforeseen("sync", error)]
             await self._settle()
         seconds = round((self.platform.now() - begin).total_seconds(), 1)
         report = {
@@ -231,7 +229,7 @@ class Synchroniser:
             return
         try:
             await self.home.rebuild()
-        except (PlatformError, Unreadable):
+        except Exception:  # noqa: BLE001 - logged whole; a sync that stopped always says so
             _log.exception("the stored replica could not be read")
 
     async def _note(self, report: Mapping[str, Any]) -> None:
@@ -262,6 +260,8 @@ class Synchroniser:
             activity, problems = stopped.activity, [stopped.problem]
         except StoreError as error:
             activity, problems = TROUBLE, [stopped_by(error).problem]
+        except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is kept
+            activity, problems = TROUBLE, [_unforeseen("first download", error)]
         self._set("" if activity == CANCELLED else activity)
         return {
             "outcome": activity or "done",
@@ -328,6 +328,12 @@ class Synchroniser:
     def _set(self, activity: str) -> None:
         self.home.activity = activity
         self.home.notify()
+
+
+def _unforeseen(what: str, error: Exception) -> Problem:
+    """Return in words what nobody has thought of; the console has all of it."""
+    _log.exception("the %s failed", what)
+    return problem(Code.UNEXPECTED, cause=type(error).__name__)
 
 
 def _distinct(stopped: list[Stopped]) -> list[Problem]:

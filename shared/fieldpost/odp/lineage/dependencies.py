@@ -4,6 +4,7 @@ A device writes into each envelope on which unconfirmed ones it builds (`after`)
 need not guess; both sides use this to say what hangs on an envelope that could not be applied.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,37 +70,74 @@ def same_record(asked: Envelope, others: Iterable[Envelope]) -> list[Envelope]:
 
     It is among them. Each row that one of them touches counts, and what they say themselves.
     """
-    chain = {asked.number: asked}
-    prints = {e.number: footprint(e.operations) for e in others if e.page == asked.page}
-    prints[asked.number] = footprint(asked.operations)
-    known = {e.number: e for e in others if e.page == asked.page}
-    grown = True
-    while grown:
-        grown = False
-        for number in sorted(prints.keys() - chain.keys()):
-            if any(_belong(known[number], chain[n], prints) for n in chain):
-                chain[number] = known[number]
-                grown = True
-    return [envelope for _, envelope in sorted(chain.items())]
+    known = {e.number: e for e in others if e.page == asked.page} | {asked.number: asked}
+    neighbours = _Neighbours(known)
+    chain, left = {asked.number}, [asked.number]
+    while left:
+        for number in neighbours.of(left.pop()):
+            if number not in chain:
+                chain.add(number)
+                left.append(number)
+    return [known[number] for number in sorted(chain)]
 
 
-def _belong(one: Envelope, other: Envelope, prints: Mapping[int, Footprint]) -> bool:
-    earlier, later = sorted((one, other), key=lambda e: e.number)
-    if earlier.number in later.after:
-        return True
-    return prints[later.number].builds_on(prints[earlier.number])
+class _Neighbours:
+    """Which envelopes build on each other, found from either side.
+
+    Each row and each key is gone through once, however many have to do with it.
+    """
+
+    def __init__(self, known: Mapping[int, Envelope]) -> None:
+        self.known = known
+        self.prints = {number: footprint(e.operations) for number, e in known.items()}
+        self._by_row = defaultdict[Row, list[int]](list)
+        self._bringing = defaultdict[int, deque[int]](deque)
+        self._naming = defaultdict[int, deque[int]](deque)
+        self._after = defaultdict[int, list[int]](list)
+        for number in sorted(known):
+            for row in self.prints[number].rows:
+                self._by_row[row].append(number)
+            for key in self.prints[number].new:
+                self._bringing[key].append(number)
+            for key in self.prints[number].named:
+                self._naming[key].append(number)
+            for earlier in known[number].after:
+                self._after[earlier].append(number)
+
+    def of(self, number: int) -> Iterator[int]:
+        """Yield those that build on an envelope, and those that it builds on, if not told yet."""
+        own = self.prints[number]
+        yield from (n for n in self.known[number].after if n in self.known)
+        yield from self._after.pop(number, ())
+        for row in own.rows:
+            yield from self._by_row.pop(row, ())
+        for key in own.new:
+            # who names what this one brings, and came later
+            naming = self._naming[key]
+            while naming and naming[-1] > number:
+                yield naming.pop()
+        for key in own.named:
+            # who brings what this one names, and came earlier
+            bringing = self._bringing[key]
+            while bringing and bringing[0] < number:
+                yield bringing.popleft()
 
 
 def hangs_on(chain: Iterable[Envelope], others: Iterable[Envelope]) -> list[Envelope]:
     """Return those of the others that build on the chain, directly or through each other."""
-    reached = {e.number: footprint(e.operations) for e in chain}
+    own = {e.number: e for e in chain}
+    every = {e.number: e for e in others} | own
+    numbers, rows, new = set[int](), set[Row](), set[int]()
     hanging: list[Envelope] = []
-    for envelope in sorted(others, key=lambda e: e.number):
-        if envelope.number in reached:
-            continue
-        own = footprint(envelope.operations)
-        is_later = (n for n in reached if n < envelope.number)
-        if any(n in envelope.after or own.builds_on(reached[n]) for n in is_later):
-            reached[envelope.number] = own
+    for number, envelope in sorted(every.items()):
+        found = footprint(envelope.operations)
+        if number not in own:
+            names_some = not (numbers.isdisjoint(envelope.after) and new.isdisjoint(found.named))
+            if not names_some and rows.isdisjoint(found.rows):
+                continue
             hanging.append(envelope)
+        # only what comes earlier counts, so it is gathered on the way
+        numbers.add(number)
+        rows |= found.rows
+        new |= found.new
     return hanging

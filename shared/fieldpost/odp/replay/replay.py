@@ -27,7 +27,7 @@ from fieldpost.odp.replay.merge import Merge
 from fieldpost.odp.replay.new_keys import NewKeys
 from fieldpost.odp.replay.references import References
 from fieldpost.odp.replay.result import Result
-from fieldpost.odp.replay.rule_run import rule_problems
+from fieldpost.odp.replay.rule_run import refusal_of, rule_problems
 from fieldpost.odp.replay.statements import find, hold_row, key_values
 from fieldpost.pages import Changes, Form
 from fieldpost.schema.models import Key, Model
@@ -203,11 +203,13 @@ class _Replay:
         row = model.mapper.class_manager.new_instance()
         for attribute, value in values.items():
             if attribute in model.references:
-                setattr(row, attribute, self._referred(operation, place, attribute, value))
+                real = self._referred(operation, place, attribute, value)
+                self._set(operation, place, row, attribute, real)
             elif attribute != model.generated_key and attribute not in model.links:
                 # SQLAlchemy takes None for a value that was not given, and gives the default
                 is_emptied = value is None and has_default(model.by_attribute[attribute])
-                setattr(row, attribute, sa.null() if is_emptied else value)
+                given = sa.null() if is_emptied else value
+                self._set(operation, place, row, attribute, given)
         self.keys.give(operation, model, row)
         key, inserted = model.key_of(row), self.inserted.setdefault(model.name, set())
         if key in inserted:
@@ -221,6 +223,13 @@ class _Replay:
         self.rows[id(row)] = (row, operation, place)
         if model.links:
             self.invalid += self.links.note(operation, place.form, row)
+
+    def _set(
+        self, operation: Operation, place: Place, row: Any, attribute: str, value: Any
+    ) -> None:
+        field = place.form.model.by_attribute.get(attribute)
+        path = join_path(operation.at, attribute if field is None else field.name)
+        self.invalid += refusal_of(row, attribute, value, path)
 
     def _referred(self, operation: Operation, place: Place, attribute: str, value: Any) -> Any:
         """Return the real key that a new row's foreign key holds."""
@@ -240,7 +249,7 @@ class _Replay:
         for attribute in takes:
             real = self.keys.resolve(model, attribute, values[attribute])
             self.invalid += self.references.missing(operation, place, attribute, real)
-            setattr(row, attribute, real)
+            self._set(operation, place, row, attribute, real)
         self.invalid += self.references.missing_above(operation, place, row, takes)
         self.rows[id(row)] = (row, operation, place)
         self.invalid += self.links.note(operation, place.form, row)

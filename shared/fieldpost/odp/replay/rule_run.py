@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from fieldpost.errors import Code, Problem, join_path
+from fieldpost.errors import Code, Problem, join_path, problem
 from fieldpost.pages import Form
 from fieldpost.rules import broken_rules
 
@@ -28,6 +28,22 @@ def rule_problems(places: Places, *, patient: bool = False) -> Iterator[Problem]
             if path is None and found.code is Code.RULE:
                 _warn(str(found.detail.get("rule", "")), form.model.cls.__name__, found.path)
             yield Problem(found.code, at if path is None else path, found.message, found.detail)
+
+
+def refusal_of(row: Any, attribute: str, value: Any, path: str) -> list[Problem]:
+    """Give a row a value; return what the author's `validates` has against that.
+
+    It raises ValueError to say what is wrong; whatever else it raises is a fault of its own.
+    """
+    try:
+        setattr(row, attribute, value)
+    except Exception as error:  # noqa: BLE001 - an author's code: whatever it raises becomes a problem
+        if isinstance(error, ValueError | AssertionError) and str(error):
+            return [problem(Code.RULE, path, text=str(error)[:1_000], detail={"rule": attribute})]
+        _log.exception("the value of '%s' could not be checked", attribute)
+        cause = f"{type(error).__name__}: {error}"[:200]
+        return [problem(Code.RULE_FAILED, path, rule=attribute, cause=cause)]
+    return []
 
 
 @lru_cache(maxsize=1_000)
