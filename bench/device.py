@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ WATCH_SAVE = """() => new Promise((done) => {
 
 def prepare(data: Path) -> None:
     """Fill a data folder: users, 100,000 rows, triggers."""
+    data.mkdir(mode=0o700, parents=True)
     settings = Settings(app="jobs.app:app", data=data)
     database = Database(settings.database_url)
     Base.metadata.create_all(database.engine)
@@ -170,7 +172,13 @@ def wait_for_snapshot(page: Page) -> None:
         page.wait_for_timeout(500)
 
 
-def start(device: Device, path: str = "/pages/job", *, drop: bool = False) -> float:
+def start(
+    device: Device,
+    path: str = "/pages/job",
+    *,
+    drop: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> float:
     """Return milliseconds from navigation to the first list that Python has made."""
     if drop:
         device.page.evaluate(DROP_SNAPSHOTS)
@@ -179,6 +187,7 @@ def start(device: Device, path: str = "/pages/job", *, drop: bool = False) -> fl
     device.page.wait_for_timeout(SETTLE_MS)
     began = time.perf_counter()
     device.page.goto(device.origin + path, wait_until="commit")
+    meanwhile()
     device.page.locator("body[data-home=device] table.list tbody tr").first.wait_for(timeout=60_000)
     return (time.perf_counter() - began) * 1000
 

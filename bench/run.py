@@ -15,6 +15,7 @@ os.environ["PYTHONPATH"] = str(HERE)
 
 import device  # noqa: E402 - after the path is set
 import replay  # noqa: E402
+import sealed  # noqa: E402
 import waiting  # noqa: E402
 
 import postgresql  # noqa: E402
@@ -22,7 +23,7 @@ import postgresql  # noqa: E402
 
 def main() -> None:
     """Run what is named on the command line, or everything."""
-    wanted = set(sys.argv[1:]) or {"replay", "device", "waiting"}
+    wanted = set(sys.argv[1:]) or {"replay", "device", "sealed", "waiting"}
     file = HERE / "results" / "latest.json"
     results = json.loads(file.read_text()) if file.exists() else {}
     results["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -31,6 +32,8 @@ def main() -> None:
         results["push_postgresql"] = on_postgresql()
     if "device" in wanted:
         results["device"] = device.measure(device.find_chromium())
+    if "sealed" in wanted:
+        results["sealed"] = sealed.measure(device.find_chromium())
     if "waiting" in wanted:
         results["waiting"] = waiting.measure(device.find_chromium())
     file.parent.mkdir(exist_ok=True)

@@ -8,6 +8,16 @@ export type Asset = {
   sha256?: string;
 };
 
+/** `fieldpost.pins.Pin` as devices know it. */
+export type PinRule = {
+  /** Characters. */
+  least: number;
+  /** Seconds without anybody. */
+  idle_s: number;
+  /** Wrong PINs; null: never. */
+  wipe_after: number | null;
+};
+
 export type Manifest = {
   version: string;
   /** The key of memory snapshots: they hold Python and the app, not the shell. */
@@ -19,6 +29,8 @@ export type Manifest = {
   wheels: Asset[];
   shell: Asset[];
   urls: Record<string, string>;
+  /** Where the app has what is kept on devices sealed. */
+  pin?: PinRule | null;
   html: string;
   headers: Record<string, string>;
   total_bytes: number;

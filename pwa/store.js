@@ -1,6 +1,7 @@
 // The one module that opens IndexedDB. Everything durable on a device is in here.
 
 import { within } from "./limits.js";
+import { allSealed, isSealed, isSealing, unsealed } from "./sealing.js";
 
 /**
  * @typedef {["put" | "add", string, IDBValidKey, unknown] | ["delete", string, IDBValidKey]
@@ -106,35 +107,6 @@ export function answer(asked) {
 }
 
 /**
- * A connection that is opened again when the browser has closed it.
- * @returns {<T>(task: (db: IDBDatabase) => Promise<T>) => Promise<T>} rejects with `Gone` when the
- *   database was deleted meanwhile: an empty one in its place would look like a device without work
- */
-export function connection() {
-  /** @type {Promise<IDBDatabase> | null} */
-  let current = null;
-  return async (task) => {
-    for (let attempt = 0; ; attempt++) {
-      const mine = (current ??= reopened(() => (current = null)));
-      try {
-        return await task(await mine);
-      } catch (error) {
-        if (current === mine) current = null;
-        // it was closed before a transaction began: nothing was done
-        if (attempt || !(error instanceof DOMException) || error.name !== "InvalidStateError") throw error;
-      }
-    }
-  };
-}
-
-/** @param {() => void} closed */
-async function reopened(closed) {
-  const db = await open({ create: false, closed });
-  if (!db) throw new DOMException("the data of this device was removed", "Gone");
-  return db;
-}
-
-/**
  * Become the one that writes: whoever was it before is refused from now on.
  * @param {IDBDatabase} db
  * @returns {Promise<number>} to be handed to `write`
@@ -163,8 +135,8 @@ export function takeOver(db) {
  * @param {IDBValidKey} key
  * @returns {Promise<any>}
  */
-export function read(db, store, key) {
-  return answer(db.transaction(store).objectStore(store).get(key));
+export async function read(db, store, key) {
+  return unsealed(store, key, await answer(db.transaction(store).objectStore(store).get(key)));
 }
 
 /**
@@ -174,6 +146,17 @@ export function read(db, store, key) {
  * @returns {Promise<[IDBValidKey, any][]>}
  */
 export async function readAll(db, store) {
+  const kept = await labels(db, store);
+  return Promise.all(kept.map(async ([key, value]) => [key, await unsealed(store, key, value)]));
+}
+
+/**
+ * Read all pairs of a store as they are kept, sealed or not: for what is known without the key.
+ * @param {IDBDatabase} db
+ * @param {string} store
+ * @returns {Promise<[IDBValidKey, any][]>}
+ */
+export async function labels(db, store) {
   const place = db.transaction(store).objectStore(store);
   const [names, values] = await Promise.all([answer(place.getAllKeys()), answer(place.getAll())]);
   return names.map((key, i) => [key, values[i]]);
@@ -192,8 +175,20 @@ export async function readAll(db, store) {
  *   `takeOver`
  * @returns {Promise<void>}
  */
-export function write(db, operations, { durability = "strict", generation } = {}) {
-  if (operations.length === 0) return Promise.resolve();
+export async function write(db, operations, { durability = "strict", generation } = {}) {
+  if (operations.length === 0) return;
+  // without a key at once: what is read next sees it
+  const whole = isSealing() ? /** @type {Operation[]} */ (await allSealed(operations)) : operations;
+  await transact(db, whole, { durability, generation });
+}
+
+/**
+ * @param {IDBDatabase} db
+ * @param {Operation[]} operations
+ * @param {{durability: "strict" | "relaxed", generation: number | undefined}} how
+ * @returns {Promise<void>}
+ */
+function transact(db, operations, { durability, generation }) {
   const stores = new Set(operations.flatMap(storesOf));
   if (generation !== undefined) stores.add("session");
   const transaction = db.transaction([...stores], "readwrite", { durability });
@@ -268,16 +263,18 @@ function adopt(transaction, sha256, abort) {
   const [staged, attachments] = ["staged", "attachments"].map((n) => transaction.objectStore(n));
   const asked = attachments.get(sha256);
   asked.onsuccess = () => {
-    // one whose bytes the browser has lost is replaced when it is chosen again
-    if (asked.result?.bytes ?? asked.result?.blob) {
+    // one whose bytes the browser has lost is replaced when it is chosen again; of one that is sealed nobody
+    // can see it here
+    if (isThere(asked.result) && !isSealed(asked.result)) {
       staged.delete(sha256);
       return;
     }
     const found = staged.get(sha256);
     found.onsuccess = () => {
+      if (!isThere(found.result) && isSealed(asked.result)) return;
       const file = { ...found.result, state: "pending" };
       delete file.draft;
-      if (!(file.bytes ?? file.blob)) {
+      if (!isThere(file)) {
         abort(new DOMException(`attachment ${sha256} is missing`, "MissingAttachment"));
         return;
       }
@@ -288,6 +285,9 @@ function adopt(transaction, sha256, abort) {
     };
   };
 }
+
+/** @param {any} file */
+const isThere = (file) => Boolean(file?.bytes ?? file?.blob) || isSealed(file);
 
 /**
  * Read all keys of a store in order.

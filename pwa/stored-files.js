@@ -1,28 +1,11 @@
 // Pictures, files and images of the store: their bytes, and whether they are what their name says.
 
-import { within } from "./limits.js";
+import { bytesOf } from "./file-bytes.js";
+import { isSealed, unsealed } from "./sealing.js";
 import { digestOf } from "./sha256.js";
 import { answer, read } from "./store.js";
 
 const DIGEST = /^[0-9a-f]{64}$/;
-const READING_MS = 20_000;
-
-/**
- * The bytes of a stored file, however a former version kept it.
- * @param {any} value
- * @returns {Promise<ArrayBuffer | null>} null where they are gone
- */
-export async function bytesOf(value) {
-  if (value instanceof ArrayBuffer) return value;
-  if (value?.bytes instanceof ArrayBuffer) return value.bytes;
-  const blob = value instanceof Blob ? value : value?.blob;
-  if (!(blob instanceof Blob)) return null;
-  try {
-    return await within(READING_MS, blob.arrayBuffer(), "Reading a file");
-  } catch {
-    return null; // the browser keeps a name whose bytes it has lost
-  }
-}
 
 /**
  * Read a picture or file, saved or only chosen.
@@ -40,6 +23,15 @@ export async function readFile(db, sha256) {
 }
 
 /**
+ * Whether a picture or file is here, and sealed.
+ * @param {IDBDatabase} db
+ * @param {string} sha256
+ */
+export async function isSealedFile(db, sha256) {
+  return isSealed(await read(db, "attachments", sha256)) || isSealed(await read(db, "staged", sha256));
+}
+
+/**
  * Read the pieces of an image and join them; each is what its name says, or the image is none.
  * @param {IDBDatabase} db
  * @param {string[]} hashes
@@ -47,7 +39,8 @@ export async function readFile(db, sha256) {
  */
 export async function readImage(db, hashes) {
   const place = db.transaction("pieces").objectStore("pieces");
-  const pieces = await Promise.all(hashes.map((hash) => answer(place.get(hash))));
+  const kept = await Promise.all(hashes.map((hash) => answer(place.get(hash))));
+  const pieces = await Promise.all(kept.map((piece, i) => unsealed("pieces", hashes[i], piece)));
   const whole = await Promise.all(pieces.map((piece, i) => isPiece(piece, hashes[i])));
   const missing = whole.indexOf(false);
   if (missing >= 0) throw new DOMException(`piece ${hashes[missing]} is missing`, "NotFoundError");

@@ -10,7 +10,7 @@ import { keepFiles } from "./kept-files.js";
 import { within } from "./limits.js";
 import { isAsset } from "./office.js";
 import { open, read, write } from "./store.js";
-import { readFile } from "./stored-files.js";
+import { isSealedFile, readFile } from "./stored-files.js";
 
 /** @typedef {import("./manifest.js").Manifest} Manifest @typedef {IDBDatabase | null} Store */
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (/** @type {unknown} */ (self));
@@ -117,8 +117,9 @@ async function learn() {
 async function attachment(/** @type {Request} */ request, /** @type {string} */ pathname) {
   if (!DESTINATIONS.has(request.destination)) return new Response(null, { status: 403 });
   const sha256 = pathname.split("/").pop() ?? "";
-  const found = await withStore((db) => (db ? readFile(db, sha256) : Promise.resolve(null))).catch(() => null);
-  if (!found) return fetch(request);
+  const found = await withStore((db) => (db ? fileIn(db, sha256) : Promise.resolve(null))).catch(() => null);
+  // the browser would write it down as it is
+  if (!found) return fetch(await isClosing() ? new Request(request, { cache: "no-store" }) : request);
   // whatever a user brought is shown as a picture or handed over, and never is a page of ours
   const name = new URL(request.url).searchParams.get("name") || found.name || sha256;
   const shown = SHOWN.has(found.type) ? "inline" : "attachment";
@@ -131,6 +132,30 @@ async function attachment(/** @type {Request} */ request, /** @type {string} */ 
     "Content-Disposition": `${shown}; filename*=UTF-8''${quoted}`,
   };
   return new Response(found.bytes, { headers });
+}
+
+/** Whether what is kept here is sealed. */
+async function isClosing() {
+  const lock = await withStore((db) => db && read(db, "session", "pin")).catch(() => null); // there is no device
+  return Boolean(lock);
+}
+
+/** @param {IDBDatabase} db @param {string} sha256 */
+async function fileIn(db, sha256) {
+  return (await readFile(db, sha256)) ?? ((await isSealedFile(db, sha256)) ? openedByWindow(sha256) : null);
+}
+
+/** Have a window open a file: the key is there, and never here.
+ * @param {string} sha256 @returns {Promise<import("./store.js").Attachment | null>} null: none of them is open */
+async function openedByWindow(sha256) {
+  for (const client of await worker.clients.matchAll({ type: "window" })) {
+    const { port1, port2 } = new MessageChannel();
+    const answered = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+    client.postMessage({ do: "open-file", sha256 }, [port2]);
+    const found = await within(PATIENCE_MS, answered, "A window").catch(() => null); // another may answer
+    if (found) return found;
+  }
+  return null;
 }
 
 /** Show the marker's version from now on.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SHARED = Path(__file__).parent.parent / "shared" / "fieldpost"
-PUBLIC = ("app", "pages", "rules", "types", "users", "moments", "errors")
+PUBLIC = ("app", "pages", "rules", "types", "users", "moments", "pins", "errors")
 """The modules that authors import, as `fieldpost/__init__.py` says; the rest is internal."""
 
 INTERNAL = "Internal:"

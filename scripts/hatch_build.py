@@ -9,6 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # the npm packages' files that the server serves; npm ci brings them
 NPM_FILES = (
     "@noble/ed25519/index.js",
+    "hash-wasm/dist/argon2.umd.min.js",
     "idiomorph/dist/idiomorph.esm.js",
     "pyodide/pyodide-lock.json",
     "pyodide/pyodide.asm.mjs",

@@ -38,7 +38,7 @@ FLOORS = {
         schema
         wire
         text
-        errors  moments  types  users
+        errors  moments  pins  types  users
         ground
     """,
     "server/fieldpost_server": """
@@ -81,12 +81,13 @@ FLOORS = {
         shell/leaving
         shell/device
         shell/form
-        shell/window
+        shell/window  shell/lock
         shell/page  shell/work
         sw  worker
-        kept-files  stored-files
+        kept-files  stored-files  store-connection
         store  office
-        half-files
+        half-files  sealing
+        file-bytes
         limits  sha256  manifest  vendor
     """,
 }
@@ -100,6 +101,7 @@ FOLDERS_OF_SCRIPTS = {
     "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
     "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
+    "shell/lock": "What is kept is sealed: a PIN or a passkey opens it, idleness closes it.",
     "shell/window": "What kind of window this is, without https or private: said in words.",
     "shell/work": "Files of saved work: packed, sealed with a passphrase, opened again.",
     "shell/page": "Any page: links, answers put into the document, signing in again.",

@@ -19,9 +19,14 @@ import { startDevice } from "./device/setup.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
 import { handIn, startHandingIn } from "./leaving/hand-in.js";
+import { forget, wipeHere } from "./leaving/forgotten.js";
 import { startLocking } from "./leaving/locked.js";
 import { goOnObeying, startObeying } from "./leaving/revoked.js";
 import { startTelling } from "./leaving/telling.js";
+import { startIdling } from "./lock/idle.js";
+import { startOpeningFiles } from "./lock/open-files.js";
+import { startOwnPin } from "./lock/own-pin.js";
+import { isSealing } from "../sealing.js";
 import { startSignatures } from "./form/signature-pad.js";
 import { startSyncButton } from "./device/sync-button.js";
 import { showInsecure, startInsecure } from "./window/insecure.js";
@@ -30,6 +35,8 @@ import { finishLeaving } from "./device/wipe.js";
 import { within } from "../limits.js";
 
 const LETTING_GO_MS = 1_500;
+/** Where the app asks for no PIN any more, and this device still has one. */
+const IDLE_S = 300;
 
 async function start() {
   startNavigation();
@@ -48,6 +55,7 @@ async function start() {
   startDraftList();
   startHandingIn();
   startInsecure();
+  startOpeningFiles();
   if (document.body.dataset.home !== "shell") {
     enhance({ fresh: true });
     if (await goOnObeying(null).catch((error) => console.info(error))) return;
@@ -68,17 +76,24 @@ async function start() {
     if (await showAnother()) return;
     if (await startLocking(letGo)) return;
     await takeOver();
-    if (!(await startDevice())) {
+    if (!(await startDevice({ forget, wipe: wipeHere }))) {
       await goOnObeying(takeOver);
       return;
     }
-    startTelling();
+    startOpen();
   }
   const here = location.pathname + location.search;
   if (await visit(here, { history: "replace" })) return;
   const again = make("a", { class: "button primary", href: here }, "Try again");
   const home = make("a", { class: "button", href: "/" }, "Back to the start");
   showOwn("This page could not be shown", make("p", {}, "Nothing that you saved is lost."), again, " ", home, exportButton());
+}
+
+/** What goes on while a device is open. */
+function startOpen() {
+  startTelling();
+  startOwnPin();
+  if (isSealing()) startIdling(context.manifest?.pin?.idle_s ?? IDLE_S, letGo);
 }
 
 /**

@@ -2,24 +2,27 @@
 // Values cross as JSON text, bytes as Uint8Array; files never cross.
 
 import { verify } from "./ed25519.js";
+import { bytesOf } from "../file-bytes.js";
 import { askOffice } from "../office.js";
 import { settlingAll } from "./settling.js";
 import { digestOf } from "../sha256.js";
 import * as store from "../store.js";
-import { bytesOf, readFile, readImage } from "../stored-files.js";
+import { readFile, readImage } from "../stored-files.js";
 
 /** What is asked of the server just now. @type {Set<AbortController>} */
 const running = new Set();
 const FILE_STORES = new Set(["attachments", "staged"]);
 
-/** @typedef {ReturnType<typeof store.connection>} Use */
+/**
+ * @typedef {ReturnType<typeof import("../store-connection.js").connection>} Use
+ * @typedef {{pieces: string[], image: Promise<Uint8Array>}} Prefetched the replica's image, read while Python starts
+ */
 
 /**
  * Make the object that Python finds as `js.fieldpost`.
  * @param {Use} use the store
  * @param {() => Promise<number>} generation of `store.takeOver`
- * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched the replica's image,
- *   read while Python starts; used once
+ * @param {Promise<Prefetched | null>} prefetched used once
  * @param {(event: object) => void} notify
  */
 export function makeBridge(use, generation, prefetched, notify) {
@@ -61,7 +64,7 @@ export function makeBridge(use, generation, prefetched, notify) {
 /**
  * @param {Use} use
  * @param {() => Promise<number>} generation
- * @param {{pieces: string[], image: Promise<Uint8Array>} | null} prefetched
+ * @param {Promise<Prefetched | null>} prefetched
  */
 function storeFunctions(use, generation, prefetched) {
   return {
@@ -74,10 +77,10 @@ function storeFunctions(use, generation, prefetched) {
       return JSON.stringify(pairs.map(([key, value]) => [key, withoutBytes(name, value)]));
     },
     keys: async (/** @type {string} */ name) => JSON.stringify(await use((db) => store.keys(db, name))),
-    readImage: (/** @type {string} */ hashes) => {
+    readImage: async (/** @type {string} */ hashes) => {
       const wanted = JSON.parse(hashes);
-      const ready = prefetched;
-      prefetched = null;
+      const ready = await prefetched.catch(() => null); // then it is read now
+      prefetched = Promise.resolve(null);
       if (ready && ready.pieces.join() === wanted.join()) return ready.image;
       return use((db) => readImage(db, wanted));
     },
@@ -254,7 +257,8 @@ function lines(answer) {
  * @param {CompressionStream | DecompressionStream} stream
  */
 async function through(data, stream) {
-  const source = new Blob([data]).stream().pipeThrough(stream);
+  // not a blob: browsers write large ones to the disk
+  const source = new Response(data).body?.pipeThrough(stream);
   return new Uint8Array(await new Response(source).arrayBuffer());
 }
 

@@ -3,7 +3,7 @@
 // Damaged memory could start and go wrong later, in any way. The sum is for accidents, which need no
 // cryptography, and is made at each start: it takes a fifth of the time of a digest.
 
-import { bytesOf } from "../stored-files.js";
+import { bytesOf } from "../file-bytes.js";
 
 /** @typedef {{bytes: ArrayBuffer, sum: number}} Sealed */
 

@@ -2,13 +2,16 @@
 
 import { deathOf, makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
+import { useKey } from "../sealing.js";
 import * as store from "../store.js";
+import { connection } from "../store-connection.js";
 import { sealed, unsealed } from "./snapshot.js";
 import { readImage } from "../stored-files.js";
 
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
- * @typedef {{id: number, do: string, manifest?: Manifest, name?: string, argument?: unknown}} Message
+ * @typedef {{id: number, do: string, manifest?: Manifest, isSealed?: boolean, key?: CryptoKey, name?: string,
+ *   argument?: unknown}} Message
  * @typedef {"foreground" | "background" | "telling"} Lane
  */
 
@@ -41,15 +44,30 @@ self.onmessage = async ({ data }) => {
 
 /** @param {Message} message */
 function handle(message) {
-  if (message.do === "boot" && message.manifest) return boot(message.manifest);
+  if (message.do === "boot" && message.manifest) return boot(message.manifest, message.isSealed === true);
+  if (message.do === "open" && message.key) return open(message.key);
   if (message.do === "snapshot" && message.manifest) return storeSnapshot(message.manifest);
   if (message.do === "call" && message.name) return queue(message.name, message.argument);
   throw new TypeError(`The worker knows no message "${message.do}".`);
 }
 
-/** @param {Manifest} manifest */
-async function boot(manifest) {
+/** What was kept is read once its key is here; Python starts before. @type {Promise<void>} */
+let opened = Promise.resolve();
+let letOpen = () => {};
+
+/** @param {CryptoKey} key */
+function open(key) {
+  useKey(key);
+  letOpen();
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {boolean} isSealed whether the key is still to come
+ */
+async function boot(manifest, isSealed) {
   const begin = performance.now();
+  if (isSealed) opened = new Promise((resolve) => (letOpen = resolve));
   const started = startPython(manifest);
   python = started.then(({ call }) => call);
   const { how } = await started;
@@ -58,19 +76,21 @@ async function boot(manifest) {
 
 /** @param {Manifest} manifest */
 async function startPython(manifest) {
-  const use = store.connection();
+  const useAny = connection();
+  /** @type {typeof useAny} */
+  const use = async (task) => {
+    await opened;
+    return useAny(task);
+  };
   // the data may not be there yet; later it is opened again only if it is
   (await store.open()).close();
-  const generation = takingOver(use);
+  const generation = takingOver(useAny);
   await generation().catch((error) => console.info(error)); // a full device starts, too
-  const snapshot = readSnapshot(use, manifest.python_version);
-  const replica = await use((db) => store.read(db, "replica", "current"));
-  const pieces = Array.isArray(replica?.pieces) ? replica.pieces : null;
-  const image = pieces && use((db) => readImage(db, pieces));
-  image?.catch(() => {}); // reported where it is used
+  const snapshot = readSnapshot(useAny, manifest.python_version);
+  const prefetched = readReplica(use);
+  prefetched.catch(() => {}); // reported where it is used
   const report = (/** @type {object} */ note) => self.postMessage({ event: "boot", ...note });
   const begun = await start(manifest, snapshot, report);
-  const prefetched = pieces && image ? { pieces, image } : null;
   // Python sees this as `js.fieldpost`
   Object.assign(self, {
     fieldpost: makeBridge(use, generation, prefetched, (event) => self.postMessage(event)),
@@ -84,8 +104,20 @@ async function startPython(manifest) {
 }
 
 /**
+ * @param {ReturnType<typeof connection>} use
+ * @returns {Promise<import("./bridge.js").Prefetched | null>}
+ */
+async function readReplica(use) {
+  const replica = await use((db) => store.read(db, "replica", "current"));
+  const pieces = Array.isArray(replica?.pieces) ? replica.pieces : null;
+  const image = pieces && use((db) => readImage(db, pieces));
+  image?.catch(() => {}); // reported where it is used
+  return pieces && image && { pieces, image };
+}
+
+/**
  * Take the data over once; where that failed, before the next write.
- * @param {ReturnType<typeof store.connection>} use
+ * @param {ReturnType<typeof connection>} use
  * @returns {() => Promise<number>}
  */
 function takingOver(use) {
@@ -101,7 +133,7 @@ function takingOver(use) {
 }
 
 /**
- * @param {ReturnType<typeof store.connection>} use
+ * @param {ReturnType<typeof connection>} use
  * @param {string} version
  * @returns {Promise<Uint8Array | null>}
  */

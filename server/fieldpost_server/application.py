@@ -79,8 +79,8 @@ def make_assets(settings: Settings, app: App) -> Assets:
     package = Path(__file__).parent
     # a wheel brings the browser parts inside the package, a clone beside it
     folder = package if (package / "pwa").is_dir() else ROOT
-    modules = folder / "node_modules"
-    return Assets(settings.app, folder / "pwa", modules, name=app.title, files=app.files)
+    where = (folder / "pwa", folder / "node_modules")
+    return Assets(settings.app, *where, name=app.title, files=app.files, pin=app.pin)
 
 
 def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:

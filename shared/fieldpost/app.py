@@ -13,6 +13,7 @@ from fieldpost.definition.constraint_faults import constraint_faults
 from fieldpost.definition.scopes import scope_faults
 from fieldpost.errors import Code, DefinitionError, NotFound, problem
 from fieldpost.pages import Changes, Form, FormBuilder, Page
+from fieldpost.pins import Pin
 from fieldpost.schema.associations import LinkTable
 from fieldpost.schema.fields import Kind
 from fieldpost.schema.models import Model, models_of, table_of
@@ -49,6 +50,8 @@ class App:
             as a key or a database, stops the server.
         lock_after: for how long a device shows its data without contact with the office; then it is
             locked until its user has signed in, with a connection. None, as usual: for ever.
+        pin: devices keep everything encrypted, and a PIN opens it. None, as usual: they do not, and
+            the device's own lock is what keeps others out.
     """
 
     def __init__(  # noqa: PLR0913 - an app is described in one place, by names
@@ -63,6 +66,7 @@ class App:
         language: str = "",
         files: Sequence[str] = FILES,
         lock_after: timedelta | None = None,
+        pin: Pin | None = None,
     ) -> None:
         """Check the description and resolve it.
 
@@ -81,6 +85,7 @@ class App:
         self.language = language
         self.files = (files,) if isinstance(files, str) else tuple(files)
         self.lock_after = lock_after
+        self.pin = pin
         self.order = order_of(language)
         for model in self.models.values():
             model.collation = self.order
@@ -97,6 +102,7 @@ class App:
         ]
         if lock_after is not None and lock_after < _SHORTEST_LOCK:
             faults.append("'lock_after' must be at least an hour: syncs are not more frequent.")
+        faults += pin.faults() if pin else []
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)

@@ -1,6 +1,7 @@
 """What an author describes is checked at once and in words; fields follow from models."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any
 
 import annotated_types as at
@@ -14,6 +15,7 @@ from apps.clinic import Dose, Kind, Order, Patient, Reading, Visit, Ward, app
 from fieldpost.app import App
 from fieldpost.errors import DefinitionError
 from fieldpost.pages import Page
+from fieldpost.pins import Pin
 from fieldpost.schema.column_types import AwareDateTime, ExactDecimal
 from fieldpost.schema.fields import Choice
 from fieldpost.schema.fields import Kind as FieldKind
@@ -134,6 +136,34 @@ def test_all_faults_are_said_at_once() -> None:
         App("Store", Base, pages=[Page(Shelf, form=["nme", "price"], roles=["Boss"])])
 
     assert 4 == len(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("pin", "words"),
+    [
+        (Pin(least=3), "must be between 4 and 32: shorter ones are guessed"),
+        (Pin(least=65), "must be between 4 and 32: shorter ones are guessed"),
+        (Pin(idle=timedelta(seconds=5)), "must be between 15 seconds and a day"),
+        (Pin(idle=timedelta(days=2)), "must be between 15 seconds and a day"),
+        (Pin(wipe_after=1), "must be between 5 and 100: fingers slip"),
+        (Pin(wipe_after=1_000_000), "must be between 5 and 100: fingers slip"),
+    ],
+)
+def test_a_pin_that_helps_nobody_is_refused(pin: Pin, words: str) -> None:
+    """A PIN that is guessed, a lock that never comes, and a wipe by a slip of a finger (R55)."""
+    with pytest.raises(DefinitionError) as refused:
+        App("Shelves", Base, [Page(Shelf)], pin=pin)
+
+    assert words in str(refused.value)
+
+
+def test_a_pin_travels_as_plain_data() -> None:
+    """Devices get what they need of it, in seconds; an app without one says so."""
+    pin = Pin(least=8, idle=timedelta(minutes=2), wipe_after=20)
+
+    assert {"least": 8, "idle_s": 120, "wipe_after": 20} == pin.to_json()
+    assert App("Shelves", Base, [Page(Shelf)], pin=pin).pin == pin
+    assert app.pin is None
 
 
 def test_mapped_inheritance_is_refused() -> None:

@@ -37,9 +37,18 @@ export class Device {
     this.#worker.onerror = (event) => this.#fail(event.message || "The worker could not start.");
   }
 
-  /** Start Python. @returns {Promise<{how: "snapshot" | "ordinary", ms: number}>} */
-  boot() {
-    return this.#ask({ do: "boot", manifest: this.manifest });
+  /**
+   * Start Python.
+   * @param {boolean} [isSealed] what is kept is not looked at before `open`
+   * @returns {Promise<{how: "snapshot" | "ordinary", ms: number}>}
+   */
+  boot(isSealed = false) {
+    return this.#ask({ do: "boot", manifest: this.manifest, isSealed });
+  }
+
+  /** Let Python at what is kept. @param {CryptoKey} key @returns {Promise<void>} */
+  open(key) {
+    return this.#ask({ do: "open", key });
   }
 
   /**

@@ -3,8 +3,9 @@
 
 import { database, userName } from "../page/context.js";
 import { announce, make } from "../page/elements.js";
+import { bytesOf } from "../../file-bytes.js";
 import { keys, readAll } from "../../store.js";
-import { bytesOf } from "../../stored-files.js";
+import { openedHere } from "../lock/opening.js";
 import { whatIsHere } from "./owner.js";
 import { zip } from "../work/zip.js";
 import { dayOf, momentWords } from "../page/moments.js";
@@ -68,6 +69,7 @@ async function offerWork() {
 
 /** @returns {Promise<{blob: Blob, name: string}>} all of it as one file, and what that is called */
 export async function packedWork() {
+  if (!(await openedHere("What is kept on this device is encrypted. Your PIN opens it for the file."))) throw new Error("it was not opened");
   const now = new Date();
   const blob = await zip(await filesOf(await database(), now), now);
   return { blob, name: `unsent-work-${userName() || "device"}-${dayOf(now)}.zip` };

@@ -1,6 +1,7 @@
 // Whose data this browser keeps: it belongs to its user, whoever is signed in and whatever page is open.
 
 import { within } from "../../limits.js";
+import { isSealed } from "../../sealing.js";
 import { open, read, readAll, write } from "../../store.js";
 
 /**
@@ -43,7 +44,7 @@ export async function whatIsHere() {
       isLocked: (await read(db, "session", LOCK)) === true,
       pending,
       stuck: open_.length - pending,
-      drafts: drafts.filter(([, draft]) => draft?.fields && !draft.thrown_at).map(([key, draft]) => [String(key), draft]),
+      drafts: drafts.filter(([, draft]) => (draft?.fields || isSealed(draft)) && !draft.thrown_at).map(([key, draft]) => [String(key), draft]),
     };
   });
   const nothing = { owner: "", isLocked: false, pending: 0, stuck: 0, drafts: [] };

@@ -5,6 +5,7 @@ import { context, locale } from "../page/context.js";
 import { Device } from "./device.js";
 import { offerWorkIfSlow } from "./export.js";
 import { offerRetry, sayPreparing, showStep } from "./progress.js";
+import { isClosed, opening } from "../lock/opening.js";
 import { sayIfPrivate } from "../window/private-window.js";
 import { signIn } from "../page/sign-in.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
@@ -24,6 +25,8 @@ import { isFull } from "../../stored-files.js";
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {import("./device.js").WorkerEvent} WorkerEvent
+ * @typedef {{forget: (why: string) => Promise<void>, wipe: () => Promise<void>}} Leaving
+ *   what becomes of a device that nobody can open; this room cannot say it
  */
 
 const RETRY_MS = 8_000;
@@ -40,17 +43,18 @@ const BOOT_WORDS = new Map([
 
 /**
  * Start this device until its pages can be shown.
+ * @param {Leaving} leaving
  * @param {{isRevoked?: boolean}} [how] isRevoked: nothing is shown, offered or downloaded any more
  * @returns {Promise<boolean>} false: the office has ordered it to wipe itself meanwhile
  */
-export async function startDevice({ isRevoked = false } = {}) {
+export async function startDevice(leaving, { isRevoked = false } = {}) {
   void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
   const manifest = await bringFiles();
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
-  const takeBack = isRevoked ? () => {} : offerWorkIfSlow();
-  const { device, how, started } = await startPython(manifest).finally(takeBack);
+  const key = (await isClosed()) ? openBeside(leaving) : null;
+  const { device, how, started } = await startPython(manifest, key, isRevoked ? () => () => {} : offerWorkIfSlow);
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
@@ -59,20 +63,40 @@ export async function startDevice({ isRevoked = false } = {}) {
 }
 
 /**
+ * Ask for the PIN, while Python starts.
+ * @param {Leaving} leaving
+ * @returns {Promise<CryptoKey>}
+ */
+function openBeside(leaving) {
+  const report = (/** @type {number} */ done, /** @type {number} */ total) =>
+    showStep({ step: "sealing", words: "Encrypting what is kept here", done, total, unit: "values" });
+  return opening({ ...leaving, report });
+}
+
+/**
  * Start Python; where that fails for damaged files, fetch these anew and start again.
  * @param {Manifest} manifest
+ * @param {Promise<CryptoKey> | null} key what is kept is sealed, and opens with it
+ * @param {() => () => void} offerIfSlow begins when the person has nothing to do but to wait
  */
-async function startPython(manifest) {
+async function startPython(manifest, key, offerIfSlow) {
   for (let isMended = false; ; isMended = true) {
     const device = new Device(manifest, onEvent);
     const slow = lookWhenSlow(manifest);
+    const booting = Promise.race([device.boot(key !== null), slow.damage]).finally(slow.end);
+    booting.catch(() => {}); // heard of below, once the device is open
+    const found = await key;
+    const takeBack = offerIfSlow();
     try {
-      const { how } = await Promise.race([device.boot(), slow.damage]).finally(slow.end);
+      if (found) await device.open(found);
+      const { how } = await booting;
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
       if (isMended || (await areWhole(manifest))) throw error;
       await mend(manifest);
+    } finally {
+      takeBack();
     }
   }
 }

@@ -66,7 +66,7 @@ export async function endPython() {
 }
 
 /** @returns {Promise<string>} id of this device; empty where it has none */
-async function deviceHere() {
+export async function deviceHere() {
   const found = await withStore((db) => read(db, "session", "device")).catch(() => "");
   return typeof found === "string" ? found : "";
 }

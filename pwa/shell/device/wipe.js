@@ -4,6 +4,7 @@ import { pause, within } from "../../limits.js";
 import { askFor } from "../../office.js";
 import { DATABASE, open, read, readAll, STORES, write } from "../../store.js";
 import { closeDatabase } from "../page/context.js";
+import { isSealed, useKey } from "../../sealing.js";
 import { withStore } from "./owner.js";
 
 /** @typedef {import("../../store.js").Operation} Operation */
@@ -26,6 +27,7 @@ const ROUNDS = 48;
  */
 export async function removeDataOf(user, { owner }) {
   const others = await withStore((db) => othersDrafts(db, user));
+  if (owner) useKey(null); // it goes: what others have typed must not be sealed with it
   if (!owner || others?.length) {
     // fault point: own-data-unremoved — what goes and what stays is one transaction: a crash leaves all of
     // it, and its user signs out again.
@@ -86,8 +88,9 @@ async function draftsAndFiles(db, user) {
   const all = await readAll(db, "drafts");
   const mine = new Set(all.filter(([, draft]) => draft?.user === user).map(([key]) => key));
   const used = JSON.stringify(all.filter(([key]) => !mine.has(key)));
+  const isClear = !all.some(([key, draft]) => !mine.has(key) && isSealed(draft));
   const staged = (await readAll(db, "staged")).filter(
-    ([sha256, value]) => mine.has(value?.draft) && !used.includes(String(sha256)),
+    ([sha256, value]) => isClear && mine.has(value?.draft) && !used.includes(String(sha256)),
   );
   return [
     ...[...mine].map((key) => /** @type {Operation} */ (["delete", "drafts", key])),

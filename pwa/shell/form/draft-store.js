@@ -4,7 +4,8 @@
 // two tabs with the same address have two drafts.
 
 import { database, userName } from "../page/context.js";
-import { read, readAll, write } from "../../store.js";
+import { isSealed } from "../../sealing.js";
+import { labels, read, readAll, write } from "../../store.js";
 
 /**
  * @typedef {{fields: [string, string][], saved_at: string, user: string, title?: string,
@@ -51,7 +52,8 @@ function textOf(value) {
 /** @returns {Promise<[string, {draft: Draft, isWhole: boolean}][]>} of everybody */
 async function everyDraft() {
   const all = await readAll(await database(), "drafts");
-  return all.map(([key, stored]) => [String(key), mended(stored)]);
+  // what is sealed, and not opened, is somebody's whose device is closed
+  return all.filter(([, stored]) => !isSealed(stored)).map(([key, stored]) => [String(key), mended(stored)]);
 }
 
 /** The address of a draft's form. @param {string} key */
@@ -106,7 +108,7 @@ export async function forgetDraft(key) {
 export async function throwAway(key) {
   const db = await database();
   const draft = await read(db, "drafts", key);
-  if (draft === undefined) return false;
+  if (draft === undefined || isSealed(draft)) return false;
   // fault point: draft-not-put-aside — the draft is there as it was: its form comes back once more.
   await keep(db, [["put", "drafts", key, { ...mended(draft).draft, thrown_at: new Date().toISOString() }]]);
   return true;
@@ -118,7 +120,7 @@ export async function takeBack(key) {
   /** @type {Draft | undefined} */
   const draft = await read(db, "drafts", key);
   // fault point: draft-not-taken-back — the draft stays put aside, and is still offered back.
-  if (draft) await keep(db, [["put", "drafts", key, { ...draft, thrown_at: "" }]]);
+  if (draft && !isSealed(draft)) await keep(db, [["put", "drafts", key, { ...draft, thrown_at: "" }]]);
 }
 
 /** Forget what was thrown away long ago. */
@@ -136,7 +138,7 @@ export async function forgetOld() {
 export async function moveDrafts(from, to) {
   const db = await database();
   const all = /** @type {[string, Draft][]} */ (await readAll(db, "drafts"));
-  const moved = all.filter(([key]) => addressOf(key) === from);
+  const moved = all.filter(([key, draft]) => addressOf(key) === from && !isSealed(draft) && [userName(), undefined].includes(draft?.user));
   /** @type {Operation[]} */
   const operations = moved.flatMap(([key, draft]) => [
     /** @type {Operation} */ (["put", "drafts", to + key.slice(from.length), draft]),
@@ -169,8 +171,10 @@ async function forgetAll(keys) {
   const gone = new Set(keys);
   const others = (await readAll(db, "drafts")).filter(([key]) => !gone.has(String(key)));
   const used = JSON.stringify(others);
-  const staged = (await readAll(db, "staged")).filter(
-    ([sha256, value]) => gone.has(value?.draft) && !used.includes(String(sha256)),
+  // what a closed draft refers to nobody sees: then its pictures stay, too
+  const isClear = !others.some(([, draft]) => isSealed(draft));
+  const staged = (await labels(db, "staged")).filter(
+    ([sha256, value]) => isClear && gone.has(value?.draft) && !used.includes(String(sha256)),
   );
   /** @type {Operation[]} */
   const operations = staged.map(([sha256]) => ["delete", "staged", sha256]);

@@ -4,6 +4,7 @@
 import { askOffice, NoAnswer } from "../../office.js";
 import { write } from "../../store.js";
 import { withStore, whatIsHere } from "../device/owner.js";
+import { openedHere } from "../lock/opening.js";
 import { batches } from "../work/batches.js";
 import { unseal } from "../work/sealed-file.js";
 import { unzip } from "../work/unzip.js";
@@ -189,6 +190,8 @@ async function takeDrafts({ drafts, files }) {
   const mine = drafts.filter(([, draft]) => draft.user === userName());
   const here = await whatIsHere().catch(() => null);
   if (!mine.length || here?.owner !== userName()) return { taken: 0, left: drafts.length };
+  // this page came from the office: what it keeps is sealed as all else is
+  if (!(await openedHere("Your PIN opens this device, so that it can take what was not saved."))) return { taken: 0, left: drafts.length };
   let taken = 0;
   for (const [key, draft] of mine) {
     const staged = await stagedOf(key, draft, files);

@@ -12,6 +12,7 @@ import { context } from "../page/context.js";
 import { showOwn } from "../page/document.js";
 import { make } from "../page/elements.js";
 import { momentWords } from "../page/moments.js";
+import { forget, wipeHere } from "./forgotten.js";
 import { signIn } from "../page/sign-in.js";
 
 /**
@@ -100,7 +101,7 @@ async function tryToHandOver(beTheOne) {
   try {
     if (!context.device) {
       await beTheOne();
-      await startDevice({ isRevoked: true });
+      await startDevice({ forget, wipe: wipeHere }, { isRevoked: true });
     }
     const { drafts } = await whatIsHere();
     const answer = /** @type {Handed | undefined} */ (await context.device?.call("hand_over", { drafts: drafts.length }));

@@ -1,5 +1,6 @@
 // Puts a page that came as HTML into the document.
 
+import { isSealing } from "../../sealing.js";
 import { Idiomorph } from "../../vendor/idiomorph.js";
 import { make, openForm } from "./elements.js";
 
@@ -31,7 +32,7 @@ export function enhance(how) {
  */
 export function show(html, { same, fresh }) {
   const next = new DOMParser().parseFromString(html, "text/html");
-  document.title = next.title;
+  document.title = titleOf(next);
   document.documentElement.lang = next.documentElement.lang || "en";
   document.documentElement.dir = next.documentElement.dir || "ltr";
   const other = next.getElementById("main");
@@ -45,6 +46,12 @@ export function show(html, { same, fresh }) {
   });
   document.querySelectorAll("form[data-busy]").forEach((form) => form.removeAttribute("data-busy"));
   enhance({ fresh });
+}
+
+/** Browsers keep the titles of pages: where what is kept is sealed they say nothing. @param {Document} next */
+function titleOf(next) {
+  const name = isSealing() ? next.querySelector(".brand")?.textContent : "";
+  return name || next.title;
 }
 
 /** @param {Node} node */

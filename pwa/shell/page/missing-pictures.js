@@ -4,6 +4,7 @@ import { make } from "./elements.js";
 import { onPage } from "./document.js";
 import { context, database } from "./context.js";
 import { askOffice, NoAnswer } from "../../office.js";
+import { bytesOf } from "../../file-bytes.js";
 import { read } from "../../store.js";
 
 const AT_THE_OFFICE = "At the office; shown when there is a connection.";
@@ -56,7 +57,7 @@ function showAgain() {
 async function whyOf({ src }) {
   const path = new URL(src).pathname;
   const held = context.device && (await read(await database(), "attachments", path.split("/").pop() ?? ""));
-  if (held?.state === "pending") return LOST;
+  if (held?.state === "pending" && !(await bytesOf(held))) return LOST;
   try {
     await askOffice(path, { method: "HEAD", signal: AbortSignal.timeout(ASKING_MS) });
     return NOT_SHOWN;

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fieldpost.app import FILES
+from fieldpost.pins import Pin
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.app_files import app_version
 from fieldpost_server.http.authentication import APP_FILES
@@ -40,7 +41,10 @@ PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_s
 GROUND_FILES = (
     "limits.js",
     "sha256.js",
+    "file-bytes.js",
+    "sealing.js",
     "store.js",
+    "store-connection.js",
     "stored-files.js",
     "office.js",
     "half-files.js",
@@ -48,6 +52,7 @@ GROUND_FILES = (
 )
 PLAIN_FILES = ("style.css", "licences.txt")
 VENDOR_FILES = {
+    "vendor/argon2.js": "hash-wasm/dist/argon2.umd.min.js",
     "vendor/ed25519.js": "@noble/ed25519/index.js",
     "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
     "vendor/signature_pad.js": "signature_pad/dist/signature_pad.js",
@@ -105,6 +110,7 @@ class Assets:
         name: what the installed app is called.
         extra: names of further distributions that the app imports; pure Python only.
         files: `App.files`: what of the author's package devices get.
+        pin: `App.pin`: whether devices seal what they keep.
 
     Raises:
         FileNotFoundError: a file is missing; the message says which.
@@ -120,8 +126,10 @@ class Assets:
         name: str = "Fieldpost",
         extra: Iterable[str] = (),
         files: Sequence[str] = FILES,
+        pin: Pin | None = None,
     ) -> None:
         self.name = name
+        self._pin = pin
         self._page = (pwa_dir / "index.html").read_text("utf-8")
         self._service_worker = (pwa_dir / "sw.js").read_text("utf-8")
         package = app.partition(":")[0].partition(".")[0]
@@ -183,12 +191,14 @@ class Assets:
             },
             "wheels": wheel_list,
         }
+        pin = self._pin and self._pin.to_json()
         return {
-            "version": _hash(json.dumps([python, shell, html]).encode()),
+            "version": _hash(json.dumps([python, shell, html, pin]).encode()),
             # the key of memory snapshots: they hold Python and the app, not the shell
             "python_version": _hash(json.dumps(python).encode()),
             **python,
             "shell": shell,
+            "pin": pin,
             "urls": {name: asset.url for name, asset in self._shell.items()}
             | {former: self._shell[name].url for former, name in FORMER_NAMES.items()},
             # the page itself, so that page and files are of one version whatever happens between

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
+from fieldpost.pins import Pin
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.app_files import app_files, app_version
 from fieldpost_server.delivery.assets import Assets
@@ -246,6 +247,17 @@ def test_another_rule_is_another_version_of_everything(app_package: str, tmp_pat
     for key in ("version", "python_version", "app_version"):
         assert before.manifest[key] != after.manifest[key]
     assert before.manifest["pyodide"] == after.manifest["pyodide"]
+
+
+def test_devices_learn_of_a_pin_with_the_files(assets: Assets) -> None:
+    """Whether what is kept is sealed comes with the app's files, as another version (R55)."""
+    folders = (ROOT / "pwa", ROOT / "node_modules")
+    asked = Assets("inspections.app:app", *folders, name="Site <A & B>", pin=Pin(wipe_after=10))
+
+    assert assets.manifest["pin"] is None
+    assert {"least": 6, "idle_s": 300, "wipe_after": 10} == asked.manifest["pin"]
+    assert assets.version != asked.version
+    assert assets.manifest["python_version"] == asked.manifest["python_version"]
 
 
 def test_the_manifest_says_what_each_file_is(assets: Assets) -> None:
