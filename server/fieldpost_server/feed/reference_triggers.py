@@ -146,13 +146,17 @@ def _postgresql_triggers(dialect: sa.Dialect, table: sa.Table, schema: str) -> I
     new, old = "NEW TABLE AS new_rows", "OLD TABLE AS old_rows"
     gone = _other_rows(dialect, table, "old_rows", "new_rows")
     come = _other_rows(dialect, table, "new_rows", "old_rows")
+    kept = _kept(dialect, table, schema, "new_rows")
+    changed = _forgotten(dialect, table, own, gone) + _kept(dialect, table, schema, come)
+    forgotten = _forgotten(dialect, table, own, "old_rows")
+    is_new, was_old = (_some_refer(dialect, table, rows) for rows in ("new_rows", "old_rows"))
     bodies = {
-        "INSERT": (f"REFERENCING {new}", _kept(dialect, table, schema, "new_rows")),
+        "INSERT": (f"REFERENCING {new}", f"IF {is_new} THEN {kept}END IF;"),
         "UPDATE": (
             f"REFERENCING {old} {new}",
-            _forgotten(dialect, table, own, gone) + _kept(dialect, table, schema, come),
+            f"IF {was_old} OR {is_new} THEN {changed}END IF;",
         ),
-        "DELETE": (f"REFERENCING {old}", _forgotten(dialect, table, own, "old_rows")),
+        "DELETE": (f"REFERENCING {old}", f"IF {was_old} THEN {forgotten}END IF;"),
         "TRUNCATE": ("", f"DELETE FROM {own} {_of(table)};"),  # noqa: S608 - our own names
     }
     on = quoted_table(dialect, table)
@@ -170,6 +174,19 @@ ALTER TABLE {on} ENABLE ALWAYS TRIGGER {name};
         yield Trigger(table, name, function, sql, is_feed=False)
 
 
+def _some_refer(dialect: sa.Dialect, table: sa.Table, rows: str) -> str:
+    """Return the condition that any of a statement's rows refers to anything: most do not.
+
+    It is one short look, where all that is to be done for references is several long ones.
+    """
+    return f"EXISTS (SELECT FROM {rows} AS r WHERE {_refers(dialect, table)})"
+
+
+def _refers(dialect: sa.Dialect, table: sa.Table) -> str:
+    """Return the condition that a row may refer to something."""
+    return " OR ".join(f"r.{quoted(dialect, c.name)} IS NOT NULL" for c in referring_columns(table))
+
+
 def _other_rows(dialect: sa.Dialect, table: sa.Table, rows: str, others: str) -> str:
     """Return those of an update's rows that refer otherwise than before: most changes do not."""
     keys = [quoted(dialect, c.name) for c in table.primary_key.columns]
@@ -179,7 +196,7 @@ def _other_rows(dialect: sa.Dialect, table: sa.Table, rows: str, others: str) ->
 
 
 def _forgotten(dialect: sa.Dialect, table: sa.Table, own: str, rows: str) -> str:
-    some = " OR ".join(f"r.{quoted(dialect, c.name)} IS NOT NULL" for c in referring_columns(table))
+    some = _refers(dialect, table)
     keys = f"SELECT {_key(dialect, table, 'r')} FROM {rows} AS r WHERE {some}"  # noqa: S608 - names of tables, quoted
     return f"DELETE FROM {own} {_of(table)} AND key IN ({keys}); "  # noqa: S608 - our own names
 

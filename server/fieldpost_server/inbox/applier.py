@@ -196,10 +196,10 @@ class Applier:
 
     def _is_deferring(self, session: Session) -> bool:
         """Say whether any constraint of the database waits for the commit; asked once."""
-        if session.connection().dialect.name != "postgresql":
-            return False
         if self._deferring is None:
-            self._deferring = bool(session.connection().scalar(_DEFERRED))
+            connection = session.connection()
+            is_able = connection.dialect.name == "postgresql"
+            self._deferring = is_able and bool(connection.scalar(_DEFERRED))
         return self._deferring
 
     def _with_names(

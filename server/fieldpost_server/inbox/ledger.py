@@ -4,12 +4,14 @@ The statements are made once: building them costs more than running them.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,18 +32,6 @@ _SETTLEMENT = tables.settlement
 # fault point: device-locked — the row is held until the transaction ends: a device's envelopes are
 # decided one after the other, by however many processes.
 _LOCK_DEVICE = sa.select(_DEVICE).where(_DEVICE.c.id == bindparam("device")).with_for_update()
-_IS_NEWER = _DEVICE.c.number < bindparam("new_number")
-# of what came late, too: on PostgreSQL whoever waited for the row has looked around before, and
-# only a row that was written meanwhile makes him look again
-_MOVE_DEVICE = (
-    sa.update(_DEVICE)
-    .where(_DEVICE.c.id == bindparam("device"))
-    .values(
-        number=sa.case((_IS_NEWER, bindparam("new_number")), else_=_DEVICE.c.number),
-        last_digest=sa.case((_IS_NEWER, bindparam("new_digest")), else_=_DEVICE.c.last_digest),
-        last_seen_at=bindparam("seen_at"),
-    )
-)
 _IS_AROUND = sa.or_(
     _ENVELOPE.c.id == bindparam("envelope"),
     sa.and_(
@@ -81,26 +71,37 @@ _REAL_KEY = sa.select(_KEY.c.real).where(
     _KEY.c.model == bindparam("model"),
     _KEY.c.temporary == bindparam("temporary"),
 )
+_SQLITE_MOMENT = _ENVELOPE.c.received_at.type.bind_processor(sqlite.dialect())
+"""Writes a moment as SQLAlchemy reads it; psycopg takes it as it is."""
+
+# What every envelope writes is text for the driver: SQLAlchemy takes many times as long to run a
+# statement of its own as SQLite takes to do it.
 # all keys of an envelope as one parameter: one short statement, however many rows
-_INSERT_KEYS = sa.text(
+_INSERT_KEYS = (
     "INSERT INTO fieldpost_key (device, model, temporary, real) "
     "SELECT :owner, json_extract(value, '$[0]'), json_extract(value, '$[1]'), "
     "'[' || json_extract(value, '$[2]') || ']' "
     "FROM json_each(:keys)"
 )
-_INSERT_ENVELOPE = sa.insert(_ENVELOPE)
-# the same three statements as one, where each costs a journey
 _COLUMNS = ", ".join(f'"{column.name}"' for column in _ENVELOPE.c)
 _VALUES = ", ".join(f":{column.name}" for column in _ENVELOPE.c)
-_INSERT_AND_MOVE = sa.text(
-    "WITH moved AS (UPDATE fieldpost_device SET "  # noqa: S608 - our own names
-    "number = GREATEST(number, :number), "
+_INSERT_ENVELOPE = f"INSERT INTO fieldpost_envelope ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608 - our own names
+# of what came late, too: on PostgreSQL whoever waited for the row has looked around before, and
+# only a row that was written meanwhile makes him look again
+_MOVE_DEVICE = (
+    "UPDATE fieldpost_device SET "
     "last_digest = CASE WHEN number < :number THEN :digest ELSE last_digest END, "
-    "last_seen_at = :received_at WHERE id = :device), "
+    "number = CASE WHEN number < :number THEN :number ELSE number END, "
+    "last_seen_at = :received_at WHERE id = :device"
+)
+# the same three statements as one, where each costs a journey; parameters as psycopg names them
+_INSERT_AND_MOVE = re.sub(
+    r":(\w+)",
+    r"%(\1)s",
+    f"WITH moved AS ({_MOVE_DEVICE}), "  # noqa: S608 - our own names
     "named AS (INSERT INTO fieldpost_key (device, model, temporary, real) "
-    "SELECT :owner, value ->> 0, (value ->> 1)::bigint, '[' || (value ->> 2) || ']' "
-    "FROM jsonb_array_elements(CAST(:keys AS jsonb))) "
-    f"INSERT INTO fieldpost_envelope ({_COLUMNS}) VALUES ({_VALUES})"
+    "SELECT :owner, value ->> 0, CAST(value ->> 1 AS bigint), '[' || (value ->> 2) || ']' "
+    f"FROM jsonb_array_elements(CAST(:keys AS jsonb))) {_INSERT_ENVELOPE}",
 )
 _DROP_WAITING = sa.delete(_ENVELOPE).where(
     _ENVELOPE.c.id == bindparam("envelope"), _ENVELOPE.c.outcome == str(Outcome.WAITING)
@@ -212,38 +213,29 @@ def keep_envelope(
         note_envelope(connection, envelope.id, needed, is_new=is_new)
     if not is_new:
         connection.execute(_DROP_WAITING, {"envelope": envelope.id})
-    row = _row_of(envelope, receipt)
+    row = _row_of(envelope, receipt, connection.dialect.name)
     keys = json.dumps([[k.model, k.temporary, k.real] for k in receipt.keys])
     names = {"owner": owner or envelope.device, "keys": keys}
     try:
         if connection.dialect.name == "postgresql":
-            connection.execute(_INSERT_AND_MOVE, {**row, **names})
+            connection.exec_driver_sql(_INSERT_AND_MOVE, {**row, **names})
             return receipt
         if receipt.keys:
-            connection.execute(_INSERT_KEYS, names)
+            connection.exec_driver_sql(_INSERT_KEYS, names)
     except IntegrityError as error:
         if "fieldpost_key" in str(error.orig):
             raise TemporaryTaken from error
         raise
     # fault point: ledger-half-written — keys, envelope, receipt and the device's number are one
     # transaction with the rows: all or nothing, and the device sends the envelope again.
-    connection.execute(_INSERT_ENVELOPE, row)
-    connection.execute(_MOVE_DEVICE, _moved(envelope, row["received_at"]))
+    connection.exec_driver_sql(_INSERT_ENVELOPE, row)
+    connection.exec_driver_sql(_MOVE_DEVICE, row)
     return receipt
 
 
-def _moved(envelope: Envelope, moment: Any) -> dict[str, Any]:
-    """Return how far a device has come with an envelope."""
-    return {
-        "device": envelope.device,
-        "new_number": envelope.number,
-        "new_digest": envelope.digest,
-        "seen_at": moment,
-    }
-
-
-def _row_of(envelope: Envelope, receipt: Receipt) -> dict[str, Any]:
-    """Return the ledger's row of an envelope."""
+def _row_of(envelope: Envelope, receipt: Receipt, dialect: str) -> dict[str, Any]:
+    """Return the ledger's row of an envelope, as the driver takes it."""
+    moment = tables.utc_now()
     return {
         "id": envelope.id,
         "device": envelope.device,
@@ -253,7 +245,7 @@ def _row_of(envelope: Envelope, receipt: Receipt) -> dict[str, Any]:
         "user": envelope.user,
         "page": envelope.page,
         "saved_at": envelope.saved_at,
-        "received_at": tables.utc_now(),
+        "received_at": _SQLITE_MOMENT(moment) if dialect == "sqlite" and _SQLITE_MOMENT else moment,
         # a void shares the number of what it discards; one made on the server has its own
         "void": envelope.voids is not None and not is_web(envelope.device),
         "outcome": str(receipt.outcome),

@@ -55,8 +55,9 @@ MOST_IMAGES = 2
 """Images, and whole tables, that one process makes at the same time: each is in memory for a while.
 """
 MOST_PULLS = 8
-FLUSH_S = 0.02
-"""Receipts are sent at least so often, in seconds."""
+FLUSH_S = 0.1
+"""Receipts are sent at least so often, in seconds: nobody sees sooner that a form has arrived, and
+each piece is a way from thread to thread and back, on a busy machine with a wait at each end."""
 
 
 @dataclass(frozen=True, slots=True)

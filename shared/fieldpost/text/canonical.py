@@ -21,4 +21,9 @@ def canonical(data: Any) -> str:
 
 def digest(data: Any) -> str:
     """Return ``sha256:`` and the hexadecimal digest of the canonical text."""
-    return "sha256:" + hashlib.sha256(canonical(data).encode()).hexdigest()
+    return digest_of(canonical(data))
+
+
+def digest_of(text: str) -> str:
+    """Return what `digest` does for the data of a canonical text."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -7,8 +7,9 @@ from typing import Any
 MAX_DEPTH = 24
 """Lists and objects inside each other, on both sides of the wire."""
 
-# possessive: a long text with escapes would take forty times its size to go back over
-_NO_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^"\[\]{}]++', re.DOTALL)
+# possessive: a long text with escapes would take forty times its size to go back over; all up to
+# the next bracket is one match, since each match costs more than what is in it
+_NO_BRACKETS = re.compile(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^"\[\]{}]++)++', re.DOTALL)
 _ONE_KIND = str.maketrans("{}", "[]")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.text import jsontext
-from fieldpost.text.canonical import canonical, digest
+from fieldpost.text.canonical import canonical, digest, digest_of
 from fieldpost.wire.protocol import FORMAT, MAX_ENVELOPE_BYTES
 from fieldpost.wire.shapes import TEXTS, malformed, shape_faults
 from fieldpost.wire.upcasting import upcast
@@ -92,6 +92,8 @@ class Envelope:
     format: int = FORMAT
     digest: str = ""
     source: str = ""
+    # no part of it: `replace` leaves it out, and another content makes its own
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     def content(self) -> dict[str, Any]:
         """Return everything but the digest, as plain data."""
@@ -109,7 +111,7 @@ class Envelope:
 
     def to_text(self) -> str:
         """Return the canonical text, digest included; of an older format the one that came."""
-        return self.source or canonical({**self.content(), "digest": self.digest})
+        return self.source or self._text or canonical({**self.content(), "digest": self.digest})
 
 
 def read_envelope(text: str | bytes) -> Envelope:
@@ -139,12 +141,24 @@ def envelope_from_data(data: Any) -> Envelope:
     if faults := shape_faults(current):
         raise InputError(faults)
     try:
-        expected = digest({k: v for k, v in data.items() if k != "digest"})
+        text = canonical(data)
+        expected = digest_of(_without_digest(text, data))
     except (ValueError, UnicodeEncodeError) as error:
         raise InputError([malformed(str(error))]) from None
     if expected != data["digest"]:
         raise InputError([problem(Code.WRONG_DIGEST)])
-    return _envelope(current, "" if current is data else canonical(data))
+    envelope = _envelope(current, "" if current is data else text)
+    object.__setattr__(envelope, "_text", text)
+    return envelope
+
+
+def _without_digest(text: str, data: Mapping[str, Any]) -> str:
+    """Return the text that was sealed: writing all of it once more takes as long as all the rest.
+
+    The first member of this name is the envelope's own: what stands before it holds no objects, and
+    within a text its quotes would be escaped.
+    """
+    return text.replace(f'"digest":{canonical(data["digest"])},', "", 1)
 
 
 def _envelope(data: Mapping[str, Any], source: str) -> Envelope:

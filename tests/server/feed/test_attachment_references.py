@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from fieldpost.types import Attachment, AttachmentType
-from fieldpost_server.feed import triggers
+from fieldpost_server.feed import reference_triggers, triggers
 from fieldpost_server.feed.attachment_references import AT_ONCE, places_of
 from fieldpost_server.feed.reference_triggers import rebuild_references
 from fieldpost_server.storage import tables
@@ -231,6 +231,56 @@ def test_a_missing_trigger_of_references_is_no_gap_in_the_feed(kept: Database) -
     with kept.engine.begin() as connection:
         assert [] == triggers.uninstalled(connection, TABLES)
         assert before == connection.scalar(sa.select(sa.func.max(tables.change.c.seq)))
+
+
+def test_triggers_of_an_older_version_are_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`fieldpost db install` puts the present ones in their place, and the feed has no gap."""
+    metadata.create_all(database.engine)
+    with monkeypatch.context() as older:
+        older.setattr(reference_triggers, "_of", lambda t: f"WHERE table_name IN ('{t.name}')")
+        triggers.install(database.engine, [note])
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(note).values(id=1, photo=told(DIGESTS[0])))
+        before = connection.scalar(sa.select(sa.func.max(tables.change.c.seq)))
+        assert [note] == triggers.uninstalled(connection, [note])
+
+    assert ["note"] == triggers.install(database.engine, [note])
+    with database.engine.begin() as connection:
+        assert [] == triggers.uninstalled(connection, [note])
+        assert before == connection.scalar(sa.select(sa.func.max(tables.change.c.seq)))
+        assert {t.definition for t in triggers._triggers(connection, [note])} == ours(connection)
+    assert scan(database) == asked(database)
+
+
+def ours(connection: sa.Connection) -> set[str]:
+    """Return the definitions of all triggers of ours that are there."""
+    if connection.dialect.name == "postgresql":
+        functions = "SELECT proname FROM pg_proc WHERE proname LIKE 'fieldpost_changes_%'"
+        return set(connection.scalars(sa.text(functions)))
+    return {sql for _, _, sql in triggers._present(connection)}
+
+
+def test_references_are_kept_however_few_rows_of_a_statement_have_any(kept: Database) -> None:
+    """One row of many that refers is enough, whichever of its columns does; so is one that did."""
+    rows = [
+        {"id": n, "photo": None, "photos": [told(DIGESTS[1])] if n == 5 else None}
+        for n in range(1, 9)
+    ]
+    with kept.engine.begin() as connection:
+        connection.execute(sa.insert(note).values(rows))
+        connection.execute(sa.insert(note).values([{"id": n} for n in range(20, 25)]))
+    assert {("note", "photos", (5,), DIGESTS[1])} == scan(kept) == asked(kept)
+
+    with kept.engine.begin() as connection:
+        connection.execute(sa.update(note).where(note.c.id < 9).values(photo=told(DIGESTS[2])))
+    assert 9 == len(scan(kept))
+    assert scan(kept) == asked(kept)
+    with kept.engine.begin() as connection:
+        connection.execute(sa.update(note).values(photo=None))
+        connection.execute(sa.delete(note).where(note.c.id > 3))
+    assert set() == scan(kept) == asked(kept)
 
 
 def triggers_of(database: Database) -> list[Any]:

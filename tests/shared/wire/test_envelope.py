@@ -97,6 +97,33 @@ def test_an_envelope_comes_back_from_its_text() -> None:
     assert SEALED == read_envelope(SEALED.to_text().encode())
 
 
+@pytest.mark.parametrize(
+    "words", ['"digest":"sha256:1",', '\\"digest\\":', '","digest":"', '{"digest":1}']
+)
+def test_words_that_look_like_a_digest_are_words(words: str) -> None:
+    """Only the envelope's own digest is left out of what is sealed, wherever else one is told."""
+    operation = Operation("insert", "visit", (-1,), {"digest": GOLDEN, "summary": words})
+    sealed = replace(SEALED, base=words, app=words, operations=(operation,)).sealed()
+    text = sealed.to_text()
+    read = read_envelope(text)
+
+    assert sealed == read
+    assert digest(sealed.content()) == read.digest
+    assert text == read.to_text() == canonical({**read.content(), "digest": read.digest})
+    with pytest.raises(InputError) as caught:
+        read_envelope(text.replace(GOLDEN, "sha256:2", 1))
+    assert [Code.WRONG_DIGEST] == [p.code for p in caught.value.problems]
+
+
+def test_an_envelope_that_is_changed_has_its_own_text() -> None:
+    """What was read is not told of what was made of it."""
+    read = read_envelope(SEALED.to_text())
+    other = replace(read, page="other").sealed()
+
+    assert '"page":"other"' in other.to_text()
+    assert other == read_envelope(other.to_text())
+
+
 def test_nan_has_no_canonical_text() -> None:
     """What JSON does not know cannot be signed."""
     with pytest.raises(ValueError, match="not JSON compliant"):
