@@ -16,6 +16,7 @@ from browser.device import Device
 from browser.filling import add_finding
 from browser.office import Office
 from browser.pictures import png
+from browser.pins import PIN, asking_for_pin, choose, type_pin
 from browser.proxy import FaultProxy
 from browser.test_lost import files_with, left_on
 from browser.window import SETUP_MS, Window
@@ -53,7 +54,6 @@ FORGET_LOCK = """async () => {
   await new Promise((done) => (change.oncomplete = done));
   db.close();
 }"""
-PIN = "274951"
 WRONG = "274952"
 RULE = "Pin(idle=timedelta(seconds=60), wipe_after=5)"
 
@@ -62,28 +62,9 @@ def with_pin(folder: Path, rule: str) -> str:
     """Make a copy of the demo's app that asks for a PIN; returns where Python finds it."""
     shutil.copytree(EXAMPLE, folder / "inspections")
     app = folder / "inspections" / "app.py"
-    text = app.read_text("utf-8")
-    found = "from datetime import timedelta\nfrom fieldpost.pins import Pin\n" + text
-    assert 'name="inspections",' in found
-    named = f'name="inspections", pin={rule},'
-    app.write_text(found.replace('name="inspections",', named), "utf-8")
+    app.write_text(asking_for_pin(app.read_text("utf-8"), rule), "utf-8")
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return os.pathsep.join([str(folder), *others])
-
-
-def choose(page: Page, pin: str = PIN) -> None:
-    page.get_by_label("New PIN").fill(pin)
-    page.get_by_label("The same PIN again").fill(pin)
-    page.get_by_role("button", name="Go on").click()
-
-
-def type_pin(page: Page, pin: str) -> None:
-    field = page.get_by_label("PIN", exact=True)
-    field.wait_for(timeout=SETUP_MS)
-    button = page.locator("main form button.primary")
-    expect(button).to_have_text("Open", timeout=60_000)
-    field.fill(pin)
-    button.click()
 
 
 @pytest.fixture(scope="module")

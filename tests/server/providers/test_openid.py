@@ -116,6 +116,12 @@ def test_answers_to_nothing_fill_no_log(served: Any, fake: Any) -> None:
     assert 3 == len(noted())
 
 
+def named(wrong: dict[str, Any]) -> str:
+    """Name a case, the same in every process: moments by how far they are from now."""
+    told = {k: v - NOW if isinstance(v, int) and v > NOW // 2 else v for k, v in wrong.items()}
+    return str(told)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -141,7 +147,7 @@ def test_answers_to_nothing_fill_no_log(served: Any, fake: Any) -> None:
         {"sub": "x" * 300},
         {"at_hash": "AAAA"},
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_token_that_is_not_for_this_sign_in_lets_nobody_in(
     served: Any, fake: Any, wrong: dict[str, Any]
