@@ -57,7 +57,7 @@ async function start() {
   startInsecure();
   startOpeningFiles();
   if (document.body.dataset.home !== "shell") {
-    enhance({ fresh: true });
+    enhance({ fresh: true, same: false });
     if (await goOnObeying(null).catch((error) => console.info(error))) return;
     await finishLeaving().catch((error) => console.info(error)); // there is a next page
     return;

@@ -223,3 +223,18 @@ def test_news_never_take_the_place_of_a_page_that_is_on_its_way(
         arrives.set()
     expect(page).to_have_url(re.compile("/account$"))
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+
+def test_news_leave_open_what_a_person_has_opened(worker: Device) -> None:
+    """A page that is shown again, since a sync has ended, closes no menu under a finger."""
+    page = worker.page
+    page.locator("#account summary").click()
+    again = """async () => {
+      const { urls } = await (await fetch("/assets/manifest.json")).json();
+      await (await import(urls["shell/page/navigation.js"])).refresh();
+    }"""
+    page.evaluate(again)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.get_by_role("link", name="What waits and what was sent").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()

@@ -14,7 +14,7 @@ export function startAccountMenu() {
   document.addEventListener("focusin", ({ target }) => {
     if (target instanceof Element && !target.closest("#account, main")) close();
   });
-  onPage(() => void close());
+  onPage((_, { same }) => void (same || close()));
 }
 
 /** @returns {boolean} whether it was open */

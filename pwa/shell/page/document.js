@@ -4,7 +4,7 @@ import { isSealing } from "../../sealing.js";
 import { Idiomorph } from "../../vendor/idiomorph.js";
 import { make, openForm } from "./elements.js";
 
-/** @typedef {(main: HTMLElement, how: {fresh: boolean}) => void} Enhancer */
+/** @typedef {(main: HTMLElement, how: {fresh: boolean, same: boolean}) => void} Enhancer */
 
 /** @type {Enhancer[]} */
 const enhancers = [];
@@ -12,13 +12,13 @@ const enhancers = [];
 /**
  * Hear of each page that is shown.
  * @param {Enhancer} enhancer gets the page's main element; fresh: the page was asked for, and is
- *   not what a form gave back
+ *   not what a form gave back; same: it is the page that was shown before
  */
 export function onPage(enhancer) {
   enhancers.push(enhancer);
 }
 
-/** Let everybody see the page that the document shows now. @param {{fresh: boolean}} how */
+/** Let everybody see the page that the document shows now. @param {{fresh: boolean, same: boolean}} how */
 export function enhance(how) {
   const main = document.getElementById("main");
   if (main) enhancers.forEach((each) => each(main, how));
@@ -42,10 +42,15 @@ export function show(html, { same, fresh }) {
   Idiomorph.morph(document.body, next.body, {
     morphStyle: "outerHTML",
     ignoreActiveValue: same,
-    callbacks: { beforeNodeMorphed: mayChange, beforeNodeRemoved: mayGo },
+    callbacks: {
+      beforeNodeMorphed: mayChange,
+      beforeNodeRemoved: mayGo,
+      // what a person has opened stays open, whatever is new on the page
+      beforeAttributeUpdated: (name, node, how) => !(same && name === "open" && how === "remove" && node instanceof HTMLDetailsElement),
+    },
   });
   document.querySelectorAll("form[data-busy]").forEach((form) => form.removeAttribute("data-busy"));
-  enhance({ fresh });
+  enhance({ fresh, same });
 }
 
 /** Browsers keep the titles of pages: where what is kept is sealed they say nothing. @param {Document} next */
