@@ -98,7 +98,8 @@ async function startPython(manifest) {
     fieldpost: makeBridge(use, generation, prefetched, (event) => self.postMessage(event)),
   });
   const main = begun.python.pyimport("fieldpost_client.main");
-  if (begun.how === "snapshot") setTimeout(() => refill(begun.python, manifest), REFILL_AFTER_MS);
+  const refilling = () => refill(begun.python, manifest).catch((error) => console.info(error)); // what is imported late says what is missing
+  if (begun.how === "snapshot") setTimeout(refilling, REFILL_AFTER_MS);
   const death = deathOf(begun.python);
   death.catch(() => {}); // whoever waits for an answer hears of it
   const call = (/** @type {string} */ n, /** @type {string} */ a) => Promise.race([main.call(n, a), death]);

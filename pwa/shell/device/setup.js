@@ -25,8 +25,8 @@ import { isFull } from "../../stored-files.js";
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {import("./device.js").WorkerEvent} WorkerEvent
- * @typedef {{forget: (why: string) => Promise<void>, wipe: () => Promise<void>}} Leaving
- *   what becomes of a device that nobody can open; this room cannot say it
+ * @typedef {{forget: (why: string, end: () => void) => Promise<void>, wipe: (end: () => void) => Promise<void>}} Leaving
+ *   what becomes of a device that nobody can open; this room cannot say it. end: ends Python before
  */
 
 const RETRY_MS = 8_000;
@@ -70,8 +70,12 @@ export async function startDevice(leaving, { isRevoked = false } = {}) {
 function openBeside(leaving) {
   const report = (/** @type {number} */ done, /** @type {number} */ total) =>
     showStep({ step: "sealing", words: "Encrypting what is kept here", done, total, unit: "values" });
-  return opening({ ...leaving, report });
+  const end = () => starting?.end();
+  return opening({ forget: (why) => leaving.forget(why, end), wipe: () => leaving.wipe(end), report });
 }
+
+/** The worker that starts while the PIN is asked for. @type {Device | null} */
+let starting = null;
 
 /**
  * Start Python; where that fails for damaged files, fetch these anew and start again.
@@ -81,7 +85,7 @@ function openBeside(leaving) {
  */
 async function startPython(manifest, key, offerIfSlow) {
   for (let isMended = false; ; isMended = true) {
-    const device = new Device(manifest, onEvent);
+    const device = (starting = new Device(manifest, onEvent));
     const slow = lookWhenSlow(manifest);
     const booting = Promise.race([device.boot(key !== null), slow.damage]).finally(slow.end);
     booting.catch(() => {}); // heard of below, once the device is open

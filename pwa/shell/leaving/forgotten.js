@@ -11,13 +11,14 @@ const WORD = "delete";
 /**
  * Offer to remove everything.
  * @param {string} why in words
+ * @param {() => void} end ends Python, which starts meanwhile
  * @returns {Promise<void>} comes back where the person would rather not
  */
-export async function forget(why) {
+export async function forget(why, end) {
   const here = await whatIsHere();
   const count = here.pending + here.stuck + here.drafts.filter(([, draft]) => !here.owner || draft.user === here.owner).length;
   const isWanted = await ask("Remove everything from this device?", (/** @type {(value: boolean) => void} */ finish) => content(why, count, finish), false);
-  if (isWanted) await wipeHere();
+  if (isWanted) await wipeHere(end);
 }
 
 /**
@@ -39,8 +40,13 @@ function content(why, count, finish) {
   ];
 }
 
-/** Remove everything, at once. @returns {Promise<void>} never: nothing is left to come back to */
-export async function wipeHere() {
+/**
+ * Remove everything, at once.
+ * @param {() => void} end ends Python, which starts meanwhile
+ * @returns {Promise<void>} never: nothing is left to come back to
+ */
+export async function wipeHere(end) {
+  end();
   const { owner, drafts } = await whatIsHere();
   const isAlone = !drafts.some(([, draft]) => draft.user && draft.user !== owner);
   const device = isAlone ? await deviceHere() : ""; // what others have typed here stays
