@@ -352,15 +352,17 @@ def test_a_device_that_was_open_is_sealed_in_place(
 ) -> None:
     """The app begins to ask for a PIN: what waits is sealed, whatever cuts it off, and arrives."""
     page = worker.page
-    target, proxy.target = proxy.target, None
-    worker.new_inspection("Waits through the change")
-    worker.save()
-    proxy.target = target
     pinned = Office(office.data, {"PYTHONPATH": source})
     office.stop()
     proxy.target = pinned.start()
     try:
-        page.get_by_role("button", name="Update").click(timeout=SETUP_MS)
+        worker.sync()
+        update = page.get_by_role("button", name="Update")
+        update.wait_for(timeout=SETUP_MS)
+        proxy.target = None
+        worker.new_inspection("Waits through the change")
+        worker.save()
+        update.click()
         page.get_by_role("heading", name="Choose a PIN").wait_for(timeout=SETUP_MS)
         choose(page)
         page.locator("[data-state=working] progress").first.wait_for()
@@ -369,6 +371,7 @@ def test_a_device_that_was_open_is_sealed_in_place(
         type_pin(worker.page, PIN)
         worker.wait_ready()
         assert worker.page.evaluate(UNSEALED) == []
+        proxy.target = pinned.port
         worker.sync()
         assert "clean" == worker.sync_state()
     finally:

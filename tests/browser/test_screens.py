@@ -235,6 +235,6 @@ def test_news_leave_open_what_a_person_has_opened(worker: Device) -> None:
     }"""
     page.evaluate(again)
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    page.get_by_role("link", name="What waits and what was sent").click()
+    page.locator("#account").get_by_role("link", name="What waits").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
