@@ -93,7 +93,8 @@ class Office:
         raise AssertionError(f"the server did not start: {text}")
 
     def _begin(self, environment: dict[str, str]) -> Process:
-        if "PYTHONPATH" not in self.environment:
+        # what was imported before was found without that
+        if not environment.get("PYTHONPATH"):
             return fork(self.command, environment, self.log)
         return Started(self.command, environment, self.log)
 
