@@ -215,6 +215,8 @@ def save(device: Device, number: int) -> float:
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + 90, box["y"] + 60, steps=6)
+    # one straight line is no signature
+    page.mouse.move(box["x"] + 150, box["y"] + 20, steps=6)
     page.mouse.up()
     sheet.get_by_role("button", name="Done").click()
     page.locator("[data-attachment=signature] .thumbs img").wait_for()
