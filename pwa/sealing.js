@@ -10,7 +10,10 @@ import { bytesOf } from "./file-bytes.js";
 /** @typedef {{sealed: ArrayBuffer, [label: string]: unknown}} Sealed */
 
 /** What is known before a device is opened: whose it is, what its office has ordered, which files it shows. */
-const OPEN_NAMES = new Set(["generation", "shell", "locked", "leaving", "revoked", "device", "user", "contact", "settings", "pin", "pin-again"]);
+const KNOWN_BEFORE = ["generation", "shell", "locked", "leaving", "revoked", "device", "user", "contact", "settings", "pin", "pin-again"];
+/** Where its numbers stand: written with each save, and nothing of the work. */
+const COUNTERS = ["next_number", "last_digest", "next_temporary", "sent_to", "last_sync", "is_new"];
+const OPEN_NAMES = new Set([...KNOWN_BEFORE, ...COUNTERS]);
 /** Memory that is made before any data is there. */
 const OPEN_STORES = new Set(["snapshots"]);
 /** By store: what of a value stays readable, and may change without the key. @type {Record<string, string[]>} */
