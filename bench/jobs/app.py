@@ -53,11 +53,12 @@ class Line(Base):
     visit: Mapped[Visit] = relationship(back_populates="lines")
 
 
-app = App(
-    "Jobs",
-    Base,
-    pages=[
+def pages() -> list[Page]:
+    """Return the pages, for an app of its own each time."""
+    return [
         Page(Job, offline=True, list=["name", "amount"], sort=["-amount"]),
         Page(Visit, offline=True, form=["name", "score", "lines", "signature", "remarks"]),
-    ],
-)
+    ]
+
+
+app = App("Jobs", Base, pages=pages())

@@ -94,15 +94,7 @@ class App:
         for page in pages:
             faults += self._add(page)
         faults += self._misnamed()
-        faults += [
-            f"App(files=…) lists '{pattern}', which is no pattern of files inside the package. "
-            "Write it as in 'words/*.json'."
-            for pattern in self.files
-            if not _is_pattern(pattern)
-        ]
-        if lock_after is not None and lock_after < _SHORTEST_LOCK:
-            faults.append("'lock_after' must be at least an hour: syncs are not more frequent.")
-        faults += pin.faults() if pin else []
+        faults += self._unfit_for_devices()
         faults += [text for model in self.models.values() for text in constraint_faults(model)]
         if faults:
             raise DefinitionError(problem(Code.DEFINITION, title, text=text) for text in faults)
@@ -145,6 +137,19 @@ class App:
                 known = new in self.models or new in self.pages
             if not known or ("." in old) != bool(attribute):
                 yield f"'{old}' is said to be renamed to '{new}', which the app does not have."
+
+    def _unfit_for_devices(self) -> Iterator[str]:
+        """Name what is said of devices and cannot work there."""
+        for pattern in self.files:
+            if not _is_pattern(pattern):
+                yield (
+                    f"App(files=…) lists '{pattern}', which is no pattern of files inside the "
+                    "package. Write it as in 'words/*.json'."
+                )
+        if self.lock_after is not None and self.lock_after < _SHORTEST_LOCK:
+            yield "'lock_after' must be at least an hour: syncs are not more frequent."
+        if self.pin is not None:
+            yield from self.pin.faults()
 
     def _add(self, page: Page) -> list[str]:
         table = table_of(sa.inspect(page.model)).name

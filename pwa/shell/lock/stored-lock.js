@@ -92,13 +92,14 @@ async function change(was, how) {
   const done = new Promise((/** @type {(lock: Lock) => void} */ resolve, reject) => {
     /** @type {Lock} */
     let lock;
-    const asked = place.get(NAMES[0]);
-    asked.onsuccess = () => {
-      const now = asked.result;
-      // one that is damaged here was read from its second place, and is put right
-      const isOther = was ? isSummed(now) && now.pin.sum !== was.pin?.sum : now !== undefined;
-      if (isOther) return transaction.abort();
-      const known = now ?? was ?? { begun: 0, wrong: 0 };
+    const [first, second] = NAMES.map((name) => place.get(name));
+    // what is asked last is answered last
+    second.onsuccess = () => {
+      const kept = [first.result, second.result];
+      // one of the two may be damaged: it is put right
+      const now = kept.find((each) => was && isSame(each, was));
+      if (was ? !now : kept.some((each) => each !== undefined)) return transaction.abort();
+      const known = now ?? { begun: 0, wrong: 0 };
       lock = how({ begun: countOf(known.begun), wrong: countOf(known.wrong) });
       // fault point: lock-unkept — the lock is as it was, whole: the former PIN opens it, and of a try that was
       // not counted nobody has seen whether it was right.
@@ -111,9 +112,9 @@ async function change(was, how) {
   return within(WRITING_MS, done, "Keeping the lock");
 }
 
-/** @param {any} stored */
-function isSummed(stored) {
-  return typeof stored?.pin?.sum === "string";
+/** Whether what is stored is the lock that was read. @param {any} stored @param {Lock} lock */
+function isSame(stored, { pin, passkey }) {
+  return pin ? stored?.pin?.sum === pin.sum : stored?.passkey?.sum === passkey?.sum;
 }
 
 /**

@@ -138,11 +138,11 @@ def test_all_faults_are_told_at_once(lay: Lay) -> None:
 def test_an_app_of_one_module_is_that_module(tmp_path: Path, lay: Lay) -> None:
     """What lies beside it is another's."""
     lay(**{"app.py": ""})
-    (tmp_path / "visits.py").write_text("app = 1")
+    (tmp_path / "orchards.py").write_text("app = 1")
     (tmp_path / "other.py").write_text("app = 1")
 
-    assert {"visits.py": b"app = 1"} == app_files("visits")
-    assert [] == left_at_home("visits")
+    assert {"orchards.py": b"app = 1"} == app_files("orchards")
+    assert [] == left_at_home("orchards")
 
 
 def test_the_version_follows_what_is_listed(lay: Lay) -> None:
