@@ -188,6 +188,7 @@ def test_a_database_with_anything_of_anybody_is_refused(yard: Any, sql: str) -> 
     assert "createdb" in str(caught.value)
 
 
+@pytest.mark.long
 @pytest.mark.passes("half-aside", "restored-file-unplaced")
 @SQLITE
 @pytest.mark.parametrize("state", ["whole", "damaged", "log alone"])
