@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from fieldpost.app import App
 from fieldpost.replication.checksum import row_digest, table_digest
-from fieldpost.replication.list_indexes import fit_list_indexes
+from fieldpost.replication.list_indexes import drop_list_indexes, fit_list_indexes
 from fieldpost.replication.replica_tables import (
     empty_image,
     load_image,
@@ -61,7 +61,7 @@ class Replica:
             load_image(self.connection, image or empty_image(app))
             with self.connection.begin():
                 self.is_outdated = _fit_schema(self.connection, app)
-                fit_list_indexes(self.connection, app)
+                self.is_refitted = fit_list_indexes(self.connection, app)
         except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             self.close()
             raise Unreadable(str(error)) from error
@@ -81,13 +81,17 @@ class Replica:
             ValueError, KeyError: the answer does not fit the app's tables.
         """
         tables = {name: known.table for name, known in self.app.tables.items()}
+        replaced = answer.get("replace", ())
         with self.connection.begin():
-            for name in answer.get("replace", ()):
+            drop_list_indexes(self.connection, replaced)
+            for name in replaced:
                 self.connection.execute(sa.delete(tables[name]))
             for name, keys in answer.get("remove", {}).items():
                 self._remove(tables[name], keys)
             for name, rows in answer.get("put", {}).items():
                 self._put(tables[name], rows)
+            if replaced:
+                fit_list_indexes(self.connection, self.app)
 
     async def differences(self, digests: Mapping[str, Any]) -> list[str]:
         """Return the tables whose rows are not those that the server's digests are of."""

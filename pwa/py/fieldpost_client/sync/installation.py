@@ -52,7 +52,7 @@ async def install(
     """
     pieces, operations = home.state.pieces, list[Operation]()
     image = replica.image()
-    if pieces_changed or not pieces:
+    if pieces_changed or replica.is_refitted or not pieces:
         pieces, operations = await kept_pieces(home.platform, image, pieces)
     current = _current(home, cursor, pieces, len(image), proven or {}, held)
     operations.append(("put", "replica", "current", current))
