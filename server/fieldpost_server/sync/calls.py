@@ -24,7 +24,6 @@ from fieldpost.wire.protocol import ARRIVED_HEADER, MAX_ASKED
 from fieldpost.wire.shapes import is_device_id
 from fieldpost_server.accounts.devices import note_contact
 from fieldpost_server.accounts.security_events import Actor, Event, record
-from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
@@ -34,6 +33,7 @@ from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.http.bodies import spooled
 from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
+from fieldpost_server.proofs.checksums import Checksums
 from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.quotas.quotas import over_quota
 from fieldpost_server.restore.loss_reports import LossReport, loss_report_of, take_report

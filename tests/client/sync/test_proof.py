@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost_client.replica.replica import Replica, kept_pieces
-from fieldpost_server.feed.checksums import Checksums
+from fieldpost_server.proofs.checksums import Checksums
 from inspections.models import Inspection
 
 
