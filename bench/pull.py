@@ -62,7 +62,8 @@ def measure(database_url: str | None, *, big: bool = False) -> dict[str, Any]:
 
 def _measured(settings: Settings, database: Database) -> dict[str, Any]:
     pulls, counts = [], []
-    with _device(settings, database) as (client, cursor):
+    with _device(settings, database) as (client, first):
+        cursor = first
         for turn in range(ROUNDS):
             _ten_changes(database, turn)
             began = time.perf_counter()

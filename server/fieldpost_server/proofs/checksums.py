@@ -12,7 +12,6 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from logging import WARNING
@@ -137,21 +136,15 @@ class Checksums:
         if not self._recounting.acquire(blocking=False):
             return []
         try:
+            with self._lock:
+                due, self._due = self._due, {}
             return [
                 name
-                for name, query, plan in self._next_due()
+                for query, (plan, name) in due.items()
                 if self._differs(database, name, query, plan)
             ]
         finally:
             self._recounting.release()
-
-    def _next_due(self) -> Iterator[tuple[str, bytes, Plan]]:
-        while True:
-            with self._lock:
-                if not self._due:
-                    return
-                query, (plan, name) = self._due.popitem()
-            yield name, query, plan
 
     def _differs(self, database: Database, name: str, query: bytes, plan: Plan) -> bool:
         """Count a table, keep that, and say whether it is not what was kept."""
@@ -161,6 +154,9 @@ class Checksums:
             known = self._believed(snapshot, name, query)
             expected = None if known is None else self._brought_forward(snapshot, name, known)
             found = failed.read(session, name, partial(count, session, plan[name]))
+        with self._lock:
+            # what was asked for meanwhile is answered, or fails: that waits for the next round
+            self._due.pop(query, None)
         if found is None:
             return False
         self._keep(query, _Kept(snapshot.moment, time.monotonic(), found), anew=True)
