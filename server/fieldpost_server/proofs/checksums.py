@@ -136,6 +136,8 @@ class Checksums:
         if not self._recounting.acquire(blocking=False):
             return []
         try:
+            # fault point: recount-begun — memory only: what was due is due again when somebody asks
+            # the next process for it.
             with self._lock:
                 due, self._due = self._due, {}
             return [
@@ -154,6 +156,7 @@ class Checksums:
             known = self._believed(snapshot, name, query)
             expected = None if known is None else self._brought_forward(snapshot, name, known)
             found = failed.read(session, name, partial(count, session, plan[name]))
+        # fault point: recount-read — memory only, and nothing was written: see `recount-begun`.
         with self._lock:
             # what was asked for meanwhile is answered, or fails: that waits for the next round
             self._due.pop(query, None)
