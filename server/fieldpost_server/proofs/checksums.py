@@ -32,6 +32,7 @@ from fieldpost_server.feed.touched_rows import (
     with_all_below,
 )
 from fieldpost_server.log import log
+from fieldpost_server.proofs.countings import Countings
 from fieldpost_server.proofs.row_sums import Counter, KeyNumbers, RowSums, Twice
 from fieldpost_server.scope.replication_plan import (
     Plan,
@@ -113,9 +114,17 @@ class Checksums:
         self._rows = 0
         self._due: dict[bytes, tuple[Plan, str]] = {}
         self._recounting = threading.Lock()
+        self._countings = Countings()
 
-    def digests(self, session: Session, failed: FailedTables) -> dict[str, dict[str, Any]]:
-        """Return count and sum of every table in the session's snapshot that does not fail."""
+    def digests(
+        self, session: Session, failed: FailedTables, *, patient: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """Return count and sum of every table in the session's snapshot that does not fail.
+
+        Args:
+            session, failed: the snapshot, and what somebody has.
+            patient: raise `BeingCounted` where another one counts a table that has to be counted.
+        """
         snapshot = _Snapshot(session, self.app, failed)
         found: dict[str, dict[str, Any]] = {}
         for name, entry in failed.plan.items():
@@ -124,7 +133,7 @@ class Checksums:
             query = failed.attempt(name, partial(_identity, session, entry))
             if query is None:
                 continue
-            sums = self._sums(snapshot, name, query)
+            sums = self._sums(snapshot, name, query, patient=patient)
             # what others are asked of the feed may fail: then it is in `causes` by now
             if sums is not None and name not in failed.causes:
                 found[name] = sums.digest
@@ -168,7 +177,9 @@ class Checksums:
         log("rows have changed past the change feed", level=WARNING, table=name)
         return True
 
-    def _sums(self, snapshot: _Snapshot, name: str, query: bytes) -> RowSums | None:
+    def _sums(
+        self, snapshot: _Snapshot, name: str, query: bytes, *, patient: bool
+    ) -> RowSums | None:
         known = self._believed(snapshot, name, query)
         sums = self._brought_forward(snapshot, name, known) if known is not None else None
         if known is not None and sums is not None:
@@ -177,9 +188,10 @@ class Checksums:
         if name in snapshot.failed.causes:
             return None
         session, entry = snapshot.session, snapshot.failed.plan[name]
-        sums = snapshot.failed.read(session, name, partial(count, session, entry))
-        if sums is not None:
-            self._keep(query, _Kept(snapshot.moment, time.monotonic(), sums), anew=True)
+        with self._countings.one(query, patient=patient):
+            sums = snapshot.failed.read(session, name, partial(count, session, entry))
+            if sums is not None:
+                self._keep(query, _Kept(snapshot.moment, time.monotonic(), sums), anew=True)
         return sums
 
     def _brought_forward(self, snapshot: _Snapshot, name: str, known: _Kept) -> RowSums | None:

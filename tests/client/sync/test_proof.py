@@ -62,8 +62,8 @@ def test_what_a_repair_does_not_put_right_is_downloaded_and_proven(
     """A download is proven like every pull; only what differs after it is unproven (R47)."""
     digests, left = Checksums.digests, [lies]
 
-    def wrong(checksums: Checksums, session: Any, plan: Any) -> Any:
-        found = digests(checksums, session, plan)
+    def wrong(checksums: Checksums, session: Any, plan: Any, **how: Any) -> Any:
+        found = digests(checksums, session, plan, **how)
         left[0] -= 1
         return found if left[0] < 0 else {**found, "inspection": {"count": 7, "sum": "0" * 32}}
 

@@ -1,7 +1,9 @@
 """What changed past the change feed is found: beside pulls after an hour, by them after a day."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.operations import housekeeping as keeping
 from fieldpost_server.proofs import checksums
 from fieldpost_server.proofs.checksums import Checksums, count
+from fieldpost_server.proofs.countings import BeingCounted, Countings
 from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables, plan_for
 
@@ -217,3 +220,56 @@ def test_a_scope_that_fails_below_leaves_nothing_believed(
     assert expected == found
     assert {"dose", "reading"} <= set(counted)
     assert "patient" not in counted
+
+
+@pytest.mark.passes("counting-begun")
+def test_devices_that_pull_at_once_are_counted_once(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull waits for another that counts the same rows, and gets its own moment's sums (R47)."""
+    devices = [office.device("anna") for _ in range(3)]
+    counted: list[str] = []
+    waits, may_go = threading.Event(), threading.Event()
+    usual, wait = checksums.count, BeingCounted.wait
+
+    def noted(session: Any, entry: Any) -> Any:
+        counted.append(entry.model.name)
+        if entry.model.name == "ward":
+            assert may_go.wait(30)
+        return usual(session, entry)
+
+    def waiting(self: BeingCounted) -> None:
+        waits.set()
+        wait(self)
+
+    monkeypatch.setattr(checksums, "count", noted)
+    monkeypatch.setattr(BeingCounted, "wait", waiting)
+    with ThreadPoolExecutor(3) as pool:
+        pulls = [pool.submit(device.ask) for device in devices]
+        assert waits.wait(30)
+        office.run(sa.update(Ward).where(Ward.code == "B").values(name="Meanwhile"))
+        may_go.set()
+        answers = [pull.result().json() for pull in pulls]
+
+    assert 1 == counted.count("ward")
+    for device, answer in zip(devices, answers, strict=True):
+        device.replica.apply(answer)
+        assert [] == asyncio.run(device.replica.differences(answer["digests"]))
+
+
+def test_whoever_waits_goes_on_when_counting_ends() -> None:
+    """However a count ends, those that wait for it are told, and the next may begin (R66)."""
+    countings = Countings()
+
+    def count_in_vain() -> BeingCounted:
+        with countings.one(b"q", patient=True):
+            try:
+                with countings.one(b"q", patient=True):
+                    pytest.fail("two count the same")
+            except BeingCounted as other:
+                return other
+
+    count_in_vain().wait()
+
+    with countings.one(b"q", patient=True):
+        pass
