@@ -61,7 +61,7 @@ FLOORS = {
         factors  providers
         devices
         accounts
-        signing  quotas
+        signing  quotas  attachments
         storage
         settings  log
     """,
