@@ -5,7 +5,7 @@ It is one SQLite database in memory, stored in IndexedDB as pieces by content ha
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +56,7 @@ class Replica:
         if image and not image.startswith(_MAGIC):
             raise Unreadable("it does not begin as a database does")
         self.app = app
+        self._referred: tuple[int, dict[str, int]] | None = None
         self.connection = replica_engine().connect()
         try:
             load_image(self.connection, image or empty_image(app))
@@ -102,9 +103,15 @@ class Replica:
                 found.append(name)
         return found
 
-    def attachments(self, models: Iterable[Model]) -> Iterator[tuple[str, int]]:
-        """Yield SHA-256 and size of everything that rows of these models refer to."""
-        for model in models:
+    def references(self) -> dict[str, int]:
+        """Return SHA-256 and size of everything that rows refer to; looked for after changes."""
+        driver: Any = self.connection.connection.driver_connection
+        if self._referred is None or self._referred[0] != driver.total_changes:
+            self._referred = driver.total_changes, dict(self._attachments())
+        return dict(self._referred[1])
+
+    def _attachments(self) -> Iterator[tuple[str, int]]:
+        for model in self.app.models.values():
             for field in model.fields.values():
                 if field.kind not in ATTACHMENT_KINDS or field.private:
                     continue

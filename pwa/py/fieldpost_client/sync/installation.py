@@ -26,7 +26,7 @@ async def install_image(
     except Unreadable as error:
         cause = problem(Code.UNEXPECTED, cause="the download cannot be opened")
         raise Stopped(TROUBLE, cause) from error
-    image.references = dict(replica.attachments(home.app.models.values()))
+    image.references = replica.references()
     try:
         held, leave = hold_back(home, confirmed, image.lacks)
         await install(home, replica, image.cursor, about, leave, held=held)
