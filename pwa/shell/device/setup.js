@@ -8,6 +8,8 @@ import { offerRetry, sayPreparing, showStep } from "./progress.js";
 import { isClosed, opening } from "../lock/opening.js";
 import { sayIfPrivate } from "../window/private-window.js";
 import { signIn } from "../page/sign-in.js";
+import { takeAway } from "../kept/first-page.js";
+import { StartingDevice } from "../kept/starting-device.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
 import {
   isThisPageOf,
@@ -27,6 +29,7 @@ import { isFull } from "../../stored-files.js";
  * @typedef {import("./device.js").WorkerEvent} WorkerEvent
  * @typedef {{forget: (why: string, end: () => void) => Promise<void>, wipe: (end: () => void) => Promise<void>}} Leaving
  *   what becomes of a device that nobody can open; this room cannot say it. end: ends Python before
+ * @typedef {(device: StartingDevice) => void} Opened what is kept may be seen from now on, and Python starts
  */
 
 const RETRY_MS = 8_000;
@@ -44,22 +47,41 @@ const BOOT_WORDS = new Map([
 /**
  * Start this device until its pages can be shown.
  * @param {Leaving} leaving
- * @param {{isRevoked?: boolean}} [how] isRevoked: nothing is shown, offered or downloaded any more
+ * @param {{isRevoked?: boolean, opened?: Opened}} [how] isRevoked: nothing is shown, offered or downloaded any more
  * @returns {Promise<boolean>} false: the office has ordered it to wipe itself meanwhile
  */
-export async function startDevice(leaving, { isRevoked = false } = {}) {
+export async function startDevice(leaving, { isRevoked = false, opened = () => {} } = {}) {
   void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
   const manifest = await bringFiles();
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
   const key = (await isClosed()) ? openBeside(leaving) : null;
-  const { device, how, started } = await startPython(manifest, key, isRevoked ? () => () => {} : offerWorkIfSlow);
+  const waiting = new StartingDevice(() => starting?.end());
+  try {
+    return await begin(manifest, key, waiting, { isRevoked, opened });
+  } catch (error) {
+    await takeAway();
+    waiting.fail(error);
+    throw error;
+  }
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {Promise<CryptoKey> | null} key
+ * @param {StartingDevice} waiting
+ * @param {{isRevoked: boolean, opened: Opened}} how
+ */
+async function begin(manifest, key, waiting, { isRevoked, opened }) {
+  const { device, how, started } = await startPython(manifest, key, waiting, { isRevoked, opened });
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
   if (how === "ordinary" && !isRevoked) void makeSnapshot(device);
-  return isRevoked || started.needs !== "download" || download(device);
+  const isReady = isRevoked || started.needs !== "download" || (await download(device));
+  if (isReady) waiting.arrive(device);
+  return isReady;
 }
 
 /**
@@ -81,22 +103,26 @@ let starting = null;
  * Start Python; where that fails for damaged files, fetch these anew and start again.
  * @param {Manifest} manifest
  * @param {Promise<CryptoKey> | null} key what is kept is sealed, and opens with it
- * @param {() => () => void} offerIfSlow begins when the person has nothing to do but to wait
+ * @param {StartingDevice} waiting
+ * @param {{isRevoked: boolean, opened: Opened}} how
  */
-async function startPython(manifest, key, offerIfSlow) {
+async function startPython(manifest, key, waiting, { isRevoked, opened }) {
   for (let isMended = false; ; isMended = true) {
     const device = (starting = new Device(manifest, onEvent));
     const slow = lookWhenSlow(manifest);
     const booting = Promise.race([device.boot(key !== null), slow.damage]).finally(slow.end);
     booting.catch(() => {}); // heard of below, once the device is open
     const found = await key;
-    const takeBack = offerIfSlow();
+    const takeBack = isRevoked ? () => {} : offerWorkIfSlow();
+    if (!isMended) opened(waiting);
     try {
       if (found) await device.open(found);
       const { how } = await booting;
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
+      if (waiting.hasEnded) await new Promise(() => {}); // somebody goes on elsewhere
+      await takeAway();
       if (isMended || (await areWhole(manifest))) throw error;
       await mend(manifest);
     } finally {
@@ -180,7 +206,8 @@ async function bringFiles() {
  * @param {Device} device
  * @returns {Promise<boolean>} false: the office has ordered this device to wipe itself
  */
-function download(device) {
+async function download(device) {
+  await takeAway();
   sayPreparing("Your data is being brought onto this device.");
   return untilItWorks(async () => {
     let answer = await device.call("download");

@@ -16,6 +16,9 @@ from fieldpost_client.sync.incoming import forget_incoming
 from fieldpost_client.sync.resend import keys_in_replica
 from fieldpost_client.sync_status import TROUBLE
 
+SHOWN_FROM = "shown_from"
+"""Changes with the rows of the replica: `shell/kept` looks which ones a page was made of."""
+
 
 async def install_image(
     home: DeviceHome, image: Image, about: Mapping[str, Any] | None, confirmed: list[Entry]
@@ -54,6 +57,8 @@ async def install(
     image = replica.image()
     if pieces_changed or replica.is_refitted or not pieces:
         pieces, operations = await kept_pieces(home.platform, image, pieces)
+        # pages that were kept of other rows are not shown any more
+        operations.append(("put", "session", SHOWN_FROM, home.platform.new_id()))
     current = _current(home, cursor, pieces, len(image), proven or {}, held)
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []
