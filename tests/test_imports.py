@@ -62,7 +62,7 @@ FLOORS = {
         accounts
         signing  quotas
         storage
-        settings  log
+        settings  log  packing
     """,
     "pwa/py/fieldpost_client": """
         main
@@ -137,6 +137,7 @@ ON_SERVERS = ON_DEVICES | {
     "anyio",
     "authlib",
     "argon2",
+    "brotli",
     "cryptography",
     "fieldpost_server",
     "httpx",
