@@ -127,8 +127,8 @@ def _package(app: str) -> str:
 
 def _everything(app: str, files: Sequence[str], cache: Cache) -> str:
     """Return a digest of all that decides whether an app can be loaded on devices."""
-    shipped = [wheel.sha256 for wheel in wheels.device_wheels(_package(app), files=files, cache=cache)]
-    decides = [app, sys.version, _PROGRAM, sorted(ABSENT), *shipped]
+    shipped = wheels.device_wheels(_package(app), files=files, cache=cache)
+    decides = [app, sys.version, _PROGRAM, sorted(ABSENT), *(wheel.sha256 for wheel in shipped)]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 

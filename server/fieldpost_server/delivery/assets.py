@@ -29,7 +29,7 @@ from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.http.parts import answer_part, wants_part
 from fieldpost_server.http.security import HEADERS
 from fieldpost_server.packing.archives import Wheel
-from fieldpost_server.packing.cache import Cache
+from fieldpost_server.packing.cache import NO_CACHE, Cache
 from fieldpost_server.packing.standard_library import StandardLibrary
 
 TYPES: Mapping[str, str] = {
@@ -115,7 +115,7 @@ class Assets:
         extra: Iterable[str] = (),
         files: Sequence[str] = FILES,
         pin: Pin | None = None,
-        cache: Cache = Cache(),
+        cache: Cache = NO_CACHE,
     ) -> None:
         self.name = name
         self._pin = pin
@@ -129,7 +129,7 @@ class Assets:
         runtime = runtime_files(node_modules / "pyodide")
         library = StandardLibrary(runtime.pop(STANDARD_LIBRARY), cache)
         known = {name: wheels.library_files(name) for name in (*wheels.DISTRIBUTIONS, *extra)}
-        parts = DeviceParts(library, known).needed(own_files, extra)
+        parts = DeviceParts(library, known).needed(app.partition(":")[0], own_files, extra)
         self._pyodide = _under_one_hash(runtime)
         # by itself: it is another one where an app imports something more of it
         self._pyodide |= _under_one_hash({STANDARD_LIBRARY: library.packed(parts.standard)})
@@ -154,6 +154,14 @@ class Assets:
             KeyError: there is no such file.
         """
         return self._shell[name].url
+
+    def asset(self, url: str) -> bytes:
+        """Return the content of a file that the manifest lists.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return (self._own if url == self._own.url else self._public[url]).content
 
     def shell_html(self) -> str:
         """Return the static page that starts a device."""
@@ -248,9 +256,7 @@ class Assets:
         asset = self._own if request.url.path == self._own.url else None
         return self._sent(request, asset, {"Cache-Control": _IMMUTABLE_TO_ONE})
 
-    def _sent(
-        self, request: Request, asset: Asset | None, headers: Mapping[str, str]
-    ) -> Response:
+    def _sent(self, request: Request, asset: Asset | None, headers: Mapping[str, str]) -> Response:
         if asset is None:
             return PlainTextResponse("There is no such file.", 404)
         headers = {**headers, "Vary": "Accept-Encoding"}

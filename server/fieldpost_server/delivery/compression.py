@@ -67,7 +67,7 @@ class Compression:
         self._held: dict[str, bytes] = {}
         self._waiting: SimpleQueue[Plain] = SimpleQueue()
         self._asked = set[str]()
-        self._lock = threading.Lock()
+        self._queueing = threading.Lock()
         self._worker: threading.Thread | None = None
 
     def packed(self, plain: Plain, accepted: str) -> Packed | None:
@@ -112,7 +112,7 @@ class Compression:
         return content
 
     def _make_beside(self, plain: Plain) -> None:
-        with self._lock:
+        with self._queueing:
             if plain.sha256 in self._asked:
                 return
             self._asked.add(plain.sha256)
@@ -127,7 +127,7 @@ class Compression:
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
         while True:
-            with self._lock:
+            with self._queueing:
                 try:
                     plain = self._waiting.get_nowait()
                 except Empty:

@@ -20,14 +20,13 @@ from fieldpost_server.packing.left_out import (
 )
 from fieldpost_server.packing.standard_library import StandardLibrary
 
-ABSENT = frozenset(
-    """
+_ABSENT_NAMES = """
     aifc asynchat asyncore audioop cgi cgitb chunk crypt curses dbm distutils ensurepip grp idlelib
     imghdr imp lib2to3 mailcap msilib msvcrt multiprocessing nis nntplib nt ossaudiodev pipes pwd
     readline resource smtpd sndhdr spwd sunau syslog telnetlib tkinter turtle turtledemo uu venv
     winreg winsound xdrlib
-    """.split()
-)
+"""
+ABSENT = frozenset(_ABSENT_NAMES.split())
 """What the server's Python may have and a browser's has not."""
 
 _OTHER_NAMES = {"collections.abc", "os.path", "xml.parsers.expat.errors", "xml.parsers.expat.model"}
@@ -56,27 +55,35 @@ class DeviceParts:
             wheel → where it lies.
     """
 
-    def __init__(self, standard: StandardLibrary, libraries: Mapping[str, Mapping[str, Path]]) -> None:
+    def __init__(
+        self, standard: StandardLibrary, libraries: Mapping[str, Mapping[str, Path]]
+    ) -> None:
         self._standard = standard
         self._libraries = libraries
 
-    def needed(self, app: Mapping[str, bytes], extra: Iterable[str] = ()) -> Parts:
+    def needed(self, entry: str, app: Mapping[str, bytes], extra: Iterable[str] = ()) -> Parts:
         """Return what goes along for an app, and for libraries that only it needs.
 
+        Args:
+            entry: the module that holds the app.
+            app: its files that devices get: path in a wheel → content.
+            extra: distributions that the app brings.
+
         Raises:
-            DefinitionError: the app imports what no device has; all such places at once.
+            DefinitionError: what the entry imports, or comes to import, needs what no device has;
+                all such places at once.
         """
-        places = {path: list(_app_imports(path, text)) for path, text in app.items()}
-        own = {path.partition("/")[0].removesuffix(".py") for path in app}
+        found = {module_of(path)[0]: (path, _app_imports(path, text)) for path, text in app.items()}
+        own = {name.partition(".")[0] for name in found}
         faults = [
             _fault(path, each)
-            for path, found in places.items()
-            for each in found
+            for path, imports in (found[name] for name in sorted(_reached_from(entry, found)))
+            for each in imports
             if each.is_sure and not self._is_there(each.name, own)
         ]
         if faults:
             raise DefinitionError(faults)
-        names = [each.name for found in places.values() for each in found]
+        names = [each.name for _, imports in found.values() for each in imports]
         for distribution in extra:
             names += _names_in(self._libraries[distribution])
         return self._reached(names)
@@ -115,7 +122,8 @@ class DeviceParts:
             if part and part[1] not in libraries:
                 libraries.add(part[1])
                 files = self._libraries.get(part[0], {})
-                waiting += _names_in({p: f for p, f in files.items() if part_of(module_of(p)[0]) == part})
+                inside = {path for path in files if part_of(module_of(path)[0]) == part}
+                waiting += _names_in({path: files[path] for path in inside})
             elif python and python not in standard and python not in ABSENT:
                 standard.add(python)
                 waiting += self._followed_from(python, below=True)
@@ -145,18 +153,29 @@ def _names_in(files: Mapping[str, Path]) -> list[str]:
     return [each.name for each in found]
 
 
-def _app_imports(path: str, text: bytes) -> Iterator[Import]:
+def _app_imports(path: str, text: bytes) -> list[Import]:
     if not path.endswith(".py"):
-        return
+        return []
     name, is_package = module_of(path)
     try:
-        yield from imports_of_app(text.decode(), name, is_package=is_package)
+        return imports_of_app(text.decode(), name, is_package=is_package)
     except (SyntaxError, ValueError):
-        return  # where it is imported, loading the app says so
+        return []  # where it is imported, loading the app says so
+
+
+def _reached_from(entry: str, modules: Mapping[str, tuple[str, list[Import]]]) -> set[str]:
+    """Return the modules of an app that its entry comes to import."""
+    reached, waiting = set[str](), [entry]
+    while waiting:
+        name = waiting.pop()
+        while name and name not in reached:
+            if name in modules:
+                reached.add(name)
+                waiting += [each.name for each in modules[name][1]]
+            name = name.rpartition(".")[0]  # its packages are imported with it
+    return reached
 
 
 def _fault(path: str, each: Import) -> Problem:
     cause = f"ModuleNotFoundError: No module named '{each.name}'"
-    return problem(
-        Code.APP_NOT_ON_DEVICES, "app", where=f"{path}, line {each.line}", cause=cause
-    )
+    return problem(Code.APP_NOT_ON_DEVICES, "app", where=f"{path}, line {each.line}", cause=cause)

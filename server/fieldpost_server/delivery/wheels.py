@@ -10,7 +10,7 @@ from fieldpost.app import FILES
 from fieldpost_server.delivery.app_files import app_files, digest_of
 from fieldpost_server.delivery.packages import files_of, is_shipped
 from fieldpost_server.packing.archives import Wheel, make_wheel, pack, unpack
-from fieldpost_server.packing.cache import Cache, key_of
+from fieldpost_server.packing.cache import NO_CACHE, Cache, key_of
 from fieldpost_server.packing.left_out import is_left_out
 from fieldpost_server.packing.standard_library import recipe
 from fieldpost_server.packing.stripping import strip_file
@@ -41,7 +41,7 @@ def device_wheels(
     files: Sequence[str] = FILES,
     *,
     parts: frozenset[str] = frozenset(),
-    cache: Cache = Cache(),
+    cache: Cache = NO_CACHE,
 ) -> list[Wheel]:
     """Make all wheels of a device, in the order of installation; the app's own is the last.
 
@@ -87,7 +87,7 @@ def library_files(name: str) -> Mapping[str, Path]:
 
 @lru_cache(maxsize=64)
 def installed_wheel(
-    name: str, parts: frozenset[str] = frozenset(), cache: Cache = Cache()
+    name: str, parts: frozenset[str] = frozenset(), cache: Cache = NO_CACHE
 ) -> Wheel:
     """Make a pure wheel of an installed distribution, with what devices need of it.
 

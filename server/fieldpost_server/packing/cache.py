@@ -83,6 +83,10 @@ class Cache:
                     path.unlink()
 
 
+NO_CACHE = Cache()
+"""Keeps nothing."""
+
+
 def cache_folder(data: Path, environment: Mapping[str, str] | None = None) -> Path:
     """Return where such things are kept: in this user's folder for them, else in `data`."""
     environment = os.environ if environment is None else environment

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from fieldpost_server.packing.logical_lines import UnreadableSourceError, read_source
 
@@ -99,17 +100,20 @@ def _walk(node: ast.AST, *, sure: bool, late: bool) -> Iterator[tuple[ast.AST, b
 
 def _children(node: ast.AST, sure: bool) -> Iterator[tuple[ast.AST, bool]]:
     """Yield what stands in a node, and whether it is sure to be needed."""
-    prepared: Sequence[ast.AST] = []
-    if isinstance(node, ast.Try) and any(_forgives(handler.type) for handler in node.handlers):
-        prepared = node.body
-    elif isinstance(node, ast.With) and any(_suppresses(each.context_expr) for each in node.items):
-        prepared = node.body
+    prepared: Sequence[ast.AST] = node.body if _is_prepared(node) else []
     unseen: Sequence[ast.AST] = []
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in (_last_name(node.test),):
+    if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
         unseen = node.body
     for child in ast.iter_child_nodes(node):
         if child not in unseen:
             yield child, sure and child not in prepared
+
+
+def _is_prepared(node: ast.AST) -> TypeGuard[ast.Try | ast.With]:
+    """Say whether what stands in the body of a node may fail to be imported."""
+    if isinstance(node, ast.Try):
+        return any(_forgives(handler.type) for handler in node.handlers)
+    return isinstance(node, ast.With) and any(_suppresses(each.context_expr) for each in node.items)
 
 
 def _forgives(caught: ast.expr | None) -> bool:

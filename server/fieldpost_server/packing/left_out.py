@@ -7,8 +7,7 @@ Whatever an app or a library of its own imports of this goes along all the same,
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-STANDARD = frozenset(
-    """
+_STANDARD_NAMES = """
     __hello__ __phello__ _py_abc _pydatetime _pyio _pyrepl _threading_local antigravity argparse
     asyncio.__main__ asyncio.proactor_events asyncio.tools asyncio.windows_events
     asyncio.windows_utils bdb cProfile cmd code colorsys compileall concurrent.futures.interpreter
@@ -20,21 +19,20 @@ STANDARD = frozenset(
     sqlite3.__main__ sre_compile sre_constants sre_parse statistics symtable sysconfig.__main__
     tabnanny tarfile this timeit tomllib trace tty unittest urllib.robotparser wave webbrowser
     wsgiref xml xmlrpc zipapp zipfile.__main__
-    """.split()
-)
+"""
+STANDARD = frozenset(_STANDARD_NAMES.split())
 """Modules and packages of the standard library, each with all below it.
 
 Nothing that is on every device imports them when it is loaded; what might import them later is in
 `NEVER_FOLLOWED`, or is known by the app's own imports.
 """
 
-FROZEN = frozenset(
-    """
+_FROZEN_NAMES = """
     _collections_abc _sitebuiltins abc codecs genericpath importlib._bootstrap
     importlib._bootstrap_external importlib.machinery importlib.util io ntpath os posixpath runpy
     site stat zipimport
-    """.split()
-)
+"""
+FROZEN = frozenset(_FROZEN_NAMES.split())
 """Modules that Pyodide's machine code has in it, compiled: nobody looks for their sources."""
 
 NEVER_FOLLOWED: Mapping[str, Mapping[str, str]] = {
@@ -116,8 +114,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
 }
 """By distribution: its packages and modules, each with all below it."""
 
-MACHINE_CODE = frozenset(
-    """
+_MACHINE_CODE_NAMES = """
     _abc _ast _asyncio _bisect _blake2 _bz2 _codecs _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp
     _codecs_kr _codecs_tw _collections _contextvars _csv _ctypes _datetime _decimal _elementtree
     _frozen_importlib _frozen_importlib_external _functools _heapq _hmac _imp _io _json _locale
@@ -127,8 +124,8 @@ MACHINE_CODE = frozenset(
     _types _typing _warnings _weakref _zoneinfo _zstd array atexit binascii builtins cmath errno
     faulthandler fcntl gc itertools marshal math mmap posix pyexpat select sys termios time
     unicodedata zlib
-    """.split()
-)
+"""
+MACHINE_CODE = frozenset(_MACHINE_CODE_NAMES.split())
 """Modules of the standard library that are part of Pyodide's machine code."""
 
 OF_THE_BROWSER = frozenset({"js", "pyodide_js", "__main__"})

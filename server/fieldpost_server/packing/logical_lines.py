@@ -65,7 +65,7 @@ class Source:
     """What a source consists of.
 
     Attributes:
-        text: the source, its lines ended by ``\\n``.
+        text: the source, its lines ended as on Unix.
         lines: its logical lines.
         comments: where comments begin and end.
     """

@@ -29,7 +29,7 @@ class StandardLibrary:
     def __init__(self, archive: bytes, cache: Cache) -> None:
         self._archive = archive
         self._cache = cache
-        self._sources = [recipe(), archive]
+        self._sources: list[bytes | str] = [recipe(), archive]
 
     def packed(self, parts: frozenset[str] = frozenset()) -> bytes:
         """Return the archive for devices, with these of the parts that are usually left out."""

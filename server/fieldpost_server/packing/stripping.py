@@ -78,9 +78,10 @@ def _instead(lines: Sequence[LogicalLine], index: int) -> str | None:
     """Return what a statement of strings becomes; None: it stays."""
     if index == 0 or not lines[index - 1].opens_block:
         return ""  # the module's, or one that follows something in its block
-    head = lines[index - 1].words
-    if head.startswith("class") and index > 1 and lines[index - 2].words.startswith("@"):
-        # `dataclass` makes a docstring where there is none, which takes its time
+    is_decorated = index > 1 and lines[index - 2].words.startswith("@")
+    if is_decorated and _HEAD.match(lines[index - 1].words):
+        # decorators look at it: `dataclass` makes one where there is none, which takes its time,
+        # and SQLAlchemy's events insist on one
         return '"."'
     is_alone = index + 1 == len(lines) or lines[index + 1].indent < lines[index].indent
     return "pass" if is_alone else ""
@@ -100,9 +101,9 @@ def _overloads(lines: Sequence[LogicalLine]) -> Iterator[Edit]:
         if not _OVERLOAD.fullmatch(line.words):
             continue
         name, end = _function(lines, index)
-        if name and end < len(lines) and lines[end].indent == line.indent:
-            if _function(lines, end)[0] == name:
-                yield line.start, lines[end - 1].end, ""
+        follows = end < len(lines) and lines[end].indent == line.indent
+        if name and follows and _function(lines, end)[0] == name:
+            yield line.start, lines[end - 1].end, ""
 
 
 def _function(lines: Sequence[LogicalLine], index: int) -> tuple[str, int]:

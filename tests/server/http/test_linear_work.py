@@ -32,9 +32,9 @@ from fieldpost_server.accounts.known_browsers import browser_of
 from fieldpost_server.accounts.passwords import verify_password
 from fieldpost_server.accounts.sessions import cookies_of
 from fieldpost_server.accounts.throttle import Guess
-from fieldpost_server.delivery.wheels import make_wheel
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.http.guards import split
+from fieldpost_server.packing.archives import make_wheel
 from fieldpost_server.storage.attachments import _fault_of, media_type
 from fieldpost_server.storage.picture_data import without_data
 from fieldpost_server.sync.prepared_images import _RANGE, Prepared
