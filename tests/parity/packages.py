@@ -42,6 +42,14 @@ def lay_out(assets: Assets, folder: Path) -> None:
     (folder / STANDARD_LIBRARY).write_bytes(library)
 
 
+def lay_out_archives(assets: Assets, folder: Path) -> None:
+    """Put the standard library and all wheels of a device into a folder, as they are served."""
+    for entry in [*assets.manifest["pyodide"]["files"], *assets.manifest["wheels"]]:
+        name = entry["url"].rpartition("/")[2]
+        if name.endswith((".whl", ".zip")):
+            (folder / name).write_bytes(assets.asset(entry["url"]))
+
+
 def lay_out_tools(folder: Path) -> None:
     """Put what only tests need into a folder: pytest, and what it imports of Python's."""
     for distribution in _closure(TOOLS).values():

@@ -17,7 +17,7 @@ _STANDARD_NAMES = """
     logging.handlers mailbox modulefinder multiprocessing netrc nturl2path optparse pdb pickletools
     plistlib poplib profile pstats pty pyclbr pydoc sched shelve smtplib socketserver
     sqlite3.__main__ sre_compile sre_constants sre_parse statistics symtable sysconfig.__main__
-    tabnanny tarfile this timeit tomllib trace tty unittest urllib.robotparser wave webbrowser
+    tabnanny this timeit tomllib trace tty unittest urllib.robotparser wave webbrowser
     wsgiref xml xmlrpc zipapp zipfile.__main__
 """
 STANDARD = frozenset(_STANDARD_NAMES.split())

@@ -98,7 +98,8 @@ def _unseen(lines: Sequence[LogicalLine]) -> Iterator[Edit]:
 def _overloads(lines: Sequence[LogicalLine]) -> Iterator[Edit]:
     """Yield functions that the next one, of the same name, takes the place of at once."""
     for index, line in enumerate(lines):
-        if not _OVERLOAD.fullmatch(line.words):
+        is_first = index == 0 or not lines[index - 1].words.startswith("@")
+        if not is_first or not _OVERLOAD.fullmatch(line.words):
             continue
         name, end = _function(lines, index)
         follows = end < len(lines) and lines[end].indent == line.indent
