@@ -10,16 +10,27 @@ from typing import Any
 
 import pytest
 
+from fieldpost_server.delivery.device_parts import ABSENT
 from fieldpost_server.packing.archives import unpack
 from fieldpost_server.packing.left_out import LIBRARIES, MACHINE_CODE, STANDARD, module_of
 from parity import packages
 
 ROOT = packages.ROOT
-NEEDS_MORE = {"starlette.middleware.opentelemetry", "starlette.middleware.sessions"}
+NEEDS_MORE = {"starlette.middleware.sessions"}
 """Modules that need packages which the server has not either."""
-NEVER = {"multiprocessing", "asyncio.__main__", "__hello__", "this", "antigravity"}
+NEEDS_OTHERS = {
+    *("anyio._backends._trio", "anyio.pytest_plugin", "starlette.testclient"),
+    "starlette.middleware.opentelemetry",
+    *(
+        f"sqlalchemy.dialects.{name}.provision"
+        for name in ("mssql", "mysql", "oracle", "postgresql")
+    ),
+    "sqlalchemy.dialects.sqlite.provision",
+}
+"""The same, of what is left out."""
+NEVER = {"antigravity", "asyncio.__main__", "multiprocessing", "__hello__", "this"}
 """What is on no device, or speaks when it is imported."""
-NEEDS_OTHERS = set[str]()
+BY_OTHER_NAMES = {"_frozen_importlib", "_frozen_importlib_external"}
 APP = "inspections.app:app"
 BY_OTHER_NAMES = {"_frozen_importlib", "_frozen_importlib_external"}
 
@@ -64,8 +75,9 @@ def test_what_goes_along_for_an_app_is_whole(
 ) -> None:
     """What is otherwise left out finds what it imports as well (R61)."""
     shutil.copytree(ROOT / "examples" / "inspections", tmp_path / "inspections")
-    parts = [part for parts in LIBRARIES.values() for part in parts if part not in NEVER]
-    imported = sorted(n for n in {*STANDARD, *parts} - NEVER if not n.endswith("__main__"))
+    parts = [part for parts in LIBRARIES.values() for part in parts]
+    whole = {*STANDARD, *parts} - NEVER - ABSENT - {"anyio.to_interpreter"}
+    imported = sorted(name for name in whole if not name.endswith("__main__"))
     more = "\n".join(f"    import {name}" for name in imported)
     (tmp_path / "inspections" / "more.py").write_text(f"def all():\n{more}\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))

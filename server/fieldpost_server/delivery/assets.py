@@ -31,6 +31,7 @@ from fieldpost_server.http.security import HEADERS
 from fieldpost_server.packing.archives import Wheel
 from fieldpost_server.packing.cache import NO_CACHE, Cache
 from fieldpost_server.packing.standard_library import StandardLibrary
+from fieldpost_server.packing.stripped_wheels import strip_wheel
 
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
@@ -134,7 +135,7 @@ class Assets:
         # by itself: it is another one where an app imports something more of it
         self._pyodide |= _under_one_hash({STANDARD_LIBRARY: library.packed(parts.standard)})
         *public, own = [
-            wheels.stripped_wheel(installer(pwa_dir / "vendor", node_modules / "pyodide"), cache),
+            strip_wheel(installer(pwa_dir / "vendor", node_modules / "pyodide"), cache),
             *wheels.device_wheels(package, extra, files, parts=parts.libraries, cache=cache),
         ]
         self._own = _wheel_asset(APP_FILES, own)
@@ -271,30 +272,36 @@ class Assets:
         headers["ETag"] = f'"{asset.sha256}-{packed.encoding}"'
         return Response(packed.content, headers=headers, media_type=asset.type)
 
-    def _send_manifest(self, _: Request) -> Response:
-        return _fresh(json.dumps(self.manifest), ".json")
+    def _fresh(self, request: Request, text: str, suffix: str) -> Response:
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        plain = Plain.of(text.encode())
+        accepted = request.headers.get("accept-encoding", "")
+        packed = self._compression.packed(plain, accepted)
+        if packed is None:
+            return Response(plain.content, headers=headers, media_type=TYPES[suffix])
+        headers["Content-Encoding"] = packed.encoding
+        return Response(packed.content, headers=headers, media_type=TYPES[suffix])
 
-    def _send_web_manifest(self, _: Request) -> Response:
-        return _fresh(json.dumps(self._web_manifest()), ".webmanifest")
+    def _send_manifest(self, request: Request) -> Response:
+        return self._fresh(request, json.dumps(self.manifest), ".json")
 
-    def _send_service_worker(self, _: Request) -> Response:
-        answer = _fresh(self.service_worker(), ".js")
+    def _send_web_manifest(self, request: Request) -> Response:
+        return self._fresh(request, json.dumps(self._web_manifest()), ".webmanifest")
+
+    def _send_service_worker(self, request: Request) -> Response:
+        answer = self._fresh(request, self.service_worker(), ".js")
         answer.headers["Service-Worker-Allowed"] = "/"
         return answer
 
-    def _send_shell(self, _: Request) -> Response:
-        return _fresh(self.shell_html(), ".html")
+    def _send_shell(self, request: Request) -> Response:
+        return self._fresh(request, self.shell_html(), ".html")
 
-    def _send_licences(self, _: Request) -> Response:
-        return _fresh(self._shell["licences.txt"].content.decode(), ".txt")
+    def _send_licences(self, request: Request) -> Response:
+        return self._fresh(request, self._shell["licences.txt"].content.decode(), ".txt")
 
     def _send_favicon(self, _: Request) -> Response:
         icon = self._shell["icons/icon-192.png"]
         return Response(icon.content, media_type=icon.type)
-
-
-def _fresh(text: str, suffix: str) -> Response:
-    return Response(text, headers={"Cache-Control": "no-cache"}, media_type=TYPES[suffix])
 
 
 def _hash(content: bytes) -> str:

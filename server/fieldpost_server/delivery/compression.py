@@ -5,14 +5,16 @@ beside the serving, browsers get gzip, which takes a moment.
 """
 
 import gzip
+import hashlib
 import os
 import re
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Self
 
 import brotli
 
@@ -40,6 +42,11 @@ class Plain:
 
     sha256: str
     content: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return a content as a file."""
+        return cls(hashlib.sha256(content).hexdigest(), content)
 
     @property
     def is_worth_it(self) -> bool:
@@ -87,10 +94,10 @@ class Compression:
             return Packed(GZIP, self._make(GZIP, plain) if content is None else content)
         return None
 
-    def make_all(self, files: Iterable[Plain]) -> None:
+    def make_all(self, files: Iterable[Plain], encodings: Sequence[str] = (BROTLI, GZIP)) -> None:
         """Make now what is not there yet, which takes as long as it takes."""
         for plain in files:
-            for encoding in (BROTLI, GZIP):
+            for encoding in encodings:
                 if plain.is_worth_it and self._found(encoding, plain) is None:
                     self._make(encoding, plain)
 

@@ -21,13 +21,14 @@ from fieldpost_server.packing.left_out import (
 from fieldpost_server.packing.standard_library import StandardLibrary
 
 _ABSENT_NAMES = """
-    aifc asynchat asyncore audioop cgi cgitb chunk crypt curses dbm distutils ensurepip grp idlelib
-    imghdr imp lib2to3 mailcap msilib msvcrt multiprocessing nis nntplib nt ossaudiodev pipes pwd
-    readline resource smtpd sndhdr spwd sunau syslog telnetlib tkinter turtle turtledemo uu venv
-    winreg winsound xdrlib
+    aifc asynchat asyncio.windows_events asyncio.windows_utils asyncore audioop cgi cgitb chunk
+    concurrent.futures.interpreter concurrent.futures.process concurrent.interpreters crypt curses
+    dbm distutils ensurepip grp idlelib imghdr imp lib2to3 mailcap msilib msvcrt multiprocessing nis
+    nntplib nt ossaudiodev pipes pwd readline resource smtpd sndhdr spwd sunau syslog telnetlib
+    tkinter turtle turtledemo uu venv winreg winsound xdrlib
 """
 ABSENT = frozenset(_ABSENT_NAMES.split())
-"""What the server's Python may have and a browser's has not."""
+"""What the server's Python may have and a browser's has not, or cannot load."""
 
 _OTHER_NAMES = {"collections.abc", "os.path", "xml.parsers.expat.errors", "xml.parsers.expat.model"}
 _OWN = {"fieldpost", "fieldpost_client", "pyodide", "_pyodide", "micropip", "packaging"}
@@ -92,7 +93,7 @@ class DeviceParts:
         top = name.partition(".")[0]
         if top in own or top in _OWN or top in OF_THE_BROWSER:
             return True
-        if top in ABSENT:
+        if any(name == each or name.startswith(f"{each}.") for each in ABSENT):
             return False
         standard = self._standard.imports
         if top in standard or top in MACHINE_CODE:

@@ -8,12 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from fieldpost.app import FILES
 from fieldpost_server.delivery.app_files import app_files, digest_of
-from fieldpost_server.delivery.packages import files_of, is_shipped
-from fieldpost_server.packing.archives import Wheel, make_wheel, pack, unpack
-from fieldpost_server.packing.cache import NO_CACHE, Cache, key_of
+from fieldpost_server.delivery.packages import is_shipped, package_files
+from fieldpost_server.packing.archives import Wheel, make_wheel
+from fieldpost_server.packing.cache import NO_CACHE, Cache
 from fieldpost_server.packing.left_out import is_left_out
-from fieldpost_server.packing.standard_library import recipe
-from fieldpost_server.packing.stripping import strip_file
+from fieldpost_server.packing.stripped_wheels import stripped_wheel
 
 DISTRIBUTIONS = (
     "typing_extensions",
@@ -60,7 +59,7 @@ def device_wheels(
     own, notices = _own_version(), _own_notices()
     return [
         *(installed_wheel(name, parts, cache) for name in (*DISTRIBUTIONS, *extra)),
-        *(own_wheel(name, own, package_files(name), notices, cache) for name in OWN_PACKAGES),
+        *(stripped_wheel(name, own, package_files(name), notices, cache) for name in OWN_PACKAGES),
         app_wheel(app_package, files),
     ]
 
@@ -102,46 +101,7 @@ def installed_wheel(
         for path, place in library_files(name).items()
         if not is_left_out(path, parts)
     }
-    return own_wheel(found.metadata["Name"], found.version, files, notices_of(name), cache)
-
-
-def own_wheel(
-    name: str,
-    version: str,
-    files: Mapping[str, bytes],
-    notices: Mapping[str, bytes],
-    cache: Cache,
-) -> Wheel:
-    """Make a wheel whose sources are stripped, or take it from where it is kept."""
-    head = f"{name} {version} {sorted(notices)} {sorted(files)}"
-    kept = key_of("wheel", [recipe(), head, digest_of({**files, **notices})])
-    # of no files: a wheel's name is made of its own alone
-    file_name = make_wheel(name, version, {}).file_name
-    return Wheel(
-        file_name,
-        cache.made(kept, lambda: make_wheel(name, version, stripped(files), notices).content),
-    )
-
-
-def stripped_wheel(wheel: Wheel, cache: Cache) -> Wheel:
-    """Return a wheel that was made elsewhere, its sources stripped."""
-    kept = key_of("wheel", [recipe(), wheel.file_name, wheel.content])
-    return Wheel(wheel.file_name, cache.made(kept, lambda: _repacked(wheel.content)))
-
-
-def _repacked(content: bytes) -> bytes:
-    files = stripped(unpack(content))
-    (record,) = (path for path in files if path.endswith(".dist-info/RECORD"))
-    files[record] = "".join(f"{path},,\n" for path in files).encode()
-    return pack(files)
-
-
-def stripped(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return files, the sources among them without what nobody needs where they run."""
-    return {
-        path: strip_file(content) if path.endswith(".py") else content
-        for path, content in files.items()
-    }
+    return stripped_wheel(found.metadata["Name"], found.version, files, notices_of(name), cache)
 
 
 def notices_of(name: str) -> dict[str, bytes]:
@@ -160,19 +120,6 @@ def app_wheel(package: str, files: Sequence[str] = FILES) -> Wheel:
     """Make the wheel of the author's app, with the files that `App.files` lists, as they are."""
     packed = app_files(package, files)
     return make_wheel(package, f"0+{digest_of(packed)[:12]}", packed)
-
-
-def package_files(package: str) -> dict[str, bytes]:
-    """Return the Python and data files of a package of ours: path in a wheel → content.
-
-    Raises:
-        ModuleNotFoundError: there is no such package.
-    """
-    return {
-        (PurePosixPath(package) / inside).as_posix(): path.read_bytes()
-        for inside, path, _ in files_of(package)
-        if is_shipped(inside)
-    }
 
 
 def _own_version() -> str:

@@ -15,7 +15,8 @@ _STANDARD_NAMES = """
     fileinput filecmp fractions ftplib getopt getpass graphlib http.cookiejar http.server imaplib
     importlib.resources.simple importlib.simple json.__main__ json.tool logging.config
     logging.handlers mailbox modulefinder multiprocessing netrc nturl2path optparse pdb pickletools
-    plistlib poplib profile pstats pty pyclbr pydoc sched shelve smtplib socketserver
+    plistlib poplib profile pstats pty pyclbr pydoc
+    pyodide._nodesock_transport pyodide.console rlcompleter sched shelve smtplib socketserver
     sqlite3.__main__ sre_compile sre_constants sre_parse statistics symtable sysconfig.__main__
     tabnanny this timeit tomllib trace tty unittest urllib.robotparser wave webbrowser
     wsgiref xml xmlrpc zipapp zipfile.__main__
@@ -82,7 +83,7 @@ NEVER_FOLLOWED: Mapping[str, Mapping[str, str]] = {
         "asyncio": "asyncio.windows_events",
         "asyncio.events": "asyncio.windows_events",
         "concurrent.futures": "concurrent.futures.interpreter concurrent.futures.process",
-        "platform": "plistlib",
+        "platform": "ctypes plistlib",
         "urllib.request": "ftplib",
         "uuid": "ctypes",
         "webbrowser": "ctypes",
@@ -91,28 +92,45 @@ NEVER_FOLLOWED: Mapping[str, Mapping[str, str]] = {
 }
 """By reason: what module imports which others only where no device ever comes."""
 
+_PARTS = {
+    "anyio": """
+        _backends._trio pytest_plugin to_interpreter to_process
+    """,
+    "idna": "",
+    "jinja2": """
+        meta nativetypes
+    """,
+    "sqlalchemy": """
+        connectors.aioodbc connectors.pyodbc dialects.mssql dialects.mysql dialects.oracle
+        dialects.postgresql dialects.sqlite.provision ext.associationproxy ext.asyncio
+        ext.automap ext.baked ext.declarative ext.horizontal_shard ext.indexable
+        ext.instrumentation ext.mutable ext.orderinglist ext.serializer
+        util.tool_support
+    """,
+    "starlette": """
+        authentication config endpoints middleware.authentication middleware.base
+        middleware.cors middleware.gzip middleware.httpsredirect middleware.opentelemetry
+        middleware.trustedhost middleware.wsgi schemas staticfiles templating testclient
+    """,
+}
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
-    "anyio": ("anyio._backends._trio", "anyio.pytest_plugin", "anyio.to_interpreter"),
-    "idna": ("idna",),
-    "sqlalchemy": (
-        "sqlalchemy.connectors.aioodbc",
-        "sqlalchemy.connectors.pyodbc",
-        "sqlalchemy.dialects.mssql",
-        "sqlalchemy.dialects.mysql",
-        "sqlalchemy.dialects.oracle",
-        "sqlalchemy.dialects.postgresql",
-        "sqlalchemy.dialects.sqlite.provision",
-        "sqlalchemy.ext.asyncio",
-        "sqlalchemy.ext.automap",
-        "sqlalchemy.ext.baked",
-        "sqlalchemy.ext.horizontal_shard",
-        "sqlalchemy.ext.instrumentation",
-        "sqlalchemy.ext.serializer",
-        "sqlalchemy.util.tool_support",
-    ),
-    "starlette": ("starlette.testclient",),
+    name: tuple(f"{name}.{part}" for part in parts.split()) or (name,)
+    for name, parts in _PARTS.items()
 }
 """By distribution: its packages and modules, each with all below it."""
+
+FOR_PEOPLE = frozenset(
+    f"tzdata/zoneinfo/{name}"
+    for name in (
+        "iso3166.tab",
+        "leapseconds",
+        "tzdata.zi",
+        "zone.tab",
+        "zone1970.tab",
+        "zonenow.tab",
+    )
+)
+"""Tables of a library that its programs do not read: what they are made from, and for maps."""
 
 _MACHINE_CODE_NAMES = """
     _abc _ast _asyncio _bisect _blake2 _bz2 _codecs _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp
@@ -160,7 +178,7 @@ def part_of(name: str) -> tuple[str, str] | None:
 def is_left_out(path: str, parts: frozenset[str]) -> bool:
     """Say whether a file of a library is in a part that is left out; `parts` go along."""
     found = part_of(module_of(path)[0])
-    return found is not None and found[1] not in parts
+    return path in FOR_PEOPLE or (found is not None and found[1] not in parts)
 
 
 def _is_within(name: str, part: str) -> bool:

@@ -22,7 +22,7 @@ def plain() -> Plain:
 
 def best(made: Compression, plain: Plain, accepted: str = BROWSER) -> tuple[str, bytes] | None:
     found = made.packed(plain, accepted)
-    return found and (found.encoding, found.content)
+    return (found.encoding, found.content) if found else None
 
 
 def settle(made: Compression) -> None:

@@ -115,6 +115,7 @@ ABSENT = {
     "async def f():\n    import readline": "readline",
     "import sqlalchemy.testing": "sqlalchemy.testing",
     "def f():\n    import psycopg": "psycopg",
+    "from concurrent.futures.process import ProcessPoolExecutor": "concurrent.futures.process",
     "import json.nothing": "json.nothing",
     "with suppress(ValueError):\n    import curses": "curses",
 }

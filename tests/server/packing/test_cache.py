@@ -91,7 +91,8 @@ def test_where_it_lies(tmp_path: Path) -> None:
 
 def test_keys_tell_parts_apart() -> None:
     """Another part, another order and another cut are other keys."""
-    keys = {key_of("k", parts) for parts in (["ab", b"c"], ["a", "bc"], ["c", "ab"], ["abc"])}
+    cuts: list[list[bytes | str]] = [["ab", b"c"], ["a", "bc"], ["c", "ab"], ["abc"]]
+    keys = {key_of("k", parts) for parts in cuts}
 
     assert 4 == len(keys)
     assert key_of("k", ["a"]) == key_of("k", [b"a"])

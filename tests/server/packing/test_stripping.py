@@ -139,7 +139,7 @@ def _done(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _sources() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     with zipfile.ZipFile(PYODIDE) as archive:
         found |= {n: archive.read(n).decode() for n in archive.namelist() if n.endswith(".py")}
     for name in DISTRIBUTIONS:
