@@ -20,7 +20,7 @@ from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.app_files import app_files
 from fieldpost_server.delivery.device_parts import ABSENT
-from fieldpost_server.packing.cache import Cache, cache_folder
+from fieldpost_server.packing.cache import Cache, cache_of_server
 
 TIMEOUT_S = 120
 
@@ -103,7 +103,7 @@ def loading_as_a_device(
         notes: folder in which is noted what was loaded.
         files: its `App.files`.
     """
-    cache = Cache(cache_folder(notes))
+    cache = cache_of_server(notes)
     note, now = notes / "loaded-as-a-device", _everything(app, files, cache)
     with ThreadPoolExecutor(1) as beside:
         yield beside.submit(_load_unless_noted, app, files, note, now).result

@@ -139,10 +139,11 @@ class Compression:
                     plain = self._waiting.get_nowait()
                 except Empty:
                     self._worker = None
-                    return
+                    break
             # another process may have made it meanwhile
             if self._found(BROTLI, plain) is None:
                 self._make(BROTLI, plain)
+        self._cache.sweep()
 
 
 def _gzip(plain: Plain) -> bytes:

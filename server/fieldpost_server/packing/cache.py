@@ -99,6 +99,11 @@ def cache_folder(data: Path, environment: Mapping[str, str] | None = None) -> Pa
     return data / "cache"
 
 
+def cache_of_server(data: Path) -> Cache:
+    """Return the cache of a server with this folder of data."""
+    return Cache(cache_folder(data), ready=Path(__file__).parents[1] / "ready")
+
+
 def key_of(kind: str, parts: Iterable[bytes | str]) -> str:
     """Return the key of what is made of these parts, in this order."""
     whole = hashlib.sha256()

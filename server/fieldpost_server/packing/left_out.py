@@ -4,7 +4,7 @@ Whatever an app or a library of its own imports of this goes along all the same,
 `fieldpost_server.delivery.device_parts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 _STANDARD_NAMES = """
@@ -118,6 +118,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     for name, parts in _PARTS.items()
 }
 """By distribution: its packages and modules, each with all below it."""
+_DISTRIBUTIONS = {part: name for name, parts in LIBRARIES.items() for part in parts}
 
 FOR_PEOPLE = frozenset(
     f"tzdata/zoneinfo/{name}"
@@ -163,22 +164,26 @@ def is_followed(importer: str, imported: str) -> bool:
 
 def standard_part_of(name: str) -> str | None:
     """Return the part left out of the standard library that a module belongs to."""
-    return next((part for part in STANDARD if _is_within(name, part)), None)
+    return next((each for each in _with_packages(name) if each in STANDARD), None)
 
 
 def part_of(name: str) -> tuple[str, str] | None:
     """Return the distribution and the part left out of it that a module belongs to."""
-    for distribution, parts in LIBRARIES.items():
-        for part in parts:
-            if _is_within(name, part):
-                return distribution, part
-    return None
+    found = next((each for each in _with_packages(name) if each in _DISTRIBUTIONS), None)
+    return (_DISTRIBUTIONS[found], found) if found else None
 
 
 def is_left_out(path: str, parts: frozenset[str]) -> bool:
     """Say whether a file of a library is in a part that is left out; `parts` go along."""
     found = part_of(module_of(path)[0])
     return path in FOR_PEOPLE or (found is not None and found[1] not in parts)
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    """Yield a module and the packages that it lies in."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 def _is_within(name: str, part: str) -> bool:

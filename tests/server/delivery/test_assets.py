@@ -179,6 +179,25 @@ def test_large_files_travel_compressed(assets: Assets, client: Browser) -> None:
     assert packed.content == plain.content
 
 
+def test_large_files_travel_by_brotli_where_browsers_take_it(
+    assets: Assets, client: Browser
+) -> None:
+    """What was compressed ahead is what a browser gets, under a tag of its own (R9)."""
+    url = assets.url("style.css")
+    plain = assets._public[url].plain
+    assert plain
+    assets._compression.make_all([plain])
+
+    packed = client.get(url, headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    part = client.get(url, headers={"Accept-Encoding": "br", "Range": "bytes=5-"})
+
+    assert "br" == packed.headers["content-encoding"]
+    assert "Accept-Encoding" == packed.headers["vary"]
+    assert packed.content == assets.asset(url)
+    assert packed.headers["etag"].endswith('-br"')
+    assert (206, assets.asset(url)[5:]) == (part.status_code, part.content)
+
+
 def test_an_old_address_is_gone(client: Browser) -> None:
     """Another hash or another name is not served."""
     assert client.get("/assets/0000000000000000/shell/shell.js").status_code == 404
