@@ -12,6 +12,8 @@ from fieldpost.errors import Code, DefinitionError
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.packing.cache import Cache, cache_folder
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 Pack = Callable[..., Assets]
 

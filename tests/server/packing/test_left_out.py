@@ -19,6 +19,8 @@ from fieldpost_server.packing.left_out import (
 )
 from fieldpost_server.packing.standard_library import StandardLibrary
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 NEVER_COME_BY = {
     ("anyio", "anyio.to_interpreter"): "there is one interpreter",
