@@ -14,6 +14,7 @@ for folder in (HERE, HERE.parent / "tests"):
 os.environ["PYTHONPATH"] = str(HERE)
 
 import device  # noqa: E402 - after the path is set
+import peers  # noqa: E402
 import replay  # noqa: E402
 import sealed  # noqa: E402
 import waiting  # noqa: E402
@@ -36,6 +37,11 @@ def main() -> None:
         results["sealed"] = sealed.measure(device.find_chromium())
     if "waiting" in wanted:
         results["waiting"] = waiting.measure(device.find_chromium())
+    if "peers" in wanted:
+        chromium = device.find_chromium()
+        results["peers"], ours = peers.measure(chromium), device.measure(chromium)
+        results["device_beside_peers"] = ours
+        results["to_peers"] = peers.ratios(results["peers"], ours)
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
