@@ -53,6 +53,7 @@ FLOORS = {
         home
         http
         inbox
+        proofs
         feed
         backup
         restore

@@ -79,7 +79,7 @@ class Cache:
             with suppress(OSError):  # another process may do the same
                 if path.is_file() and path.stat().st_mtime < bound:
                     # fault point: cache-half-swept — what is gone is made again when somebody asks
-                    # for it, what is left is swept by the next server that starts.
+                    # for it, what is left is swept the next time.
                     path.unlink()
 
 

@@ -26,7 +26,7 @@ async def install_image(
     except Unreadable as error:
         cause = problem(Code.UNEXPECTED, cause="the download cannot be opened")
         raise Stopped(TROUBLE, cause) from error
-    image.references = dict(replica.attachments(home.app.models.values()))
+    image.references = replica.references()
     try:
         held, leave = hold_back(home, confirmed, image.lacks)
         await install(home, replica, image.cursor, about, leave, held=held)
@@ -52,7 +52,7 @@ async def install(
     """
     pieces, operations = home.state.pieces, list[Operation]()
     image = replica.image()
-    if pieces_changed or not pieces:
+    if pieces_changed or replica.is_refitted or not pieces:
         pieces, operations = await kept_pieces(home.platform, image, pieces)
     current = _current(home, cursor, pieces, len(image), proven or {}, held)
     operations.append(("put", "replica", "current", current))
