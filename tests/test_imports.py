@@ -63,7 +63,7 @@ FLOORS = {
         accounts
         signing  quotas  attachments
         storage
-        settings  log
+        settings  log  packing
     """,
     "pwa/py/fieldpost_client": """
         main
@@ -140,6 +140,7 @@ ON_SERVERS = ON_DEVICES | {
     "anyio",
     "authlib",
     "argon2",
+    "brotli",
     "cryptography",
     "fieldpost_server",
     "httpx",

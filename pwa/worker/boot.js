@@ -136,9 +136,12 @@ async function restore(manifest, bytes) {
 async function load(manifest, options) {
   const base = manifest.pyodide.base;
   const { loadPyodide } = await import(`${base}pyodide.mjs`);
+  // it lies by itself: an app that imports more of it has another one, and the same runtime
+  const library = manifest.pyodide.files.find(({ url }) => url.endsWith("/python_stdlib.zip"));
   return loadPyodide({
     indexURL: base,
     packageBaseUrl: base,
+    stdLibURL: library && new URL(library.url, location.href).href,
     env: {
       HOME: "/home/pyodide",
       FIELDPOST_APP: manifest.app,
