@@ -18,6 +18,7 @@ from fieldpost.app import FILES
 from fieldpost.pins import Pin
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.app_files import app_version
+from fieldpost_server.delivery.image import Image, send_part
 from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.http.parts import answer_part, wants_part
 from fieldpost_server.http.security import HEADERS
@@ -144,6 +145,21 @@ class Assets:
         self._public = {asset.url: asset for asset in every if asset is not self._own}
         self.manifest = self._make_manifest(app)
         self.version: str = self.manifest["version"]
+        self._image: Image | None = None
+
+    def offer(self, image: Image) -> None:
+        """Let devices take an image of this version; it is no other version by that."""
+        self._image = image
+
+    def ingredients(self) -> dict[str, bytes]:
+        """Return what a memory image is made of: the runtime, and the wheels in their order."""
+        files = {name: asset.content for name, asset in self._pyodide.items()}
+        files |= {Path(asset.url).name: asset.content for asset in self._wheels}
+        return files | {"python.mjs": self.python_script()}
+
+    def python_script(self) -> bytes:
+        """Return the module by which devices start Python, and an image is made."""
+        return self._shell["worker/python.js"].content
 
     def url(self, name: str) -> str:
         """Return the URL of a file of the shell, such as ``style.css`` or ``icons/icon.svg``.
@@ -238,11 +254,21 @@ class Assets:
     def _send_own(self, request: Request) -> Response:
         # who asks is signed in: `Authentication` has seen to it; nothing between may keep it. With
         # `no-store` or `no-cache` an update from the first edition hangs: it asks twice at once
+        part = self._image.part(request.url.path) if self._image else None
+        if part is not None:
+            return send_part(request, part)
         asset = self._own if request.url.path == self._own.url else None
         return _sent(request, asset, {"Cache-Control": _IMMUTABLE_TO_ONE})
 
     def _send_manifest(self, _: Request) -> Response:
-        return _fresh(json.dumps(self.manifest), ".json")
+        # an image may be ready later, and is no reason for an update
+        image = self._image and self._image.entry(self._bytes_instead())
+        return _fresh(json.dumps({**self.manifest, "image": image}), ".json")
+
+    def _bytes_instead(self) -> int:
+        """Return the bytes on the wire that a device does without which takes the image."""
+        library = self._pyodide["python_stdlib.zip"]
+        return sum(len(each.zipped or each.content) for each in (library, *self._wheels))
 
     def _send_web_manifest(self, _: Request) -> Response:
         return _fresh(json.dumps(self._web_manifest()), ".webmanifest")
