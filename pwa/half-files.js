@@ -10,6 +10,7 @@ import { within } from "./limits.js";
 /** The name of the cache with the pieces. */
 export const HALF_FILES = "fieldpost-half-files";
 const PIECE_BYTES = 256 << 10;
+const SMALL_BYTES = 2 << 20;
 const PATIENCE_MS = 15_000;
 
 /** One file on its way. */
@@ -21,9 +22,13 @@ export class HalfFile {
   #isKept = true;
   size = 0;
 
+  /** Of a file that travels small and packed, a death may take what has come: that is quicker. */
+  #isSmall = false;
+
   /** @param {Asset} asset */
   constructor(asset) {
     this.asset = asset;
+    this.#isSmall = (asset.packed ?? asset.size) <= SMALL_BYTES;
   }
 
   /**
@@ -59,7 +64,7 @@ export class HalfFile {
   async add(part) {
     this.#tail.push(part);
     this.size += part.byteLength;
-    if (this.size - this.#pieces.length * PIECE_BYTES >= PIECE_BYTES) await this.keep();
+    if (!this.#isSmall && this.size - this.#pieces.length * PIECE_BYTES >= PIECE_BYTES) await this.keep();
   }
 
   /** Keep what is not kept yet; a last short piece is replaced when more of it has come. */

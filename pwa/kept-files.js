@@ -33,14 +33,17 @@ export function filesOf({ shell, pyodide, wheels }) {
  * it stopped.
  * @param {Manifest} manifest
  * @param {Report} report
+ * @param {Asset[]} [files] those that are wanted now
+ * @param {Asset[]} [all] those that are wanted in the end
  */
-export async function keepFiles(manifest, report) {
+export async function keepFiles(manifest, report, files = filesOf(manifest), all = files) {
   const cache = await opened(cacheName(manifest.version));
-  const total = manifest.total_bytes;
+  const total = all.reduce((sum, asset) => sum + weightOf(asset), 0);
   let [bytes, said] = [0, 0];
   const count = (/** @type {number} */ more) => {
     bytes += more;
-    if (Math.abs(bytes - said) >= REPORT_EVERY_BYTES || bytes === total) report((said = bytes), total);
+    const done = Math.min(Math.round(bytes), total);
+    if (Math.abs(done - said) >= REPORT_EVERY_BYTES || done === total) report((said = done), total);
   };
   await put(cache, "/assets/manifest.json", Response.json(manifest));
   // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
@@ -50,8 +53,49 @@ export async function keepFiles(manifest, report) {
     const web = await askFor("/manifest.webmanifest", { cache: "no-store" }, { type: "application/manifest+json" });
     await put(cache, "/manifest.webmanifest", new Response(await web.blob(), { headers: plain(web.headers) }));
   }
-  await forgetHalfFilesBut(filesOf(manifest));
-  for (const asset of filesOf(manifest)) await keep(cache, asset, count);
+  await forgetHalfFilesBut([...filesOf(manifest), ...(manifest.image?.parts ?? [])]);
+  for (const asset of files) {
+    const share = weightOf(asset) / asset.size;
+    await keep(cache, asset, (more) => count(more * share));
+  }
+}
+
+/** How many bytes come of a file, where that is known. @param {Asset} asset */
+function weightOf({ size, packed }) {
+  return packed ?? size;
+}
+
+/**
+ * Whether files are here; nobody looks into them.
+ * @param {Manifest} manifest
+ * @param {Asset[]} files
+ */
+export async function areHere(manifest, files) {
+  const cache = await opened(cacheName(manifest.version));
+  for (const { url } of files) if (!(await match(cache, url))) return false;
+  return true;
+}
+
+/**
+ * The bytes of a file, where it is here and what it should be.
+ * @param {Manifest} manifest
+ * @param {Asset} asset
+ */
+export async function keptFile(manifest, asset) {
+  const kept = await found(await opened(cacheName(manifest.version)), asset);
+  return kept?.bytes ?? null;
+}
+
+/**
+ * Drop files of a version that are of no more use.
+ * @param {Manifest} manifest
+ * @param {Asset[]} files
+ */
+export async function dropFiles(manifest, files) {
+  const cache = await opened(cacheName(manifest.version));
+  // fault point: dropped-files-left — they only take space: whoever brings the rest of the version drops
+  // them again, and an update drops the cache.
+  for (const { url } of files) await within(PATIENCE_MS, cache.delete(url), "The caches");
 }
 
 /**
@@ -70,11 +114,12 @@ export async function forgetVersionsBut(versions) {
 /**
  * Whether a version's files are what they should be.
  * @param {Manifest} manifest
+ * @param {Asset[]} [files]
  * @returns {Promise<boolean>}
  */
-export async function areWhole(manifest) {
+export async function areWhole(manifest, files = filesOf(manifest)) {
   const cache = await opened(cacheName(manifest.version));
-  for (const asset of filesOf(manifest)) if (!(await found(cache, asset))) return false;
+  for (const asset of files) if (!(await found(cache, asset))) return false;
   return true;
 }
 

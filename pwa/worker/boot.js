@@ -15,21 +15,32 @@ import * as memory from "./python.js";
  * @param {Manifest} manifest
  * @param {Promise<Uint8Array | null>} snapshot what was stored under the manifest's python_version
  * @param {Report} report
+ * @param {boolean} isWhole whether the packages are here; without them only a snapshot can be started
  * @returns {Promise<{python: Python, how: "snapshot" | "ordinary"}>}
  */
-export async function start(manifest, snapshot, report) {
+export async function start(manifest, snapshot, report, isWhole) {
   // modules of 1.3 MB are read and compiled while the snapshot is read
   const modules = ["pyodide.mjs", "pyodide.asm.mjs"].map((name) => import(`${manifest.pyodide.base}${name}`));
   Promise.all(modules).catch(() => {}); // reported where they are used
   const bytes = await snapshot.catch(() => null);
   if (bytes) {
     try {
-      return { python: await memory.restore(placeOf(manifest), bytes), how: "snapshot" };
+      return { python: await restore(manifest, bytes, isWhole), how: "snapshot" };
     } catch (error) {
       console.info("The memory snapshot could not be used; starting the ordinary way.", error);
     }
   }
+  if (!isWhole) throw new Error("The packages are not here yet.");
   return { python: await startOrdinarily(manifest, report), how: "ordinary" };
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {Uint8Array} bytes
+ * @param {boolean} isWhole
+ */
+function restore(manifest, bytes, isWhole) {
+  return memory.restore(placeOf(manifest), bytes, isWhole ? 0 : libraryOf(manifest).size);
 }
 
 /**
@@ -58,8 +69,10 @@ export function deathOf(python) {
  * snapshot, its files did not, and something may be imported late.
  * @param {Python} python
  * @param {Manifest} manifest
+ * @param {boolean} hasLibrary whether the standard library was here at the start
  */
-export async function refill(python, manifest) {
+export async function refill(python, manifest, hasLibrary) {
+  if (!hasLibrary) memory.putLibrary(python, (await askAsset(libraryOf(manifest))).bytes);
   for (const wheel of manifest.wheels) {
     await new Promise((resolve) => setTimeout(resolve, 50)); // others first
     memory.unpack(python, await fetched([wheel]));
@@ -88,6 +101,13 @@ async function startOrdinarily(manifest, report) {
 /** @param {Asset[]} wheels @returns {Promise<Uint8Array[]>} */
 function fetched(wheels) {
   return Promise.all(wheels.map(async (wheel) => (await askAsset(wheel)).bytes));
+}
+
+/** @param {Manifest} manifest @returns {Asset} */
+function libraryOf({ pyodide }) {
+  const found = pyodide.files.find(({ url }) => url.endsWith("/python_stdlib.zip"));
+  if (!found) throw new Error("The manifest names no standard library.");
+  return found;
 }
 
 /** @param {Manifest} manifest @returns {import("./python.js").Place} */

@@ -18,13 +18,16 @@ import {
   serviceWorker,
   useVersion,
 } from "./app-versions.js";
-import { areWhole } from "../../kept-files.js";
+import { bringImage, bringRest, canStart, startFiles } from "../image/bring.js";
+import { areWhole, filesOf } from "../../kept-files.js";
 import { askOffice, isSignedOut, NoAnswer, Refusal } from "../../office.js";
 import { isFull } from "../../stored-files.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {import("./device.js").WorkerEvent} WorkerEvent
+ * @typedef {{manifest: Manifest, isWhole: boolean}} Files isWhole: all of the version are here; else Python
+ *   starts from its image, and the packages come while the person works
  * @typedef {{forget: (why: string, end: () => void) => Promise<void>, wipe: (end: () => void) => Promise<void>}} Leaving
  *   what becomes of a device that nobody can open; this room cannot say it. end: ends Python before
  */
@@ -50,16 +53,30 @@ const BOOT_WORDS = new Map([
 export async function startDevice(leaving, { isRevoked = false } = {}) {
   void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
-  const manifest = await bringFiles();
+  const files = await bringFiles();
+  const { manifest } = files;
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
   const key = (await isClosed()) ? openBeside(leaving) : null;
-  const { device, how, started } = await startPython(manifest, key, isRevoked ? () => () => {} : offerWorkIfSlow);
+  const { device, how, started } = await startPython(files, key, isRevoked ? () => () => {} : offerWorkIfSlow);
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
   if (how === "ordinary" && !isRevoked) void makeSnapshot(device);
-  return isRevoked || started.needs !== "download" || download(device);
+  return isRevoked || bringMore(files, device, started.needs === "download");
+}
+
+/**
+ * Bring what is missing of the data, and then, while the person works, of the app.
+ * @param {Files} files
+ * @param {Device} device
+ * @param {boolean} needsData
+ * @returns {Promise<boolean>} false: the office has ordered this device to wipe itself
+ */
+async function bringMore({ manifest, isWhole }, device, needsData) {
+  const isStaying = !needsData || (await download(device));
+  if (isStaying && !isWhole) void bringRest(manifest, () => complete(manifest, device));
+  return isStaying;
 }
 
 /**
@@ -79,15 +96,15 @@ let starting = null;
 
 /**
  * Start Python; where that fails for damaged files, fetch these anew and start again.
- * @param {Manifest} manifest
+ * @param {Files} files
  * @param {Promise<CryptoKey> | null} key what is kept is sealed, and opens with it
  * @param {() => () => void} offerIfSlow begins when the person has nothing to do but to wait
  */
-async function startPython(manifest, key, offerIfSlow) {
-  for (let isMended = false; ; isMended = true) {
+async function startPython({ manifest, isWhole }, key, offerIfSlow) {
+  for (let isMended = false; ; isMended = isWhole = true) {
     const device = (starting = new Device(manifest, onEvent));
-    const slow = lookWhenSlow(manifest);
-    const booting = Promise.race([device.boot(key !== null), slow.damage]).finally(slow.end);
+    const slow = lookWhenSlow(manifest, isWhole ? filesOf(manifest) : startFiles(manifest));
+    const booting = Promise.race([device.boot({ isSealed: key !== null, isWhole }), slow.damage]).finally(slow.end);
     booting.catch(() => {}); // heard of below, once the device is open
     const found = await key;
     const takeBack = offerIfSlow();
@@ -97,8 +114,8 @@ async function startPython(manifest, key, offerIfSlow) {
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
-      if (isMended || (await areWhole(manifest))) throw error;
-      await mend(manifest);
+      if (isWhole && (isMended || (await areWhole(manifest)))) throw error;
+      await (isWhole ? mend(manifest) : untilItWorks(() => precache(manifest, showFiles)));
     } finally {
       takeBack();
     }
@@ -108,15 +125,16 @@ async function startPython(manifest, key, offerIfSlow) {
 /**
  * Look at the files where a start takes long.
  * @param {Manifest} manifest
+ * @param {import("../../manifest.js").Asset[]} needed
  * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
  *   settles in no other way; end: a start that is over has no files to look at
  */
-function lookWhenSlow(manifest) {
+function lookWhenSlow(manifest, needed) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
     timer = setTimeout(async () => {
-      const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
+      const sound = await areWhole(manifest, needed).catch(() => true); // then the start itself tells
       if (!sound) reject(new Error("Files of the app are damaged on this device."));
     }, LOOK_AFTER_MS);
   });
@@ -129,18 +147,16 @@ function lookWhenSlow(manifest) {
  */
 function mend(manifest) {
   sayPreparing("Files of the app are damaged on this device. They are fetched anew; nothing that you saved is touched.");
-  const report = (/** @type {number} */ done, /** @type {number} */ total) =>
-    showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
   return untilItWorks(async () => {
     const kept = await keptVersion();
     // another tab has updated meanwhile: these files are gone, and others are here
     if (kept?.complete && kept.manifest.version !== manifest.version) await loadKeptPage();
     try {
-      await precache(manifest, report);
+      await precache(manifest, showFiles);
     } catch (error) {
       if (!(error instanceof Refusal) || isSignedOut(error)) throw error;
       const served = await servedManifest();
-      await precache(served, report);
+      await precache(served, showFiles);
       await useVersion(served, true);
       // fault point: mended-by-update — all files of the new version are here and the marker names it; the
       // outbox is as it was, and the next start is the new version's.
@@ -154,25 +170,42 @@ function startArgument({ urls, version, app_version }) {
   return { urls, version, app_version, ...locale() };
 }
 
-/** @returns {Promise<Manifest>} the version whose files are all here */
+/** @returns {Promise<Files>} */
 async function bringFiles() {
   const kept = await keptVersion();
-  if (kept?.complete) return kept.manifest;
+  if (kept?.complete) return { manifest: kept.manifest, isWhole: true };
+  if (kept && (await canStart(kept.manifest))) return { manifest: kept.manifest, isWhole: false };
   void navigator.storage?.persist?.();
   return untilItWorks(async () => {
     const manifest = await servedManifest();
-    const report = (/** @type {number} */ done, /** @type {number} */ total) =>
-      showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
-    report(0, manifest.total_bytes);
+    showFiles(0, manifest.total_bytes);
     await useVersion(manifest, false); // from here on a reload finds this page without the network
     // fault point: first-start-begun — the marker says that files are missing: the next start goes on with
     // them, and needs the server's page until '/shell' is here.
-    await precache(manifest, report);
+    if (await bringImage(manifest, showFiles)) return { manifest, isWhole: false };
+    await precache(manifest, showFiles);
     // fault point: files-here-unmarked — every file is in the cache: the next start counts them without
     // fetching, and sets the marker.
     await useVersion(manifest, true);
-    return manifest;
+    return { manifest, isWhole: true };
   });
+}
+
+/** @param {number} done @param {number} total */
+function showFiles(done, total) {
+  showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
+}
+
+/**
+ * All files of the version are here.
+ * @param {Manifest} manifest
+ * @param {Device} device
+ */
+async function complete(manifest, device) {
+  // fault point: rest-here-unmarked — every file is in the cache, and the next start looks for them again.
+  // An update may have been chosen meanwhile.
+  if ((await keptVersion())?.manifest.version === manifest.version) await useVersion(manifest, true);
+  await device.refill();
 }
 
 /**

@@ -157,6 +157,11 @@ class Assets:
         files |= {Path(asset.url).name: asset.content for asset in self._wheels}
         return files | {"python.mjs": self.python_script()}
 
+    def wire_bytes(self) -> dict[str, int]:
+        """Return how many bytes of a memory image's ingredients travel, by their names."""
+        every = [*self._pyodide.values(), *self._wheels]
+        return {Path(each.url).name: len(each.zipped or each.content) for each in every}
+
     def python_script(self) -> bytes:
         """Return the module by which devices start Python, and an image is made."""
         return self._shell["worker/python.js"].content
@@ -262,13 +267,8 @@ class Assets:
 
     def _send_manifest(self, _: Request) -> Response:
         # an image may be ready later, and is no reason for an update
-        image = self._image and self._image.entry(self._bytes_instead())
+        image = self._image and self._image.entry
         return _fresh(json.dumps({**self.manifest, "image": image}), ".json")
-
-    def _bytes_instead(self) -> int:
-        """Return the bytes on the wire that a device does without which takes the image."""
-        library = self._pyodide["python_stdlib.zip"]
-        return sum(len(each.zipped or each.content) for each in (library, *self._wheels))
 
     def _send_web_manifest(self, _: Request) -> Response:
         return _fresh(json.dumps(self._web_manifest()), ".webmanifest")

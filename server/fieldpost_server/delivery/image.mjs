@@ -38,8 +38,8 @@ try {
   process.exitCode = 1;
 }
 
-/** @param {{app: string, appVersion: string, wheels: string[]}} asked */
-async function make({ app, appVersion, wheels }) {
+/** @param {{app: string, appVersion: string, wheels: string[], notes: object}} asked */
+async function make({ app, appVersion, wheels, notes }) {
   const base = `${resolve("in")}/`;
   const { makeMemory } = await import(`${base}python.mjs`);
   forgetSelf();
@@ -49,7 +49,7 @@ async function make({ app, appVersion, wheels }) {
   for (let at = 0; at < memory.byteLength; at += PART_BYTES) {
     parts.push(await packed(parts.length, memory.subarray(at, at + PART_BYTES)));
   }
-  writeFileSync("image.json", JSON.stringify({ size: memory.byteLength, sha256: digest(memory), parts }));
+  writeFileSync("image.json", JSON.stringify({ ...notes, size: memory.byteLength, sha256: digest(memory), parts }));
 }
 
 /** @param {{app: string, appVersion: string, library: number}} asked */

@@ -35,11 +35,19 @@ class Part:
         file: where it is kept, without the suffix.
         size: in bytes, unpacked.
         sha256: of the unpacked content, in hex.
+        wire: its bytes on the wire.
     """
 
     file: Path
     size: int
     sha256: str
+    wire: int
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """Return what the manifest says of it."""
+        size = {"size": self.size, "packed": self.wire}
+        return {"url": self.url, **size, "sha256": self.sha256}
 
     @property
     def url(self) -> str:
@@ -62,23 +70,33 @@ class Image:
     Attributes:
         folder: where it is kept.
         size: in bytes, unpacked.
-        packed: bytes on the wire.
+        instead: bytes on the wire of what a device need not wait for that takes it.
+        yardstick: bytes on the wire of the runtime's largest file, which every device gets: how
+            long it takes says how quick a line is.
         parts: in their order.
     """
 
     folder: Path
     size: int
-    packed: int
+    instead: int
+    yardstick: int
     parts: tuple[Part, ...]
 
-    def entry(self, instead: int) -> dict[str, Any]:
-        """Return what the manifest says of it.
+    @property
+    def entry(self) -> dict[str, Any]:
+        """Return what the manifest says of it."""
+        return {
+            "size": self.size,
+            "packed": self.packed,
+            "instead": self.instead,
+            "yardstick": self.yardstick,
+            "parts": [part.entry for part in self.parts],
+        }
 
-        Args:
-            instead: bytes on the wire of what a device does without that takes it.
-        """
-        parts = [{"url": p.url, "size": p.size, "sha256": p.sha256} for p in self.parts]
-        return {"size": self.size, "packed": self.packed, "instead": instead, "parts": parts}
+    @property
+    def packed(self) -> int:
+        """Return the bytes on the wire of all of it."""
+        return sum(part.wire for part in self.parts)
 
     def part(self, path: str) -> Part | None:
         """Return the part that is served at a path."""
@@ -90,14 +108,14 @@ def kept_image(folder: Path) -> Image | None:
     try:
         notes = json.loads((folder / NOTES).read_bytes())
         parts = [_part(folder / str(n), each) for n, each in enumerate(notes["parts"])]
-        packed = sum(each["br"]["size"] for each in notes["parts"])
-        return Image(folder, int(notes["size"]), packed, tuple(parts))
+        size, instead, yardstick = (int(notes[n]) for n in ("size", "instead", "yardstick"))
+        return Image(folder, size, instead, yardstick, tuple(parts))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _part(file: Path, note: Mapping[str, Any]) -> Part:
-    part = Part(file, note["size"], note["sha256"])
+    part = Part(file, note["size"], note["sha256"], note["br"]["size"])
     for coding, suffix in _CODINGS.items():
         if hashlib.sha256(part.packed(coding)).hexdigest() != note[suffix]["sha256"]:
             raise ValueError(f"the file {file}.{suffix} is damaged")

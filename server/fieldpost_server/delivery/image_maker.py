@@ -20,6 +20,8 @@ PROGRAM = Path(__file__).with_name("image.mjs")
 NO_NODE = "no"
 """What `Settings.node` says where no images are to be made."""
 
+LIBRARY = "python_stdlib.zip"
+
 _MAKING_S = 900
 _KEPT_VERSIONS = 4
 _HALF = ".half"
@@ -98,11 +100,17 @@ class ImageMaker:
         files = self.assets.ingredients()
         for name, content in files.items():
             (half / "in" / name).write_bytes(content)
+        wheels = [name for name in files if name.endswith(".whl")]
+        wire = self.assets.wire_bytes()
         asked = {
             "app": self.assets.manifest["app"],
             "appVersion": self.assets.app_version,
-            "wheels": [name for name in files if name.endswith(".whl")],
-            "library": len(files["python_stdlib.zip"]),
+            "wheels": wheels,
+            "library": len(files[LIBRARY]),
+            "notes": {
+                "instead": sum(wire[name] for name in (LIBRARY, *wheels)),
+                "yardstick": wire["pyodide.asm.wasm"],
+            },
         }
         # in two processes: what is offered was started by one that has not made it
         for what in ("make", "check"):

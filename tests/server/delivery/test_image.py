@@ -54,7 +54,7 @@ if asked["do"] == "make":
             note[suffix] = dict(size=len(packed), sha256=hashlib.sha256(packed).hexdigest())
         parts.append(note)
     size = sum(each["size"] for each in parts)
-    Path("image.json").write_text(json.dumps(dict(size=size, sha256="", parts=parts)))
+    Path("image.json").write_text(json.dumps(dict(asked["notes"], size=size, parts=parts)))
 """
 """Says what it is asked to do, and makes an image of two parts with nothing in them."""
 
@@ -264,6 +264,7 @@ def test_an_image_that_is_ready_later_is_no_update(
         assert before[key] == after[key]
     assert (image.size, image.packed) == (offered["size"], offered["packed"])
     assert 1_000_000 < offered["instead"] < 6_000_000
+    assert 1_000_000 < offered["yardstick"] < 5_000_000
     assert [part.url for part in image.parts] == [part["url"] for part in offered["parts"]]
 
 
