@@ -25,19 +25,23 @@ export class HalfFile {
   /** Of a file that travels small and packed, a death may take what has come: that is quicker. */
   #isSmall = false;
 
-  /** @param {Asset} asset */
-  constructor(asset) {
+  #isWanted;
+
+  /** @param {Asset} asset @param {() => boolean} [isWanted] where it is not, nothing of it is kept any more */
+  constructor(asset, isWanted = () => true) {
     this.asset = asset;
+    this.#isWanted = isWanted;
     this.#isSmall = (asset.packed ?? asset.size) <= SMALL_BYTES;
   }
 
   /**
    * What was kept of a file.
    * @param {Asset} asset
+   * @param {() => boolean} [isWanted]
    * @returns {Promise<HalfFile>}
    */
-  static async of(asset) {
-    const half = new HalfFile(asset);
+  static async of(asset, isWanted) {
+    const half = new HalfFile(asset, isWanted);
     await half.#quietly(async (cache) => {
       while (half.size < asset.size) {
         const kept = await cache.match(half.#place(half.#pieces.length));
@@ -97,7 +101,7 @@ export class HalfFile {
 
   /** @param {(cache: Cache) => Promise<void>} work */
   async #quietly(work) {
-    if (!this.#isKept) return;
+    if (!this.#isKept || !this.#isWanted()) return;
     try {
       await within(PATIENCE_MS, opened().then(work), "The caches");
     } catch (error) {

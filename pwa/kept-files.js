@@ -35,8 +35,9 @@ export function filesOf({ shell, pyodide, wheels }) {
  * @param {Report} report
  * @param {Asset[]} [files] those that are wanted now
  * @param {Asset[]} [all] those that are wanted in the end
+ * @param {() => boolean} [isWanted] it ends, and keeps nothing more, when they are not any more
  */
-export async function keepFiles(manifest, report, files = filesOf(manifest), all = files) {
+export async function keepFiles(manifest, report, files = filesOf(manifest), all = files, isWanted = () => true) {
   const cache = await opened(cacheName(manifest.version));
   const total = all.reduce((sum, asset) => sum + weightOf(asset), 0);
   let [bytes, said] = [0, 0];
@@ -56,7 +57,8 @@ export async function keepFiles(manifest, report, files = filesOf(manifest), all
   await forgetHalfFilesBut([...filesOf(manifest), ...(manifest.image?.parts ?? [])]);
   for (const asset of files) {
     const share = weightOf(asset) / asset.size;
-    await keep(cache, asset, (more) => count(more * share));
+    if (!isWanted()) return;
+    await keep(cache, asset, (more) => count(more * share), isWanted);
   }
 }
 
@@ -127,13 +129,14 @@ export async function areWhole(manifest, files = filesOf(manifest)) {
  * @param {Cache} cache
  * @param {Asset} asset
  * @param {(more: number) => void} count
+ * @param {() => boolean} isWanted
  */
-async function keep(cache, asset, count) {
+async function keep(cache, asset, count, isWanted) {
   if (await found(cache, asset)) {
     count(asset.size);
     return;
   }
-  const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count));
+  const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count, isWanted));
   const keepIt = () => put(cache, asset.url, new Response(bytes, { headers: plain(headers) }));
   // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt goes on with this
   // file from the pieces that are kept of it.
@@ -182,9 +185,10 @@ async function elsewhere(asset, count) {
  * Fetch a file, going on where it was cut off; attempts that bring nothing end it.
  * @param {Asset} asset
  * @param {(more: number) => void} count
+ * @param {() => boolean} isWanted
  */
-async function fetched(asset, count) {
-  const half = asset.sha256 ? await HalfFile.of(asset) : undefined;
+async function fetched(asset, count, isWanted) {
+  const half = asset.sha256 ? await HalfFile.of(asset, isWanted) : undefined;
   let counted = 0;
   const counts = (/** @type {number} */ more) => (count(more), (counted += more));
   counts(half?.size ?? 0);

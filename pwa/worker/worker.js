@@ -79,6 +79,7 @@ async function boot(manifest, { isSealed = false, isWhole = true }) {
   if (isSealed) opened = new Promise((resolve) => (letOpen = resolve));
   const started = startPython(manifest, isWhole);
   python = started.then(({ call }) => call);
+  python.catch(() => {}); // reported below
   const { how } = await started;
   return { how, ms: Math.round(performance.now() - begin) };
 }

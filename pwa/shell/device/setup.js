@@ -75,7 +75,7 @@ export async function startDevice(leaving, { isRevoked = false } = {}) {
  */
 async function bringMore({ manifest, isWhole }, device, needsData) {
   const isStaying = !needsData || (await download(device));
-  if (isStaying && !isWhole) void bringRest(manifest, () => complete(manifest, device));
+  if (isStaying && !isWhole) void bringRest(manifest, () => context.device === device, () => complete(manifest, device));
   return isStaying;
 }
 

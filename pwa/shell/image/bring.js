@@ -70,12 +70,14 @@ export async function canStart(manifest) {
  * Bring what is missing of a version that was started from its image, while the person works; without
  * a line, as soon as there is one.
  * @param {Manifest} manifest
+ * @param {() => boolean} isWanted nothing is kept any more when somebody signs out or goes on in another tab
  * @param {() => Promise<void>} done
  */
-export async function bringRest(manifest, done) {
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+export async function bringRest(manifest, isWanted, done) {
+  for (let waitMs = FIRST_WAIT_MS; isWanted(); waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
     try {
-      await keepFiles(manifest, () => {});
+      await keepFiles(manifest, () => {}, filesOf(manifest), filesOf(manifest), isWanted);
+      if (!isWanted()) return;
       await dropFiles(manifest, manifest.image?.parts ?? []);
       return await done();
     } catch (error) {

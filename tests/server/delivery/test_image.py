@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from fieldpost.errors import DefinitionError
 from fieldpost_server.application import make_application
+from fieldpost_server.cli.main import main
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.delivery.image import Image, kept_image, send_part
 from fieldpost_server.delivery.image_maker import ImageMaker
@@ -311,3 +312,26 @@ def test_a_part_is_sent_in_the_best_coding(
     assert (200, coding) == (answer.status_code, answer.headers.get("content-encoding"))
     assert (part.packed(coding) if coding else part.content()) == bytes(answer.body)
     assert f'"{part.sha256}{f"-{coding}" if coding else ""}"' == answer.headers["etag"]
+
+
+def test_a_command_makes_it_ahead(
+    fake: Callable[..., ImageMaker],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`fieldpost build` says where it is, and in words why there is none."""
+    command = ["--app", "inspections.app:app", "--data", str(tmp_path), "build"]
+    monkeypatch.setenv("FIELDPOST_NODE", fake().node)
+    assert 0 == main(command)
+    told = json.loads(capsys.readouterr().out)
+    image = kept_image(Path(told["folder"]))
+    assert image is not None
+    assert (image.packed, image.size, 2) == (told["bytes"], told["unpacked"], told["parts"])
+
+    monkeypatch.setenv("FIELDPOST_NODE", "no")
+    assert 0 == main(command)  # it is there
+    capsys.readouterr()
+    monkeypatch.setenv("FIELDPOST_IMAGES", str(tmp_path / "empty"))
+    assert 1 == main(command)
+    assert "There is no memory image: Node" in capsys.readouterr().err
