@@ -111,6 +111,7 @@ function libraryOf({ pyodide }) {
 }
 
 /** @param {Manifest} manifest @returns {import("./python.js").Place} */
-function placeOf({ pyodide, app, app_version: appVersion }) {
-  return { base: pyodide.base, app, appVersion };
+function placeOf(manifest) {
+  const { pyodide, app, app_version: appVersion } = manifest;
+  return { base: pyodide.base, library: new URL(libraryOf(manifest).url, location.href).href, app, appVersion };
 }

@@ -3,8 +3,8 @@
 
 /**
  * @typedef {import("pyodide").PyodideInterface} Python
- * @typedef {{base: string, app: string, appVersion: string}} Place base: the runtime's folder, as an
- *   address or a path that ends with a slash
+ * @typedef {{base: string, library: string, app: string, appVersion: string}} Place base: the runtime's
+ *   folder, as an address or a path that ends with a slash; library: the standard library's own
  */
 
 const HEAP_STEP = 8 << 20;
@@ -15,11 +15,12 @@ const HEAP_STEP = 8 << 20;
  * @param {object} [options] of `loadPyodide`
  * @returns {Promise<Python>}
  */
-export async function load({ base, app, appVersion }, options = {}) {
+export async function load({ base, library, app, appVersion }, options = {}) {
   const { loadPyodide } = await import(`${base}pyodide.mjs`);
   return loadPyodide({
     indexURL: base,
     packageBaseUrl: base,
+    stdLibURL: library,
     // all that Python learns of where it runs: what is in its memory goes to others
     env: { HOME: "/home/pyodide", FIELDPOST_APP: app, FIELDPOST_APP_VERSION: appVersion },
     ...options,
@@ -59,14 +60,14 @@ export function warm(python) {
  * Start Python from its memory; files are not in it.
  * @param {Place} place
  * @param {Uint8Array} bytes
- * @param {number} [library] the size of the standard library, where that is not here yet
+ * @param {number} [missing] the size of the standard library, where that is not here yet
  * @returns {Promise<Python>}
  */
-export async function restore(place, bytes, library = 0) {
+export async function restore(place, bytes, missing = 0) {
   const { default: factory } = await import(`${place.base}pyodide.asm.mjs`);
   const python = await load(place, {
     // what is small and here in the place of what is not
-    ...(library ? { stdLibURL: `${place.base}pyodide-lock.json` } : {}),
+    ...(missing ? { stdLibURL: `${place.base}pyodide-lock.json` } : {}),
     _loadSnapshot: bytes,
     createPyodideModule: (/** @type {any} */ settings) => {
       // Pyodide 314.0.7 ignores INITIAL_MEMORY, and a snapshot larger than the heap fails: grow
@@ -80,7 +81,7 @@ export async function restore(place, bytes, library = 0) {
     },
   });
   // of a file that is too short a late import, and even a trace, fails in ways that nobody expects
-  if (library) putLibrary(python, new Uint8Array(library));
+  if (missing) putLibrary(python, new Uint8Array(missing));
   /** @type {any} */ (python)._module._tzset?.(); // the zone is that of whoever has made the memory
   // the state of `random` came with the snapshot: without this every start repeats it
   python.runPython("import random\nrandom.seed()");

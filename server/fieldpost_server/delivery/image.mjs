@@ -41,10 +41,11 @@ try {
 /** @param {{app: string, appVersion: string, wheels: string[], notes: object}} asked */
 async function make({ app, appVersion, wheels, notes }) {
   const base = `${resolve("in")}/`;
+  const place = { base, library: `${base}python_stdlib.zip`, app, appVersion };
   const { makeMemory } = await import(`${base}python.mjs`);
   forgetSelf();
   const archives = wheels.map((name) => new Uint8Array(readFileSync(`${base}${name}`)));
-  const memory = await makeMemory({ base, app, appVersion }, archives, tidy);
+  const memory = await makeMemory(place, archives, tidy);
   const parts = [];
   for (let at = 0; at < memory.byteLength; at += PART_BYTES) {
     parts.push(await packed(parts.length, memory.subarray(at, at + PART_BYTES)));
@@ -55,13 +56,14 @@ async function make({ app, appVersion, wheels, notes }) {
 /** @param {{app: string, appVersion: string, library: number}} asked */
 async function check({ app, appVersion, library }) {
   const base = `${resolve("in")}/`;
+  const place = { base, library: `${base}python_stdlib.zip`, app, appVersion };
   const { restore } = await import(`${base}python.mjs`);
   forgetSelf();
   const { size, sha256, parts } = JSON.parse(readFileSync("image.json", "utf8"));
   const unpacked = parts.map((_, number) => zlib.brotliDecompressSync(readFileSync(`${number}.br`)));
   const memory = new Uint8Array(Buffer.concat(unpacked));
   if (memory.byteLength !== size || digest(memory) !== sha256) throw new Error("the image is not as it was made");
-  const python = await restore({ base, app, appVersion }, memory, library);
+  const python = await restore(place, memory, library);
   // without a file it shows lists and forms and saves some: nothing is imported late
   python.runPython("from fieldpost_client import main\nmain.warm()");
 }
