@@ -68,7 +68,7 @@ check: $(VENV)/.dev node_modules/.dev ## lint and the quick tests on SQLite, whi
 	@echo "Left out here: PostgreSQL, the device's Python, the browser, long stories. make test runs all."
 
 quick: $(VENV)/.dev
-	@$(VENV)/bin/pytest -q --numprocesses 2 --dist worksteal -m "$(QUICK)" \
+	@TMPDIR=$$(scripts/scratch-folder) $(VENV)/bin/pytest -q --numprocesses 2 --dist worksteal -m "$(QUICK)" \
 		--ignore tests/browser --ignore tests/parity
 
 # The browsers come last: two of them and their servers fill a machine, and nothing else runs beside.
@@ -76,7 +76,7 @@ test: setup ## run all tests: both databases, both Pythons, a real browser
 ifdef TESTS
 	@$(VENV)/bin/pytest $(TESTS)
 else
-	@$(VENV)/bin/pytest --numprocesses 2 --dist worksteal --ignore tests/browser
+	@TMPDIR=$$(scripts/scratch-folder) $(VENV)/bin/pytest --numprocesses 2 --dist worksteal --ignore tests/browser
 	@$(VENV)/bin/pytest --numprocesses 2 --dist worksteal tests/browser
 endif
 

@@ -60,7 +60,7 @@ FLOORS = {
         factors  providers
         devices
         accounts
-        signing  quotas
+        signing  quotas  attachments
         storage
         settings  log
     """,

@@ -14,6 +14,7 @@ from fieldpost.app import App
 from fieldpost.loading import load_app
 from fieldpost.web.application import web_routes
 from fieldpost_server.accounts.sign_out import EndLeftSessions
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.devices.standings import note_emptied
 from fieldpost_server.devices.wipe_orders import WipeOrders
@@ -51,7 +52,6 @@ from fieldpost_server.providers.openid import Provider
 from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
 from fieldpost_server.sync.calls import Sync
 from fieldpost_server.sync.known_devices import KnownDevices
@@ -69,7 +69,7 @@ def make_home(settings: Settings, app: App, assets: Assets) -> ServerHome:
     database = Database(settings.database_url)
     store = AttachmentStore(settings.attachments, database, settings.max_attachment_bytes)
     signer = Signer(database, settings.signing_secret_file)
-    inbox = Inbox(app, database, store, assets.app_version, signer, bounds_of(settings))
+    inbox = Inbox(app, database, assets.app_version, signer, bounds_of(settings))
     quotas = Quotas(database, settings)
     return ServerHome(app, database, inbox, store, quotas, assets.url, demo=settings.demo)
 

@@ -18,6 +18,8 @@ from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.limits import Limits
 from fieldpost.wire.receipts import Receipt
+from fieldpost_server.attachments.attachment_store import AttachmentStore
+from fieldpost_server.attachments.picture_data import plain_picture
 from fieldpost_server.feed.failed_tables import FailureNotes
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.inbox.audit_trail import story_of
@@ -27,9 +29,7 @@ from fieldpost_server.inbox.inbox import Inbox
 from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.scope.page_settings import offline_pages
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
-from fieldpost_server.storage.picture_data import plain_picture
 from fieldpost_server.storage.unreadable_rows import UnreadableRows
 
 T = TypeVar("T")

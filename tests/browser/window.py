@@ -162,7 +162,9 @@ class Window:
     def new_inspection(self, remarks: str, site: str = "") -> None:
         """Open a new inspection's form and fill in what must be there."""
         self.page.get_by_role("link", name="Site inspections").click()
-        self.page.get_by_role("link", name=re.compile("^Inspections")).click()
+        # links of the page before may begin alike: only the menu's own is meant, once it is there
+        menu = self.page.get_by_role("navigation", name="Pages", exact=True)
+        menu.get_by_role("link", name=re.compile("^Inspections")).click()
         self.page.get_by_role("link", name="New inspection").click()
         self.page.get_by_role("heading", name="New inspection").wait_for()
         if site:

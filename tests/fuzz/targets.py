@@ -24,10 +24,10 @@ from fieldpost.web.framework.posted_pairs import posted_pairs
 from fieldpost.wire.envelope import read_envelope
 from fieldpost_server.accounts.known_browsers import browser_of
 from fieldpost_server.accounts.sessions import cookies_of
+from fieldpost_server.attachments.media_types import media_type
+from fieldpost_server.attachments.picture_data import without_data
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.http.guards import split
-from fieldpost_server.storage.attachments import media_type
-from fieldpost_server.storage.picture_data import without_data
 from fieldpost_server.sync.prepared_images import Prepared
 from fieldpost_server.sync.push_lines import PushLines
 

@@ -66,6 +66,7 @@ BREAKS: dict[str, Break] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", BREAKS)
 def test_all_other_tables_arrive(office: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """A pull and a first download go without it, say so, and the next one brings what it lacked."""

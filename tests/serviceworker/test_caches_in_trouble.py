@@ -17,6 +17,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("trouble", "asked", "expected"), CASES)
 def test_caches_in_trouble_hold_up_no_file_and_no_page(
     trouble: str, asked: tuple[str, str], expected: str

@@ -86,17 +86,6 @@ def written(path: Path, content: bytes) -> Part:
     return Part(len(content), hashlib.sha256(content).hexdigest())
 
 
-def synced(path: Path) -> None:
-    """Have a file that another program wrote, or the names in a folder, on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        # fault point: backup-folder-unsynced — a power cut may take names back: a backup counts
-        # from when its own name is on the disk, and all in it was before that.
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _source(path: Path) -> BinaryIO:
     try:
         return opened(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fieldpost.errors import Code
 from fieldpost_server.backup.faults import fault
-from fieldpost_server.backup.files import size_of, synced
+from fieldpost_server.backup.files import size_of
 from fieldpost_server.backup.manifest import (
     DATABASES,
     LIST,
@@ -20,6 +20,7 @@ from fieldpost_server.backup.manifest import (
     NoManifestError,
     read_manifest,
 )
+from fieldpost_server.storage.durable import synced
 
 UNFINISHED = ".unfinished-"
 """How the name of a folder begins that is not a backup yet, or any more."""

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.errors import Code
 from fieldpost_server.backup.faults import fault
-from fieldpost_server.backup.files import Part, made_new, part_of, synced
+from fieldpost_server.backup.files import Part, made_new, part_of
 from fieldpost_server.backup.programs import Programs
 from fieldpost_server.restore.timelines import present_timeline
 from fieldpost_server.signing.keyring import current_row
 from fieldpost_server.storage import tables
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.durable import synced
 
 _MOST_FAULTS = 5
 

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from fieldpost.app import App
 from fieldpost.errors import Code, FieldpostError
 from fieldpost_server.accounts.security_events import COMMAND_LINE, Event, record
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.backup.faults import BackupError, fault
-from fieldpost_server.backup.files import copied, opened, part_of, synced
+from fieldpost_server.backup.files import copied, opened, part_of
 from fieldpost_server.backup.manifest import DATABASES, Manifest, attachment_path
 from fieldpost_server.backup.point import all_tables, count_rows
 from fieldpost_server.backup.programs import Programs
@@ -26,8 +27,8 @@ from fieldpost_server.restore.timelines import begin_timeline, present_timeline
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.keyring import current_row, private_key, read_secret
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
+from fieldpost_server.storage.durable import synced
 from fieldpost_server.storage.tables import utc_now
 
 HALF_RESTORED = "fieldpost_half_restored"

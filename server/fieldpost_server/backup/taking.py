@@ -12,6 +12,7 @@ from typing import Any
 from fieldpost import __version__
 from fieldpost.app import App
 from fieldpost.errors import Code
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.backup.faults import fault
 from fieldpost_server.backup.files import (
     Part,
@@ -19,7 +20,6 @@ from fieldpost_server.backup.files import (
     copied,
     part_of,
     size_of,
-    synced,
     written,
 )
 from fieldpost_server.backup.manifest import (
@@ -34,7 +34,7 @@ from fieldpost_server.backup.manifest import (
 from fieldpost_server.backup.place import Found, Place
 from fieldpost_server.backup.point import Facts, copy_database, read_facts
 from fieldpost_server.backup.programs import Programs
-from fieldpost_server.storage.attachments import AttachmentStore
+from fieldpost_server.storage.durable import synced
 from fieldpost_server.storage.tables import utc_now
 
 _SPARE_BYTES = 16 << 20

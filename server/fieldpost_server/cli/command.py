@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from fieldpost.app import App
 from fieldpost.loading import load_app
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.settings import Settings
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no other name for it

@@ -49,7 +49,7 @@ def _replay(command: Command) -> int:
 
 def _inbox(command: Command, database: Database) -> Inbox:
     signer = Signer(database, command.settings.signing_secret_file)
-    return Inbox(command.app, database, command.store(database), signer=signer)
+    return Inbox(command.app, database, signer=signer)
 
 
 def _found(database: Database, identity: str) -> tuple[Any, User]:

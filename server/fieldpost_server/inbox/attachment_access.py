@@ -19,12 +19,13 @@ from fieldpost.schema.models import Model
 from fieldpost.types import Attachment
 from fieldpost.users import User
 from fieldpost.wire.envelope import Envelope, read_envelope
+from fieldpost_server.attachments.attachment_rows import brought, found, has
+from fieldpost_server.attachments.media_types import media_type
 from fieldpost_server.feed.attachment_references import AT_ONCE, envelopes_with, places_of
 from fieldpost_server.feed.changes import Key
 from fieldpost_server.inbox.dependencies import envelopes_query, is_done, kept_receipt, keys_in
 from fieldpost_server.inbox.envelope_access import may_read
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.attachments import AttachmentStore, media_type
 
 
 class AttachmentAccess:
@@ -32,12 +33,10 @@ class AttachmentAccess:
 
     Args:
         app: whose rows refer to attachments.
-        store: keeps them.
     """
 
-    def __init__(self, app: App, store: AttachmentStore) -> None:
+    def __init__(self, app: App) -> None:
         self.app = app
-        self.store = store
 
     def may_have(self, session: Session, user: User, sha256: str) -> bool:
         """Say whether an attachment has arrived whole, and a user may read it and refer to it."""
@@ -55,7 +54,7 @@ class AttachmentAccess:
         wanted = list(dict.fromkeys(digests))
         if not wanted:
             return []  # most envelopes: nothing is asked of the database
-        there = self.store.brought(session, {user.name, *authors}, wanted)
+        there = brought(session, {user.name, *authors}, wanted)
         left = [sha256 for sha256 in wanted if sha256 not in there]
         return [sha256 for sha256 in left if not self._is_open_to(session, user, sha256)]
 
@@ -74,7 +73,7 @@ class AttachmentAccess:
         if not named:
             return
         lacking = set(self.lacking(session, user, digests, authors))
-        kept = self.store.found(session, digests)
+        kept = found(session, digests)
         for at, field, entry, is_new in named:
             sha256, whole = entry["sha256"], kept.get(entry["sha256"])
             is_listed = sha256 in envelope.attachments or not is_new
@@ -98,7 +97,7 @@ class AttachmentAccess:
                     yield operation.at, field, entry, entry["sha256"] not in before
 
     def _is_open_to(self, session: Session, user: User, sha256: str) -> bool:
-        if not self.store.has(session, sha256):
+        if not has(session, sha256):
             return False
         if self._is_in_a_record(session, user, sha256):
             return True

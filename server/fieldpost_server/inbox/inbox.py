@@ -33,7 +33,6 @@ from fieldpost_server.log import log
 from fieldpost_server.restore.pre_restore_envelopes import Rebased, rebase
 from fieldpost_server.settings import Settings
 from fieldpost_server.signing.signer import Signer
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.database import Database
 from fieldpost_server.storage.web_devices import web_device
 
@@ -46,7 +45,6 @@ class Inbox:
     Args:
         app: the app that they belong to.
         database: where they are applied.
-        store: keeps attachments.
         app_version: of the app's code as it is shipped.
         signer: signs what is kept; one with the key of the database where it is left out.
         bounds: how much is kept of what cannot be applied.
@@ -56,7 +54,6 @@ class Inbox:
         self,
         app: App,
         database: Database,
-        store: AttachmentStore,
         app_version: str = "",
         signer: Signer | None = None,
         bounds: Bounds | None = None,
@@ -65,7 +62,7 @@ class Inbox:
         self.database = database
         self.bounds = bounds or bounds_of(Settings())
         self.signer = signer or Signer(database)
-        self.access = AttachmentAccess(app, store)
+        self.access = AttachmentAccess(app)
         self.applier = Applier(app, self.access, app_version, self.signer)
 
     def receive(

@@ -15,11 +15,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.feed.triggers import uninstalled
 from fieldpost_server.inbox.envelope_references import forget_settled_envelopes
 from fieldpost_server.log import log
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.attachments import AttachmentStore
 from fieldpost_server.storage.tables import utc_now
 
 MOST_ASKED = 500

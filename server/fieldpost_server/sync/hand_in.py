@@ -24,6 +24,7 @@ from fieldpost.wire.receipts import Outcome
 from fieldpost.wire.shapes import is_device_id
 from fieldpost_server.accounts.security_events import Actor, Event, record
 from fieldpost_server.accounts.users import find_user
+from fieldpost_server.attachments.attachment_rows import hand_on
 from fieldpost_server.devices.revocations import order_of
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import actor_of
@@ -115,7 +116,7 @@ class HandIn:
             return
 
         def work(session: Session) -> None:
-            self.home.store.hand_on(session, user.name, owner.name, envelope.attachments)
+            hand_on(session, user.name, owner.name, envelope.attachments)
 
         # fault point: handed-in-files-only — the files count as hers, the envelope is not decided:
         # handing it in once more goes on.

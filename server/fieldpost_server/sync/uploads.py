@@ -15,6 +15,7 @@ from fieldpost.users import User
 from fieldpost.web.framework.requests import USER
 from fieldpost.wire.limits import BYTES, PICTURES, SHOWN
 from fieldpost.wire.protocol import OLDEST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
+from fieldpost_server.attachments.attachment_rows import find
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.bodies import pour
 from fieldpost_server.quotas.kinds import Kind
@@ -141,7 +142,7 @@ class Uploads:
         with self.home.session() as session:
             if not self.home.inbox.access.may_have(session, user, sha256):
                 return None
-            return self.home.store.find(session, sha256)
+            return find(session, sha256)
 
 
 def check_protocol(request: Request) -> None:

@@ -84,6 +84,7 @@ def test_a_conflict_stays_one_under_the_new_id(put_back: Any, office: Any) -> No
     assert {} == put_back.home.outbox.entries
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, 11))
 def test_a_crash_while_enrolling_loses_nothing(

@@ -66,6 +66,7 @@ def test_a_photo_in_trouble_stops_nothing_else(desk: Any, office: Any, kind: str
     assert report["status"]["waiting"] + report["status"]["attention"] == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [k for k in TROUBLES if k not in ("415", "405")])
 def test_all_is_settled_soon_after_the_last_trouble(desk: Any, office: Any, kind: str) -> None:
     """Within three syncs after the last fault everything has arrived (R27)."""

@@ -24,6 +24,7 @@ def good(desk: Any) -> str:
     return json.dumps({"sha256": sha256, "size": len(content), "type": "image/png", "name": "g"})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 413, 415, 422, 451])
 def test_a_refused_file_needs_attention_and_can_be_repaired(
     desk: Any, office: Any, status: int

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from fieldpost_client.outbox.outbox import CONFIRMED, SETTLED
@@ -118,6 +119,7 @@ def test_numbers_that_are_nowhere_are_named(desk: Any, office: Any) -> None:
     assert "number 2" in desk.get("/sync")["body"]
 
 
+@pytest.mark.long
 def test_one_bad_envelope_among_a_hundred_stops_only_what_depends_on_it(
     desk: Any, office: Any
 ) -> None:

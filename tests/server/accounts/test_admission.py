@@ -83,6 +83,7 @@ def test_guesses_at_once_are_no_more_than_guesses_in_a_row(office: Any) -> None:
     assert statuses.count(422) <= 6
 
 
+@pytest.mark.long
 def test_people_who_sign_in_rightly_use_nothing_up(office: Any) -> None:
     """A whole office behind one address may come in the morning."""
     client = office.client()
@@ -110,6 +111,7 @@ def guesses_of_strangers(office: Any, name: str, count: int) -> None:
     office.write(work)
 
 
+@pytest.mark.long
 def test_strangers_cannot_lock_out_a_browser_that_is_known(office: Any) -> None:
     """While others guess on, whoever has signed in there before comes in at the first attempt."""
     hers, strange = office.client("anna"), office.client()

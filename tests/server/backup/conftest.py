@@ -11,13 +11,13 @@ import pytest
 from apps.fakes import ADA
 from fieldpost.wire.envelope import Operation
 from fieldpost_server.application import make_application
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.backup.place import Place
 from fieldpost_server.backup.programs import Programs
 from fieldpost_server.backup.restoration import Restoration, Restored
 from fieldpost_server.backup.taking import Taken, take_backup
 from fieldpost_server.backup.verification import verify
 from fieldpost_server.settings import Settings
-from fieldpost_server.storage.attachments import AttachmentStore
 
 
 @dataclass

@@ -188,6 +188,7 @@ def test_a_database_with_anything_of_anybody_is_refused(yard: Any, sql: str) -> 
     assert "createdb" in str(caught.value)
 
 
+@pytest.mark.long
 @pytest.mark.passes("half-aside", "restored-file-unplaced")
 @SQLITE
 @pytest.mark.parametrize("state", ["whole", "damaged", "log alone"])
@@ -252,7 +253,7 @@ def test_a_name_that_was_taken_meanwhile_is_not_written_over(
 @pytest.mark.passes(
     "attachments-copied",
     "backup-begun",
-    "backup-folder-unsynced",
+    "unsynced",
     "backup-named",
     "backup-text-unsynced",
     "backup-unnamed",

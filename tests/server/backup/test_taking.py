@@ -141,6 +141,7 @@ def test_a_file_that_the_office_has_lost_comes_from_the_backup_before(yard: Any)
     assert any("not at the office any more" in words for words in second.words())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["gone", "damaged", "link", "folder", "pipe"])
 def test_a_file_that_nobody_has_is_named_and_stops_nothing(
     yard: Any, serve: Callable[..., Any], how: str
@@ -265,6 +266,7 @@ def test_a_failure_leaves_nothing_and_harms_nothing(
     assert [] == yard.faults(first.path)
 
 
+@pytest.mark.long
 def test_a_disk_without_room_is_left_as_it_is(yard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backup that cannot fit is not begun: a full disk stops the office, too."""
     yard.work("one")
@@ -280,6 +282,7 @@ class _Usage:
     free = 1_000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_log_of_sqlite_is_left_alone(yard: Any, tmp_path: Path) -> None:
     """What replicates the database from its log misses nothing: it is in WAL mode, and kept."""

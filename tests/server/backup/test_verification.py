@@ -126,6 +126,7 @@ def test_damage_of_every_kind_to_every_part_is_found(yard: Any, tmp_path: Path) 
     assert not target.data.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "place", ["", ATTACHMENTS, f"{ATTACHMENTS}/zz", f"{ATTACHMENTS}/00", f"{ATTACHMENTS}/00/00"]
 )
@@ -189,6 +190,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forged_manifest_is_refused(yard: Any, forgery: str) -> None:
@@ -263,6 +265,7 @@ def test_what_is_no_database_is_refused(yard: Any) -> None:
         assert yard.faults(backup), content[:10]
 
 
+@pytest.mark.long
 def test_many_faults_are_counted(yard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """All faults are found at once, the first are told, and how many more there are."""
     monkeypatch.setattr(verification, "MOST_TOLD", 2)

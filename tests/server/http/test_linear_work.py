@@ -32,11 +32,11 @@ from fieldpost_server.accounts.known_browsers import browser_of
 from fieldpost_server.accounts.passwords import verify_password
 from fieldpost_server.accounts.sessions import cookies_of
 from fieldpost_server.accounts.throttle import Guess
+from fieldpost_server.attachments.media_types import fault_of, media_type
+from fieldpost_server.attachments.picture_data import without_data
 from fieldpost_server.delivery.wheels import make_wheel
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.http.guards import split
-from fieldpost_server.storage.attachments import _fault_of, media_type
-from fieldpost_server.storage.picture_data import without_data
 from fieldpost_server.sync.prepared_images import _RANGE, Prepared
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import _forget_odd_range
@@ -229,7 +229,7 @@ def origin(n: int) -> None:
 
 def picture_heads(n: int) -> None:
     for type_ in ("image/heic", "image/webp", "image/" + "x" * n, "/" * n):
-        _fault_of(b"....ftyp" * 2, media_type(type_))
+        fault_of(b"....ftyp" * 2, media_type(type_))
 
 
 def cleaned(content: bytes) -> None:

@@ -60,6 +60,7 @@ def new_password(session: Any) -> None:
     set_password(session, "dora", NEW)
 
 
+@pytest.mark.long
 @pytest.mark.passes("account-locked")
 @pytest.mark.parametrize("change", [new_password, off_and_on])
 def test_no_session_of_the_old_password_outlives_it(
@@ -75,6 +76,7 @@ def test_no_session_of_the_old_password_outlives_it(
     assert not is_in(client)
 
 
+@pytest.mark.long
 def test_no_second_step_of_the_old_password_lets_in(
     office: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +93,7 @@ def test_no_second_step_of_the_old_password_lets_in(
     assert not is_in(client)
 
 
+@pytest.mark.long
 def test_of_two_new_passwords_by_the_old_one_the_first_holds(
     office: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_guessing_codes_is_slow_and_a_right_password_does_not_begin_anew(
     assert not people.is_in(client)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("phone")
 def test_waiting_begins_no_new_count(office: Any, people: Any) -> None:
     """The wait grows to a day: in a month of guessing there are few dozen guesses (R65)."""

@@ -276,7 +276,7 @@ def test_receipts_survive_the_process(office: Any, sender: Sender, visit: NewVis
     made = sender.next(visit())
     first = sender.send(made)
     database = Database(office.settings.database_url)
-    inbox = Inbox(office.home.app, database, office.home.store)
+    inbox = Inbox(office.home.app, database)
     again = inbox.receive(made.to_text(), ANNA, sender.device)
     database.close()
 

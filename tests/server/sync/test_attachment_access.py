@@ -53,7 +53,6 @@ def clinic(office: Any, visit: Callable[..., Operation]) -> Clinic:
 
 @pytest.mark.passes("ledger-half-written", on="sqlite")
 @pytest.mark.passes(
-    "attachment-row-unwritten",
     "body-half-spooled",
     "committed-unanswered",
     "device-locked-with-neighbours",
@@ -67,7 +66,7 @@ def clinic(office: Any, visit: Callable[..., Operation]) -> Clinic:
     "piece-on-disk",
     "piece-written",
     "receipt-unsent",
-    "rename-unsynced",
+    "unsynced",
     "replayed-unkept",
     "row-found-locked",
     "sign-in-undecided",

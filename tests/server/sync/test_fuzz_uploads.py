@@ -17,7 +17,8 @@ import garbage
 from apps.offices import office_like
 from fieldpost.errors import InputError
 from fieldpost.users import User
-from fieldpost_server.storage import attachments, tables
+from fieldpost_server.attachments.upload_parts import locked
+from fieldpost_server.storage import tables
 from traces import everything, files, is_refused
 
 pytestmark = pytest.mark.long
@@ -304,7 +305,7 @@ def test_who_waited_for_a_part_that_was_thrown_away_begins_anew(
     waiter = threading.Thread(target=send)
     monkeypatch.setattr(fcntl, "flock", noted)
     part = store._part(digest(PNG), user)
-    with attachments._locked(part) as file:
+    with locked(part) as file:
         file.write(b"damaged")
         waiter.start()
         assert waits.wait(30)

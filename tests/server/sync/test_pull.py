@@ -285,6 +285,7 @@ def test_a_broken_cursor_is_refused_by_name(office: Any, cursor: str) -> None:
     assert answer.json()["error"]["code"] == "bad_cursor"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_devices_stay_equal_whatever_others_do(office: Any, seed: int) -> None:
     """After any changes by anybody each pull ends equal to the server (R45, R47)."""

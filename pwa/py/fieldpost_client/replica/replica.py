@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from fieldpost.app import App
 from fieldpost.replication.checksum import row_digest, table_digest
+from fieldpost.replication.list_indexes import fit_list_indexes
 from fieldpost.replication.replica_tables import (
     empty_image,
     load_image,
@@ -60,6 +61,7 @@ class Replica:
             load_image(self.connection, image or empty_image(app))
             with self.connection.begin():
                 self.is_outdated = _fit_schema(self.connection, app)
+                fit_list_indexes(self.connection, app)
         except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             self.close()
             raise Unreadable(str(error)) from error

@@ -96,17 +96,20 @@ def _places(text: TextQuery, order: Sequence[tuple[Field, bool]]) -> list[Any] |
         return None
     found: list[Any] = []
     for number, (each, descending) in enumerate(order):
-        column = text.page.spec.column(each.attribute)
-        if are_alike(each):
-            place = in_database(each, column)
-        else:
-            try:
-                place = with_function(text.session, number, column, text.place(each))
-            except sqlite3.Error:
-                return None  # the connection is being read from: the longer way needs no function
+        try:
+            places = _of_field(text, number, each)
+        except sqlite3.Error:
+            return None  # the connection is being read from: the longer way needs no function
         # databases disagree on where NULL stands, so say it
-        found.append(place.desc().nulls_last() if descending else place.asc().nulls_last())
+        found += [p.desc().nulls_last() if descending else p.asc().nulls_last() for p in places]
     return found
+
+
+def _of_field(text: TextQuery, number: int, each: Field) -> list[Any]:
+    column = text.page.spec.column(each.attribute)
+    if are_alike(each):
+        return [in_database(each, column)]
+    return with_function(text.session, text.app, number, each, column, text.place(each))
 
 
 def _sorted_by_database(
@@ -119,20 +122,25 @@ def _sorted_by_database(
 ) -> list[Key]:
     key = [page.spec.column(attribute) for attribute in page.spec.key]
     order = list(places)
-    if first:
-        among = [key_condition(page.spec, each) for each in first[:MOST_WAITING_FIRST]]
-        order.insert(0, sa.case((sa.or_(*among), 0), else_=1))
     for attribute, column in zip(page.spec.key, key, strict=True):
         order.append(in_database(page.spec.by_attribute[attribute], column))
     # keys first: sorting narrow rows and loading fifty is much cheaper than sorting whole records
-    found = session.execute(
-        sa.select(*key)
-        .where(*conditions)
-        .order_by(*order)
-        .limit(PAGE_ROWS)
-        .offset((number - 1) * PAGE_ROWS)
-    )
-    return [tuple(row) for row in found]
+    query = sa.select(*key).where(*conditions).order_by(*order)
+    start, stop = (number - 1) * PAGE_ROWS, number * PAGE_ROWS
+    if not first:
+        return _keys(session, query.offset(start).limit(PAGE_ROWS))
+    # asked for apart: an order that begins with them is in no index
+    among = sa.or_(*(key_condition(page.spec, each) for each in first[:MOST_WAITING_FIRST]))
+    ahead = _keys(session, query.where(among))
+    shown = ahead[start:stop]
+    if len(shown) == PAGE_ROWS:
+        return shown
+    others = query.where(sa.not_(among)).offset(max(0, start - len(ahead)))
+    return shown + _keys(session, others.limit(PAGE_ROWS - len(shown)))
+
+
+def _keys(session: Session, query: sa.Select[Any]) -> list[Key]:
+    return [tuple(row) for row in session.execute(query)]
 
 
 def _order(page: Page, query: ListQuery) -> list[tuple[Field, bool]]:

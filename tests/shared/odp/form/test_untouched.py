@@ -37,6 +37,7 @@ def stored(home: FakeHome, number: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
 @pytest.mark.parametrize("number", range(ROWS))
 def test_an_untouched_form_changes_nothing(browser: FakeBrowser, number: int, zone: str) -> None:
@@ -75,6 +76,7 @@ def test_every_row_can_be_looked_at(browser: FakeBrowser, number: int) -> None:
     assert 200 == browser.get(f"/pages/sample/records/{number}").status
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "value"), unreadable("sqlite").items())
 def test_what_cannot_be_read_is_in_no_form(browser: FakeBrowser, number: int, value: Value) -> None:
     """A form could only lose it: the record is shown with the word for it, and stays as it is."""
@@ -193,6 +195,7 @@ def _listed(browser: FakeBrowser) -> str:
     return browser.get("/pages/thing").text
 
 
+@pytest.mark.long
 def test_a_record_linked_to_more_than_a_thousand_rows_keeps_them() -> None:
     """However many rows another program has linked: no edit unlinks them, and it can be deleted."""
     browser = FakeBrowser(FakeHome(app))

@@ -12,7 +12,7 @@ from zlib import crc32
 
 from fieldpost.errors import Code, InputError, problem
 from fieldpost.home import Upload
-from fieldpost_server.storage.heif_data import without_data as heif_without_data
+from fieldpost_server.attachments.heif_data import without_data as heif_without_data
 
 JPEG = "image/jpeg"
 PNG = "image/png"

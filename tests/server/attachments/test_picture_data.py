@@ -13,7 +13,7 @@ from apps.clinic import Visit
 from apps.fakes import ADA
 from fieldpost.errors import InputError
 from fieldpost.home import Upload
-from fieldpost_server.storage.picture_data import kind_of, plain_picture, without_data
+from fieldpost_server.attachments.picture_data import kind_of, plain_picture, without_data
 
 SECRET = b"52.5200 N, 13.4050 E"
 

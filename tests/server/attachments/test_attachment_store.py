@@ -9,8 +9,9 @@ import pytest
 from fieldpost.errors import Code, InputError, NotFound
 from fieldpost.home import Upload
 from fieldpost.users import User
+from fieldpost_server.attachments import attachment_rows
+from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.storage import tables
-from fieldpost_server.storage.attachments import AttachmentStore
 
 ANNA, BERT = User("anna"), User("bert")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -28,7 +29,7 @@ def store(fieldpost_database: Any, tmp_path: Path) -> AttachmentStore:
 
 def has(store: AttachmentStore, digest: str) -> bool:
     with store.database.read_session() as session:
-        return store.has(session, digest)
+        return attachment_rows.has(session, digest)
 
 
 def add(store: AttachmentStore, content: bytes, start: int, end: int, **parts: Any) -> int:
