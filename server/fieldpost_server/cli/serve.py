@@ -73,7 +73,7 @@ def ready(command: Command, app: App, loaded: Callable[[], None]) -> Starlette:
 def serve(settings: Settings, application: Starlette) -> None:
     """Serve the app until the process is told to end."""
     start_logging()
-    offer_image(settings, application.state.assets)
+    _offer_image(settings, application)
     _settle_memory()
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
     uvicorn.run(
@@ -124,6 +124,11 @@ def _set_clock(settings: Settings) -> None:
         office_zone(settings)
         os.environ["TZ"] = settings.timezone
         time.tzset()
+
+
+def _offer_image(settings: Settings, application: Starlette) -> None:
+    """Offer the memory image, where there is one, or have it made beside the serving."""
+    offer_image(settings, application.state.assets)
 
 
 def _settle_memory() -> None:
