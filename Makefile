@@ -18,10 +18,10 @@ LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement
 THIS_CLONE = $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check quick test lint format bench fuzz lock clean
+.PHONY: help setup demo check quick test lint format bench bench-peers fuzz lock clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # Each part is installed again when what it was installed from has changed.
 $(VENV)/.made: scripts/ensure-python
@@ -94,6 +94,10 @@ format: $(VENV)/.dev ## put Python into shape
 
 bench: setup ## measure the speeds of docs/performance.md
 	$(PYTHON_OF_VENV) bench/run.py
+
+bench-peers: setup ## measure other libraries beside us, in the same browser
+	@cd bench/peers && npm ci --ignore-scripts --loglevel=error
+	$(PYTHON_OF_VENV) bench/run.py peers
 
 fuzz: setup ## search for bytes that break a parser (FUZZ: which, and seconds for each)
 	@$(PIP_INSTALL) --require-hashes --only-binary :all: --no-deps --upgrade --target $(VENV)/fuzz --requirement tests/fuzz/requirements.txt

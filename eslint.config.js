@@ -20,7 +20,7 @@ const endless = [
 }));
 
 export default [
-  { ignores: ["node_modules/", ".venv/", ".data/", "dist/"] },
+  { ignores: ["**/node_modules/", ".venv/", ".data/", "dist/"] },
   js.configs.recommended,
   {
     languageOptions: { ecmaVersion: 2023, sourceType: "module" },
@@ -41,7 +41,7 @@ export default [
       "require-await": "error",
     },
   },
-  { files: ["pwa/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["pwa/**/*.js", "bench/peers/*.js"], languageOptions: { globals: globals.browser } },
   {
     files: ["pwa/**/*.js"],
     rules: {

@@ -12,6 +12,8 @@ import { askAsset, askFor, isAsset } from "./office.js";
 
 /** A cache that does not answer by then never does. */
 const PATIENCE_MS = 15_000;
+/** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
+const LOOK_AFTER_MS = 15_000;
 /** The largest file has 10 MB, and the disk of a phone may be busy. */
 const WRITING_MS = 60_000;
 const PREFIX = "fieldpost-";
@@ -123,6 +125,25 @@ export async function areWhole(manifest, files = filesOf(manifest)) {
   const cache = await opened(cacheName(manifest.version));
   for (const asset of files) if (!(await found(cache, asset))) return false;
   return true;
+}
+
+/**
+ * Look at the files where a start takes long.
+ * @param {Manifest} manifest
+ * @param {Asset[]} needed
+ * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
+ *   settles in no other way; end: a start that is over has no files to look at
+ */
+export function lookWhenSlow(manifest, needed) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
+    timer = setTimeout(async () => {
+      const sound = await areWhole(manifest, needed).catch(() => true); // then the start itself tells
+      if (!sound) reject(new Error("Files of the app are damaged on this device."));
+    }, LOOK_AFTER_MS);
+  });
+  return { damage, end: () => clearTimeout(timer) };
 }
 
 /**

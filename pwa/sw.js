@@ -96,7 +96,7 @@ async function cacheOrNetwork(/** @type {Request} */ request) {
 async function isSound(request, found) {
   const { pathname } = new URL(request.url);
   if (!KEPT_SMALL.test(pathname)) return true;
-  if (!known.has(pathname)) await within(PATIENCE_MS, learn(), "The caches").catch((error) => console.info(error));
+  if (!known.has(pathname)) await within(PATIENCE_MS, (learning ??= learn().finally(() => (learning = null))), "The caches").catch((error) => console.info(error));
   const asset = known.get(pathname);
   const reading = found.clone().arrayBuffer();
   const bytes = await within(PATIENCE_MS, reading, "Reading a file").catch(() => null); // it is damaged
@@ -105,6 +105,9 @@ async function isSound(request, found) {
 
 /** @type {Map<string, import("./manifest.js").Asset>} The small files of all versions here, by path. */
 const known = new Map();
+
+/** A page asks for all of them at once. @type {Promise<void> | null} */
+let learning = null;
 
 async function learn() {
   for (const name of (await caches.keys()).filter((each) => each.startsWith(PREFIX))) {

@@ -53,6 +53,7 @@ FLOORS = {
         home
         http
         inbox
+        proofs
         feed
         backup
         restore
@@ -80,6 +81,7 @@ FLOORS = {
         shell/shell
         shell/leaving
         shell/device
+        shell/kept
         shell/form
         shell/window  shell/lock  shell/image
         shell/page  shell/work
@@ -100,6 +102,7 @@ from another room of its own floor. Names that only the type checker sees count.
 FOLDERS_OF_SCRIPTS = {
     "shell/device": "A field worker's device: its start, its toolbar, its one tab, leaving it.",
     "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
+    "shell/kept": "Pages that were seen last: kept, shown before Python is there, given over.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
     "shell/image": "The memory image of a first start: whether it is taken, and how it comes.",
     "shell/lock": "What is kept is sealed: a PIN or a passkey opens it, idleness closes it.",

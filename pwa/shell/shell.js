@@ -3,7 +3,7 @@
 import { startAttachments } from "./form/attachments.js";
 import { startChoices } from "./form/choices.js";
 import { startChoosing } from "./form/conflict-choice.js";
-import { context, closeDatabase } from "./page/context.js";
+import { context, closeDatabase, userName } from "./page/context.js";
 import { startDraftList } from "./form/draft-list.js";
 import { startDrafts, keepDraft, releaseDraft } from "./form/drafts.js";
 import { fadeStatus, make } from "./page/elements.js";
@@ -16,6 +16,9 @@ import { startPasskeys } from "./page/passkeys.js";
 import { enhance, showOwn } from "./page/document.js";
 import { startProblems } from "./form/problems.js";
 import { startDevice } from "./device/setup.js";
+import { whatIsHere } from "./device/owner.js";
+import { startKeeping } from "./kept/kept-pages.js";
+import { showFirst, startKeptPages } from "./kept/first-page.js";
 import { showAnother } from "./device/another-user.js";
 import { showResult, signOut } from "./device/sign-out.js";
 import { handIn, startHandingIn } from "./leaving/hand-in.js";
@@ -72,21 +75,51 @@ async function start() {
     return;
   }
   if (showInsecure(signOut)) return;
-  if (isSecureContext) {
-    if (await showAnother()) return;
-    if (await startLocking(letGo)) return;
-    await takeOver();
-    if (!(await startDevice({ forget, wipe: wipeHere }))) {
-      await goOnObeying(takeOver);
-      return;
-    }
-    startOpen();
-  }
   const here = location.pathname + location.search;
-  if (await visit(here, { history: "replace" })) return;
+  if (isSecureContext && !(await openDevice(here, takeOver))) return;
+  if (await visit(here, { history: "replace" })) {
+    // before its first download nobody knew whose device this is
+    startKeeping(context.manifest?.version ?? "", userName());
+    return;
+  }
   const again = make("a", { class: "button primary", href: here }, "Try again");
   const home = make("a", { class: "button", href: "/" }, "Back to the start");
   showOwn("This page could not be shown", make("p", {}, "Nothing that you saved is lost."), again, " ", home, exportButton());
+}
+
+/**
+ * Open the device, where this person may see it.
+ * @param {string} here address of the page
+ * @param {() => Promise<void>} takeOver makes this tab the one that works with the data
+ * @returns {Promise<boolean>} whether the page is still to be shown
+ */
+async function openDevice(here, takeOver) {
+  const found = await whatIsHere();
+  if (await showAnother(found)) return false;
+  if (await startLocking(letGo)) return false;
+  await takeOver();
+  /** @type {ReturnType<typeof showFirst>} */
+  let first = Promise.resolve(null);
+  const opened = (/** @type {import("./kept/starting-device.js").StartingDevice} */ device) => {
+    startKeptPages(found);
+    first = showFirst(here, device);
+  };
+  if (!(await startDevice({ forget, wipe: wipeHere }, { opened }))) {
+    await goOnObeying(takeOver);
+    return false;
+  }
+  startOpen();
+  return !(await goneOn(await first));
+}
+
+/**
+ * Wait until Python has answered for a kept page.
+ * @param {{visit: Promise<unknown>} | null} first
+ * @returns {Promise<boolean>} false: there was none, or it had to go
+ */
+async function goneOn(first) {
+  await first?.visit;
+  return first !== null && document.body.dataset.home !== "shell";
 }
 
 /** What goes on while a device is open. */

@@ -18,7 +18,6 @@ from fieldpost_server.attachments.attachment_store import AttachmentStore
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.devices.standings import note_emptied
 from fieldpost_server.devices.wipe_orders import WipeOrders
-from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.home import ServerHome
 from fieldpost_server.http.authentication import Authentication
 from fieldpost_server.http.bodies import BodyLimit
@@ -140,7 +139,7 @@ def _routes(home: ServerHome, settings: Settings, assets: Assets) -> list[BaseRo
         *event_routes(home),
         *Designer(home, settings).routes(),
         *supervision_routes(home),
-        *Sync(home, settings, assets.app_version, Checksums(home.app), devices).routes(),
+        *Sync(home, settings, assets.app_version, home.checksums, devices).routes(),
         *web_routes(home),
     ]
     return confirmation.guarded(routes)

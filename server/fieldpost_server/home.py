@@ -26,6 +26,7 @@ from fieldpost_server.inbox.audit_trail import story_of
 from fieldpost_server.inbox.dependencies import first_receipt
 from fieldpost_server.inbox.failed_envelopes import trouble_of
 from fieldpost_server.inbox.inbox import Inbox
+from fieldpost_server.proofs.checksums import Checksums
 from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.scope.page_settings import offline_pages
@@ -70,6 +71,7 @@ class ServerHome:
         self.demo = demo
         self.unreadable = UnreadableRows(app, database)
         self.failures = FailureNotes()
+        self.checksums = Checksums(app)
 
     @property
     def limits(self) -> Limits:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import FilePayload, Page, Playwright, expect
@@ -14,6 +15,7 @@ from browser import stored
 from browser.conftest import EXAMPLE, FIELD_WORKER, FirstStart
 from browser.device import Device
 from browser.filling import add_finding
+from browser.kept import HOLD, let_python_come
 from browser.office import Office
 from browser.pictures import png
 from browser.pins import PIN, asking_for_pin, choose, type_pin
@@ -54,6 +56,12 @@ FORGET_LOCK = """async () => {
   await new Promise((done) => (change.oncomplete = done));
   db.close();
 }"""
+IS_KEPT = """async () => {
+  const { urls } = await (await caches.match("/assets/manifest.json")).json();
+  const { keptPage } = await import(urls["shell/kept/kept-pages.js"]);
+  return (await keptPage(location.pathname)) !== null;
+}"""
+"""Only the window itself can say so: it has the key."""
 WRONG = "274952"
 RULE = "Pin(idle=timedelta(seconds=60), wipe_after=5)"
 
@@ -158,6 +166,16 @@ def fill_in(device: Device, words: str) -> None:
     until_shown(page)
 
 
+def see_a_record(device: Device) -> str:
+    """Open the record that was saved last, until its page is kept; returns its address."""
+    page = device.page
+    device.go("/pages/inspection")
+    page.locator("table.list tr.waiting a").first.click()
+    expect(page.locator("main")).to_contain_text(f"{MARK} saved")
+    page.wait_for_function(IS_KEPT)
+    return urlsplit(page.url).path
+
+
 def until_shown(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('.thumbs img')?.naturalWidth > 0")
 
@@ -176,16 +194,21 @@ def test_nothing_of_the_work_is_in_the_browsers_files(
     pinned.save()
     pinned.new_inspection(f"{MARK} typed")
     pinned.until_count("drafts", 1)
+    record = see_a_record(pinned)
     pinned.kill()
     for mark in (MARK, PIN):
         assert [] == files_with(pinned.profile, mark)
 
     page = pinned.open()
-    page.goto(pinned.origin + "/")
+    page.add_init_script(HOLD)
+    page.goto(pinned.origin + record)
     page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=SETUP_MS)
     assert MARK not in page.content()
     type_pin(page, PIN)
-    pinned.wait_ready()
+    # as it was kept, before Python is there
+    expect(page.locator("main")).to_contain_text(f"{MARK} saved")
+    assert page.title() == "Site inspections"
+    let_python_come(page)
     pinned.go("/sync")
     expect(page.locator("main")).to_contain_text("Not saved yet")
     pinned.go("/pages/inspection")

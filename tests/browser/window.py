@@ -16,6 +16,8 @@ ARGUMENTS = [
 SETUP_MS = 180_000
 PATIENCE_MS = 60_000
 """The longest that anything is waited for which takes a moment: a slow machine is no slow app."""
+PYTHONS = "html:not([data-starting])"
+"""What is shown was not kept, or Python has said that it is so."""
 FOLLOW = """path => {
   document.getElementById("main").dataset.left = "";
   const link = Object.assign(document.createElement("a"), { href: path });
@@ -141,8 +143,8 @@ class Window:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Wait until the menu that Python has made on the device is there."""
-        self.page.locator("body[data-home=device]").wait_for(timeout=SETUP_MS)
+        """Wait until the menu that Python has made on the device is there: no kept one."""
+        self.page.locator(f"{PYTHONS} body[data-home=device]").wait_for(timeout=SETUP_MS)
         self.page.get_by_role("navigation", name="Pages").wait_for(timeout=SETUP_MS)
 
     def go(self, path: str) -> None:
@@ -157,7 +159,8 @@ class Window:
         """Open an address in the address bar, which starts the app anew."""
         self.page.goto(self.origin + path)
         # the shell's own page says "Preparing…" until Python has made the real one
-        self.page.locator("body:not([data-home=shell]) main h1").first.wait_for(timeout=SETUP_MS)
+        found = self.page.locator(f"{PYTHONS} body:not([data-home=shell]) main h1")
+        found.first.wait_for(timeout=SETUP_MS)
 
     def new_inspection(self, remarks: str, site: str = "") -> None:
         """Open a new inspection's form and fill in what must be there."""

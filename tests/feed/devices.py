@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from fieldpost.app import App
+from fieldpost.replication.checksum import table_digest
 from fieldpost.users import User
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.horizon import current_moment
 from fieldpost_server.feed.scope_delta import Delta, cursor_now, read_delta
+from fieldpost_server.proofs.checksums import Checksums
 from fieldpost_server.scope.page_settings import offline_pages_for, plan_id
 from fieldpost_server.scope.replication_plan import Plan, plan_for
 from fieldpost_server.storage.database import Database
@@ -25,13 +27,17 @@ class FeedDevice:
 
     Args:
         max_keys: the server's limit, so that some devices get tables whole.
+        checksums: what the server keeps; all of it is compared with the rows themselves.
     """
 
-    def __init__(self, app: App, database: Database, name: str, max_keys: int) -> None:
+    def __init__(
+        self, app: App, database: Database, name: str, max_keys: int, checksums: Checksums
+    ) -> None:
         self.app = app
         self.database = database
         self.user = User(name, name, frozenset({"Offline"}))
         self.max_keys = max_keys
+        self.checksums = checksums
         self.cursor = ""
         self.rows: Rows = {}
         self.began: tuple[AbstractContextManager[Session], Session, int] | None = None
@@ -60,6 +66,9 @@ class FeedDevice:
             if failed.causes:
                 return False  # a table was locked; as an answer that got lost
             wanted = scope(session, plan)
+            proven = self.checksums.digests(session, failed)
+            if failed.causes:
+                return False
         except sa.exc.OperationalError:
             return False  # as an answer that got lost
         finally:
@@ -68,6 +77,8 @@ class FeedDevice:
         # PostgreSQL shows older snapshots a truncated table as empty: the next pull tells why
         if before == truncations:
             assert wanted == rows, differences(wanted, rows)
+            for name, held in wanted.items():
+                assert table_digest(held.values()) == proven[name], f"the sum of {name}"
         return True
 
     def _pulled(self, session: Session, failed: FailedTables, identity: str) -> tuple[Rows, str]:

@@ -7,6 +7,7 @@ from apps import clinic
 from feed.devices import FeedDevice
 from feed.programs import Program
 from feed.statements import base_rows, statement
+from fieldpost_server.proofs.checksums import Checksums
 from fieldpost_server.storage.database import Database
 
 PROGRAMS = 4
@@ -24,7 +25,8 @@ class Stories:
         self.database = database
         self.programs = [Program(url, f"p{number}") for number in range(PROGRAMS)]
         wanted = (("anna", 5_000), ("anna", 2), ("bert", 5_000))
-        self.devices = [FeedDevice(clinic.app, database, *each) for each in wanted]
+        sums = Checksums(clinic.app)
+        self.devices = [FeedDevice(clinic.app, database, *each, sums) for each in wanted]
         self.truncations = 0
         self.told: Counter[str] = Counter()
         self.script: list[str] = []

@@ -14,8 +14,8 @@ from apps import depot
 from apps.depot import BERTS, PLANE, SAW, SORTS, Gadget, Order, Slot, Sort, Town
 from apps.fakes import ANNA
 from fieldpost.wire.envelope import Operation
-from fieldpost_server.feed import checksums, triggers
-from fieldpost_server.feed.checksums import count
+from fieldpost_server.feed import triggers
+from fieldpost_server.proofs import checksums
 from fieldpost_server.scope.replication_plan import captured_tables
 
 pytestmark = pytest.mark.long
@@ -311,14 +311,15 @@ def test_a_row_that_is_linked_cannot_be_deleted(office: Any) -> None:
 def test_links_are_proven_again_when_either_end_changed(
     office: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Links are counted again when they, or what decides on them, were touched (R47)."""
-    counted: list[str] = []
+    """The sum over links follows when they, or what decides on them, were touched (R47)."""
+    followed: list[str] = []
+    follow = checksums._changed
 
-    def noted(session: Any, entry: Any) -> Any:
-        counted.append(entry.model.name)
-        return count(session, entry)
+    def noted(session: Any, entry: Any, *more: Any) -> Any:
+        followed.append(entry.model.name)
+        return follow(session, entry, *more)
 
-    monkeypatch.setattr(checksums, "count", noted)
+    monkeypatch.setattr(checksums, "_changed", noted)
     device = office.device("anna")
     device.pull()
     for change in (
@@ -326,11 +327,11 @@ def test_links_are_proven_again_when_either_end_changed(
         sa.update(Order).where(Order.id == 2).values(name="Renamed"),
         sa.insert(depot.order_gadgets).values(order_id=2, gadget_id=SAW),
     ):
-        counted.clear()
+        followed.clear()
         office.run(change)
         assert_equal(device, device.pull())
-        assert "order_gadget" in counted
-        assert "slot_town" not in counted
+        assert "slot_town" not in followed
+    assert "order_gadget" in followed
 
 
 @pytest.mark.parametrize("seed", range(2))

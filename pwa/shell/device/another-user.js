@@ -13,10 +13,10 @@ import { removeDataOf } from "./wipe.js";
 
 /**
  * Show whose data is here, if it is another's.
+ * @param {Here} here
  * @returns {Promise<boolean>} false: whoever is signed in may see this device
  */
-export async function showAnother() {
-  const here = await whatIsHere();
+export async function showAnother(here) {
   const user = signedIn();
   if (!here.owner || user === here.owner || (!user && !here.isLocked)) {
     if (here.isLocked && user === here.owner) await lock(false);

@@ -64,7 +64,10 @@ async function offerWork() {
   if (!(await keys(await database(), "outbox")).length) return;
   const words = make("p", {}, SLOW);
   const offer = make("div", { id: "slow-start", class: "notice", role: "status" }, words, exportButton());
-  if (document.body.dataset.home === "shell") document.getElementById("main")?.append(offer);
+  const main = document.getElementById("main");
+  if (document.body.dataset.home === "shell") main?.append(offer);
+  // a kept page may be long
+  else if (document.documentElement.dataset.starting !== undefined) main?.prepend(offer);
 }
 
 /** @returns {Promise<{blob: Blob, name: string}>} all of it as one file, and what that is called */

@@ -8,6 +8,8 @@ import { offerRetry, sayPreparing, showStep } from "./progress.js";
 import { isClosed, opening } from "../lock/opening.js";
 import { sayIfPrivate } from "../window/private-window.js";
 import { signIn } from "../page/sign-in.js";
+import { takeAway } from "../kept/first-page.js";
+import { StartingDevice } from "../kept/starting-device.js";
 import { onSyncEvent, STEP_WORDS } from "./sync-button.js";
 import {
   isThisPageOf,
@@ -19,7 +21,7 @@ import {
   useVersion,
 } from "./app-versions.js";
 import { bringImage, bringRest, canStart, startFiles } from "../image/bring.js";
-import { areWhole, filesOf } from "../../kept-files.js";
+import { areWhole, filesOf, lookWhenSlow } from "../../kept-files.js";
 import { askOffice, isSignedOut, NoAnswer, Refusal } from "../../office.js";
 import { isFull } from "../../stored-files.js";
 
@@ -30,11 +32,10 @@ import { isFull } from "../../stored-files.js";
  *   starts from its image, and the packages come while the person works
  * @typedef {{forget: (why: string, end: () => void) => Promise<void>, wipe: (end: () => void) => Promise<void>}} Leaving
  *   what becomes of a device that nobody can open; this room cannot say it. end: ends Python before
+ * @typedef {(device: StartingDevice) => void} Opened what is kept may be seen from now on, and Python starts
  */
 
 const RETRY_MS = 8_000;
-/** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
-const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
 const NO_SPACE = "There is no space left on this device. Free some space; then it goes on by itself, where it stopped.";
 const SIGNED_OUT = "Your session has ended. Sign in again; then it goes on where it stopped.";
@@ -47,10 +48,10 @@ const BOOT_WORDS = new Map([
 /**
  * Start this device until its pages can be shown.
  * @param {Leaving} leaving
- * @param {{isRevoked?: boolean}} [how] isRevoked: nothing is shown, offered or downloaded any more
+ * @param {{isRevoked?: boolean, opened?: Opened}} [how] isRevoked: nothing is shown, offered or downloaded any more
  * @returns {Promise<boolean>} false: the office has ordered it to wipe itself meanwhile
  */
-export async function startDevice(leaving, { isRevoked = false } = {}) {
+export async function startDevice(leaving, { isRevoked = false, opened = () => {} } = {}) {
   void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
   const files = await bringFiles();
@@ -58,12 +59,31 @@ export async function startDevice(leaving, { isRevoked = false } = {}) {
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
   const key = (await isClosed()) ? openBeside(leaving) : null;
-  const { device, how, started } = await startPython(files, key, isRevoked ? () => () => {} : offerWorkIfSlow);
+  const waiting = new StartingDevice(() => starting?.end());
+  try {
+    return await begin(files, key, waiting, { isRevoked, opened });
+  } catch (error) {
+    await takeAway();
+    waiting.fail(error);
+    throw error;
+  }
+}
+
+/**
+ * @param {Files} files
+ * @param {Promise<CryptoKey> | null} key
+ * @param {StartingDevice} waiting
+ * @param {{isRevoked: boolean, opened: Opened}} how
+ */
+async function begin(files, key, waiting, { isRevoked, opened }) {
+  const { device, how, started } = await startPython(files, key, waiting, { isRevoked, opened });
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
   if (how === "ordinary" && !isRevoked) void makeSnapshot(device);
-  return isRevoked || bringMore(files, device, started.needs === "download");
+  const isStaying = isRevoked || (await bringMore(files, device, started.needs === "download"));
+  if (isStaying) waiting.arrive(device);
+  return isStaying;
 }
 
 /**
@@ -98,47 +118,32 @@ let starting = null;
  * Start Python; where that fails for damaged files, fetch these anew and start again.
  * @param {Files} files
  * @param {Promise<CryptoKey> | null} key what is kept is sealed, and opens with it
- * @param {() => () => void} offerIfSlow begins when the person has nothing to do but to wait
+ * @param {StartingDevice} waiting
+ * @param {{isRevoked: boolean, opened: Opened}} how
  */
-async function startPython({ manifest, isWhole }, key, offerIfSlow) {
+async function startPython({ manifest, isWhole }, key, waiting, { isRevoked, opened }) {
   for (let isMended = false; ; isMended = isWhole = true) {
     const device = (starting = new Device(manifest, onEvent));
     const slow = lookWhenSlow(manifest, isWhole ? filesOf(manifest) : startFiles(manifest));
     const booting = Promise.race([device.boot({ isSealed: key !== null, isWhole }), slow.damage]).finally(slow.end);
     booting.catch(() => {}); // heard of below, once the device is open
     const found = await key;
-    const takeBack = offerIfSlow();
+    const takeBack = isRevoked ? () => {} : offerWorkIfSlow();
+    if (!isMended) opened(waiting);
     try {
       if (found) await device.open(found);
       const { how } = await booting;
       return { device, how, started: await device.call("start", startArgument(manifest)) };
     } catch (error) {
       device.end();
+      if (waiting.hasEnded) await new Promise(() => {}); // somebody goes on elsewhere
+      await takeAway();
       if (isWhole && (isMended || (await areWhole(manifest)))) throw error;
       await (isWhole ? mend(manifest) : untilItWorks(() => precache(manifest, showFiles)));
     } finally {
       takeBack();
     }
   }
-}
-
-/**
- * Look at the files where a start takes long.
- * @param {Manifest} manifest
- * @param {import("../../manifest.js").Asset[]} needed
- * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
- *   settles in no other way; end: a start that is over has no files to look at
- */
-function lookWhenSlow(manifest, needed) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
-    timer = setTimeout(async () => {
-      const sound = await areWhole(manifest, needed).catch(() => true); // then the start itself tells
-      if (!sound) reject(new Error("Files of the app are damaged on this device."));
-    }, LOOK_AFTER_MS);
-  });
-  return { damage, end: () => clearTimeout(timer) };
 }
 
 /**
@@ -196,11 +201,7 @@ function showFiles(done, total) {
   showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
 }
 
-/**
- * All files of the version are here.
- * @param {Manifest} manifest
- * @param {Device} device
- */
+/** All files of the version are here. @param {Manifest} manifest @param {Device} device */
 async function complete(manifest, device) {
   // fault point: rest-here-unmarked — every file is in the cache, and the next start looks for them again.
   // An update may have been chosen meanwhile.
@@ -213,7 +214,8 @@ async function complete(manifest, device) {
  * @param {Device} device
  * @returns {Promise<boolean>} false: the office has ordered this device to wipe itself
  */
-function download(device) {
+async function download(device) {
+  await takeAway();
   sayPreparing("Your data is being brought onto this device.");
   return untilItWorks(async () => {
     let answer = await device.call("download");

@@ -9,6 +9,7 @@ import { visit } from "../page/navigation.js";
 import { settled } from "../page/pending.js";
 import { read } from "../../store.js";
 import { lock, whatIsHere, withStore } from "./owner.js";
+import { stopKeeping } from "../kept/kept-pages.js";
 import { canSeal } from "../work/sealed-file.js";
 import { exportButton } from "./export.js";
 import { saveSealed } from "./save-work.js";
@@ -59,6 +60,7 @@ export async function signOut() {
 
 /** End Python, which would hold the data that is to be removed. */
 export async function endPython() {
+  await stopKeeping();
   const ending = context.device?.call("sign_out") ?? Promise.resolve();
   await within(PATIENCE_MS, ending, "Ending the app").catch((error) => console.info(error));
   context.device?.end();

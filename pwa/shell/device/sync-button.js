@@ -173,12 +173,17 @@ function drawButton() {
   const words = (working || status?.words) ?? place?.textContent ?? "";
   if (working) button.dataset.state = "working";
   else if (status) button.dataset.state = status.state;
-  button.setAttribute("aria-label", `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}${alsoHeard()}`);
+  button.setAttribute("aria-label", heard(words));
   button.setAttribute("aria-busy", String(Boolean(working)));
   setText(place, words);
   if (!status) return;
   setText(button.querySelector(".sync-count"), countOf(status));
   button.dataset.to = status.to ?? "";
+}
+
+/** The name of the button. @param {string} words empty: not known yet */
+function heard(words) {
+  return words ? `Sync: ${words.charAt(0).toLowerCase()}${words.slice(1)}${alsoHeard()}` : "Sync";
 }
 
 /** The number that is seen while something else is said. */

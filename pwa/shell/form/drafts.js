@@ -32,8 +32,8 @@ export function startDrafts() {
   window.addEventListener("pagehide", flush);
   // a link that is tapped right after the last key must not be quicker than the draft
   beforeSettled(flush);
-  onPage((_, { fresh }) => void bringBack(fresh).catch((error) => console.info(error)));
-  onPage(offerBack);
+  onPage((_, { fresh, isKept }) => void (isKept ? holdOpen() : bringBack(fresh)).catch((error) => console.info(error)));
+  onPage((main, { isKept }) => void (isKept || offerBack(main)));
   onMoved(move);
   void forgetOld().catch((error) => console.info(error));
 }
@@ -106,6 +106,14 @@ function hold(key) {
     navigator.locks.request(`draft ${key}`, { ifAvailable: true }, taken).catch(() => resolve(true));
   });
   return within(HOLDING_MS, asked, "Holding the form").catch(() => true);
+}
+
+/** A form that was kept empty: Python brings back what else there is. */
+async function holdOpen() {
+  restored = "";
+  const key = openForm()?.dataset.draft;
+  if (key) await hold(key);
+  else releaseDraft();
 }
 
 /**

@@ -4,9 +4,11 @@ import { forgetDraft } from "./draft-store.js";
 import { holdDrafts, keepDraft, putAside } from "./drafts.js";
 import { pairsOf, startFormValues } from "./form-values.js";
 import { announce } from "../page/elements.js";
-import { visit } from "../page/navigation.js";
+import { context } from "../page/context.js";
+import { arrived, visit } from "../page/navigation.js";
 import { pending, settled } from "../page/pending.js";
 
+const GONE = "That form is not there any more. What you typed is kept as a draft.";
 /** Kinds of inputs that Enter presses. */
 const BUTTONS = new Set(["submit", "button", "reset", "image", "file"]);
 
@@ -91,9 +93,17 @@ async function send(form, url, submitter) {
   form.dataset.busy = "";
   const path = url.pathname + url.search;
   const draft = form.dataset.draft;
+  const pressed = pressedBy(submitter);
+  submitter?.setAttribute("aria-busy", "true");
   try {
     await settled();
-    const pairs = pairsOf(form, submitter);
+    await pythonIsThere(pressed);
+    if (!form.isConnected) {
+      delete document.documentElement.dataset.loading;
+      announce(GONE, "problem");
+      return;
+    }
+    const pairs = [...pairsOf(form), ...pressed];
     if (draft) await sendRecord(path, pairs, draft);
     else await visit(path, { method: "POST", body: new URLSearchParams(pairs).toString() });
   } catch (error) {
@@ -101,7 +111,26 @@ async function send(form, url, submitter) {
     announce("That could not be sent. Nothing you typed is lost; try again.", "problem");
   } finally {
     delete form.dataset.busy;
+    submitter?.removeAttribute("aria-busy");
   }
+}
+
+/** What a button adds to its form. @param {HTMLElement | null} submitter @returns {[string, string][]} */
+function pressedBy(submitter) {
+  const button = submitter instanceof HTMLButtonElement ? submitter : null;
+  return button?.name ? [[button.name, button.value]] : [];
+}
+
+/**
+ * Wait for Python, while that starts. What is saved is what is on the screen; what goes on in the form goes on in
+ * Python's.
+ * @param {[string, string][]} pressed
+ */
+async function pythonIsThere(pressed) {
+  if (!context.device?.started) return;
+  document.documentElement.dataset.loading = "";
+  const goesOn = pressed.some(([name, value]) => name === "_action" && value !== "save");
+  await (goesOn ? arrived() : context.device.started);
 }
 
 /**

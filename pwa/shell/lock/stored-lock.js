@@ -2,7 +2,7 @@
 
 import { database } from "../page/context.js";
 import { within } from "../../limits.js";
-import { isSealed } from "../../sealing.js";
+import { isSealed, staysOpen } from "../../sealing.js";
 import { digestOf } from "../../sha256.js";
 import { answer, read, STORES } from "../../store.js";
 import { newKey, unwrapped, wrapped } from "./key-wraps.js";
@@ -41,7 +41,8 @@ export async function storedLock() {
 
 /** @param {IDBDatabase} db */
 async function isAnySealed(db) {
-  const firsts = STORES.map((store) => answer(db.transaction(store).objectStore(store).getAll(null, 1)));
+  // what is never sealed says nothing, and a memory snapshot takes long to read
+  const firsts = STORES.filter((store) => !staysOpen(store, "")).map((store) => answer(db.transaction(store).objectStore(store).getAll(null, 1)));
   return (await Promise.all(firsts)).some(([value]) => isSealed(value));
 }
 

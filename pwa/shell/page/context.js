@@ -6,7 +6,7 @@ import { open } from "../../store.js";
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * Python in its worker: `device/device.js`, which stands above this.
  * @typedef {{call: (name: string, argument?: object) => Promise<any>, idle: (ms: number) => Promise<boolean>,
- *   end: () => void}} Device
+ *   end: () => void, started?: Promise<unknown>}} Device started: it is on its way, and what is asked waits
  */
 
 export const context = {

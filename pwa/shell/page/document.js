@@ -4,7 +4,10 @@ import { isSealing } from "../../sealing.js";
 import { Idiomorph } from "../../vendor/idiomorph.js";
 import { make, openForm } from "./elements.js";
 
-/** @typedef {(main: HTMLElement, how: {fresh: boolean, same: boolean}) => void} Enhancer */
+/**
+ * @typedef {{fresh: boolean, same: boolean, isKept?: boolean}} Shown
+ * @typedef {(main: HTMLElement, how: Shown) => void} Enhancer
+ */
 
 /** @type {Enhancer[]} */
 const enhancers = [];
@@ -12,13 +15,14 @@ const enhancers = [];
 /**
  * Hear of each page that is shown.
  * @param {Enhancer} enhancer gets the page's main element; fresh: the page was asked for, and is
- *   not what a form gave back; same: it is the page that was shown before
+ *   not what a form gave back; same: it is the page that was shown before; isKept: it was kept, and Python
+ *   is still to say what it is now
  */
 export function onPage(enhancer) {
   enhancers.push(enhancer);
 }
 
-/** Let everybody see the page that the document shows now. @param {{fresh: boolean, same: boolean}} how */
+/** Let everybody see the page that the document shows now. @param {Shown} how */
 export function enhance(how) {
   const main = document.getElementById("main");
   if (main) enhancers.forEach((each) => each(main, how));
@@ -27,11 +31,14 @@ export function enhance(how) {
 /**
  * Show a page.
  * @param {string} html
- * @param {{same: boolean, fresh: boolean}} how same: it is the same page again, so focus and
- *   scroll stay; fresh: as for `onPage`
+ * @param {{same: boolean, fresh: boolean, isKept?: boolean, prepare?: (page: Document) => void, isTakingOver?: boolean}} how
+ *   same: it is the same page again, so focus and scroll stay; fresh, isKept: as for `onPage`; prepare: changes the
+ *   page before; isTakingOver: it takes the place of the same page as it was kept, so that what a person has typed
+ *   since stays, and what she has not typed is as it is now
  */
-export function show(html, { same, fresh }) {
+export function show(html, { same, fresh, isKept = false, prepare, isTakingOver = false }) {
   const next = new DOMParser().parseFromString(html, "text/html");
+  prepare?.(next);
   document.title = titleOf(next);
   document.documentElement.lang = next.documentElement.lang || "en";
   document.documentElement.dir = next.documentElement.dir || "ltr";
@@ -41,16 +48,23 @@ export function show(html, { same, fresh }) {
   if (!same && other && main) main.replaceWith(document.importNode(other, true));
   Idiomorph.morph(document.body, next.body, {
     morphStyle: "outerHTML",
-    ignoreActiveValue: same,
+    ignoreActiveValue: same && !isTakingOver,
     callbacks: {
       beforeNodeMorphed: mayChange,
       beforeNodeRemoved: mayGo,
-      // what a person has opened stays open, whatever is new on the page
-      beforeAttributeUpdated: (name, node, how) => !(same && name === "open" && how === "remove" && node instanceof HTMLDetailsElement),
+      beforeAttributeUpdated: (name, node, how) =>
+        // what a person has opened stays open, whatever is new on the page
+        !(same && name === "open" && how === "remove" && node instanceof HTMLDetailsElement) &&
+        !(isTakingOver && name === "value" && isTyped(node)),
     },
   });
   document.querySelectorAll("form[data-busy]").forEach((form) => form.removeAttribute("data-busy"));
-  enhance({ fresh, same });
+  enhance({ fresh, same, isKept });
+}
+
+/** Whether a person has typed into a control. @param {Element} node */
+function isTyped(node) {
+  return (node instanceof HTMLInputElement || node instanceof HTMLTextAreaElement) && node.value !== node.defaultValue;
 }
 
 /** Browsers keep the titles of pages: where what is kept is sealed they say nothing. @param {Document} next */

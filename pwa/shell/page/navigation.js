@@ -1,33 +1,31 @@
 // Links, the address bar, back and forward.
 
+import { context } from "./context.js";
 import { ask } from "./transport.js";
-import { NoAnswer } from "../../office.js";
 import { announce, openForm } from "./elements.js";
+import { explain, NO_PAGE, sayDone, wordsOf } from "./answer-words.js";
 import { focusPage, show } from "./document.js";
 import { settled } from "./pending.js";
 
 /**
- * @typedef {import("./transport.js").Asked} Asked
+ * @typedef {import("./transport.js").Page} Page
+ * @typedef {{html: string, prepare: (page: Document) => void}} FirstPage what is shown before Python is there
+ * @typedef {{find: (path: string) => Promise<FirstPage | null>, shown: () => void,
+ *   takeOver: (page: Page) => Promise<{page: Page, fresh: boolean}>, follow: (path: string) => (page: Page) => void}} Keeper
+ *   find: what is kept of an address, while Python starts; shown: it is on the screen; takeOver: what is to be shown
+ *   in its place, by what Python answers; follow: gets the answer of an address that is about to be asked for
  * @typedef {{method?: string, body?: string | null, headers?: Record<string, string>,
  *   history?: "push" | "replace" | "none", scroll?: number, keepWords?: boolean}} How
  */
 
-const DONE = new Map([
-  ["saved", "Saved"],
-  ["deleted", "Deleted"],
-  ["unchanged", "Nothing had changed"],
-  ["repaired", "Repaired"],
-  ["discarded", "Discarded"],
-  ["password", "Password changed"],
-  ["ended", "Ended"],
-  ["kept", "Nothing was left to change, so the entry is settled"],
-]);
-
-const NO_PAGE = "The office gave no page in answer. Nothing is lost; try again later.";
-
 /** Called with (asked-for path, final path) when a page was reached through redirects.
  * @type {((from: string, to: string) => Promise<void> | void)[]} */
 const movers = [];
+
+/** What keeps pages, and shows them before Python is there. @type {Keeper | null} */
+let keeper = null;
+/** The newest visit. @type {Promise<unknown>} */
+let arriving = Promise.resolve();
 
 /** Number of the newest visit: an answer that comes late is not shown. */
 let visits = 0;
@@ -43,6 +41,21 @@ export function onMoved(moved) {
   movers.push(moved);
 }
 
+/** @param {Keeper} found */
+export function keepPagesBy(found) {
+  keeper = found;
+}
+
+/** Wait until the page that is on its way is there. @returns {Promise<unknown>} */
+export function arrived() {
+  return arriving;
+}
+
+/** @returns {boolean} whether a page is on its way */
+export function isOnTheWay() {
+  return isLeaving;
+}
+
 /** @returns {string} the address of the page that is shown */
 export function currentPath() {
   return current;
@@ -52,12 +65,14 @@ export function currentPath() {
  * Show the page at an address.
  * @param {string} path with its query
  * @param {How} [how]
- * @returns {Promise<import("./transport.js").Page | null>} null when there was no page to show
+ * @returns {Promise<Page | null>} null when there was no page to show
  */
 export async function visit(path, how = {}) {
   const number = visits + 1;
   [isLeaving, isStale] = [true, false];
-  const page = await go(path, how).finally(() => (isLeaving &&= number !== visits));
+  const going = go(path, how).finally(() => (isLeaving &&= number !== visits));
+  arriving = going;
+  const page = await going;
   // where it is no page the browser itself is on its way there, and what a form gave back stays
   const mayChange = page === null || (page.html !== null && page.status !== 422);
   if (number === visits && isStale && mayChange) void refresh();
@@ -69,29 +84,110 @@ export async function visit(path, how = {}) {
  * @param {How} how
  */
 async function go(path, how) {
-  const { method = "GET", body = null, headers, history: entry = "push", scroll, keepWords } = how;
   const number = ++visits;
   await settled();
   document.documentElement.dataset.loading = "";
   try {
-    let said = keepWords ?? false;
-    const page = await ask({ method, path, body, headers }, (to) => (said = sayDone(to) || said));
-    if (number !== visits) return page;
-    if (!said) announce("");
-    await take(page, { path, fresh: method === "GET", entry, scroll });
-    return page;
+    return await ((how.method ?? "GET") === "GET" ? get(number, path, how) : send(number, path, how));
   } catch (error) {
     announce(explain(error), "problem");
     return null;
   } finally {
-    if (number === visits) delete document.documentElement.dataset.loading;
+    if (number === visits) arrive();
   }
 }
 
 /**
+ * @param {number} number of the visit
+ * @param {string} path
+ * @param {How} how
+ */
+async function get(number, path, { headers, history: entry = "push", scroll, keepWords = false }) {
+  const isKept = await showKept(number, path, { entry, scroll });
+  await context.device?.started;
+  if (number !== visits) return null; // nobody waits for it any more
+  const follow = keeper?.follow(path);
+  const { page, said } = await asked({ method: "GET", path, headers });
+  follow?.(page);
+  if (isKept) await takeOver(number, path, page);
+  else await answered(number, page, keepWords || said, { path, fresh: true, entry, scroll });
+  return page;
+}
+
+/**
+ * @param {number} number of the visit
+ * @param {string} path
+ * @param {How} how
+ */
+async function send(number, path, { method = "POST", headers, body, history: entry = "push", scroll, keepWords = false }) {
+  const { page, said } = await asked({ method, path, body, headers });
+  await answered(number, page, keepWords || said, { path, fresh: false, entry, scroll });
+  return page;
+}
+
+/** @param {import("./transport.js").Asked} wanted @returns {Promise<{page: Page, said: boolean}>} said: what is done was announced */
+async function asked(wanted) {
+  let said = false;
+  const page = await ask(wanted, (to) => (said = sayDone(to) || said));
+  return { page, said };
+}
+
+/**
+ * Show an answer, unless one has gone on.
+ * @param {number} number of the visit
+ * @param {Page} page
+ * @param {boolean} said
+ * @param {Placing} how
+ */
+async function answered(number, page, said, how) {
+  if (number !== visits) return;
+  if (!said) announce("");
+  await take(page, how);
+}
+
+function arrive() {
+  delete document.documentElement.dataset.loading;
+  delete document.documentElement.dataset.starting;
+}
+
+/**
+ * Show what is kept of an address, while Python starts.
+ * @param {number} number of the visit
+ * @param {string} path
+ * @param {{entry: "push" | "replace" | "none", scroll?: number}} how
+ * @returns {Promise<boolean>} whether there is something
+ */
+async function showKept(number, path, how) {
+  const found = await keeper?.find(path);
+  if (!found || number !== visits) return false;
+  const page = { status: 200, path, html: found.html, redirected: false };
+  await place(page, { path, fresh: true, ...how, prepare: found.prepare, isKept: true });
+  delete document.documentElement.dataset.loading; // nobody waits for what is there
+  keeper?.shown();
+  return true;
+}
+
+/**
+ * Show what Python says in the place of what was kept, unless one has gone on.
+ * @param {number} number of the visit
+ * @param {string} path
+ * @param {Page} answer
+ */
+async function takeOver(number, path, answer) {
+  if (!keeper || number !== visits) return;
+  const { page, fresh } = await keeper.takeOver(answer);
+  if (number === visits) await take(page, { path, fresh, entry: "none", isTakingOver: true });
+}
+
+/**
+ * @typedef {{path: string, fresh: boolean, entry: "push" | "replace" | "none", scroll?: number, isKept?: boolean,
+ *   prepare?: (page: Document) => void, isTakingOver?: boolean}} Placing the last three as for `show`
+ */
+
+/**
  * Show what came, or leave everything as it is and say why.
- * @param {import("./transport.js").Page} page
- * @param {{path: string, fresh: boolean, entry: "push" | "replace" | "none", scroll?: number}} how
+ * @param {Page} page
+ * @param {Placing} how
  */
 async function take(page, how) {
   if (page.html === null && how.fresh && !openForm()) location.assign(page.path);
@@ -102,7 +198,7 @@ async function take(page, how) {
 
 /**
  * The server's own trouble must not take away a form that is filled in.
- * @param {import("./transport.js").Page} page
+ * @param {Page} page
  */
 function keepsForm({ status, html }) {
   return status >= 500 && openForm() !== null && !html?.includes("data-record-form");
@@ -119,16 +215,16 @@ export async function refresh() {
 }
 
 /**
- * @param {import("./transport.js").Page} page
- * @param {{path: string, fresh: boolean, entry: "push" | "replace" | "none", scroll?: number}} how
+ * @param {Page} page
+ * @param {Placing} how
  */
-async function place(page, { path: asked, fresh, entry, scroll }) {
+async function place(page, { path: from, fresh, entry, scroll, ...how }) {
   const same = pathOf(page.path) === pathOf(current);
-  if (page.redirected) for (const moved of movers) await moved(pathOf(asked), pathOf(page.path));
+  if (page.redirected) for (const moved of movers) await moved(pathOf(from), pathOf(page.path));
   history.replaceState({ scroll: window.scrollY }, "");
   current = page.path;
   remember(page.path, entry);
-  show(/** @type {string} */ (page.html), { same, fresh: fresh || page.redirected });
+  show(/** @type {string} */ (page.html), { same, fresh: fresh || page.redirected, ...how });
   if (!same || page.status === 422 || openForm()?.dataset.focus) focusPage();
   if (scroll !== undefined) window.scrollTo(0, scroll);
   else if (!same) window.scrollTo(0, 0);
@@ -149,39 +245,14 @@ function pathOf(path) {
   return path.split("?")[0];
 }
 
-/** Announce what a form's redirect says is done. @param {string} to */
-function sayDone(to) {
-  const words = DONE.get(new URL(to, location.origin).searchParams.get("done") ?? "");
-  if (words) announce(words, "done");
-  return Boolean(words);
-}
-
-/** @param {unknown} error */
-function explain(error) {
-  if (error instanceof NoAnswer && error.isForeign) {
-    return `${error.message} Nothing is lost; sign in to the network, then try again.`;
-  }
-  if (error instanceof NoAnswer) {
-    return "The office cannot be reached. Nothing is lost; try again with a connection.";
-  }
-  console.info(error);
-  return "That did not work on this device. Nothing you typed is lost; try again.";
-}
-
-/** @param {string} html */
-function wordsOf(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  const words = page.querySelector("[role=alert]")?.textContent?.trim();
-  return words || "The office has trouble of its own. Nothing is lost; try again later.";
-}
-
 /** @param {MouseEvent} event */
 function onClick(event) {
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!(link instanceof HTMLAnchorElement) || isForBrowser(event) || !isPage(link)) return;
   event.preventDefault();
   const { pathname, search } = new URL(link.href);
-  void visit(pathname + search);
+  link.setAttribute("aria-busy", "true");
+  void visit(pathname + search).finally(() => link.removeAttribute("aria-busy"));
 }
 
 /** @param {MouseEvent} event */

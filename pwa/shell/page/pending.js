@@ -23,6 +23,11 @@ export function beforeSettled(begin) {
   beginners.push(begin);
 }
 
+/** Whether nothing is pending. */
+export function isSettled() {
+  return works.size === 0;
+}
+
 /** Wait until nothing is pending any more. */
 export async function settled() {
   beginners.forEach((begin) => begin());

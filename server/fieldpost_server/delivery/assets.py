@@ -19,6 +19,7 @@ from fieldpost.pins import Pin
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.app_files import app_version
 from fieldpost_server.delivery.image import Image, send_part
+from fieldpost_server.delivery.preloads import preloads
 from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.http.parts import answer_part, wants_part
 from fieldpost_server.http.security import HEADERS
@@ -177,6 +178,8 @@ class Assets:
     def shell_html(self) -> str:
         """Return the static page that starts a device."""
         page = self._page.replace("{{name}}", self.name.replace("&", "&amp;").replace("<", "&lt;"))
+        scripts = {name: asset.content for name, asset in self._shell.items()}
+        page = page.replace("  </head>", f"{preloads(scripts)}  </head>")
         return re.sub(r'(href|src)="\./([^"]+)"', lambda m: f'{m[1]}="{self.url(m[2])}"', page)
 
     def service_worker(self) -> str:

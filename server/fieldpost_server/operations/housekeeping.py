@@ -32,6 +32,7 @@ from fieldpost_server.storage.tables import utc_now
 
 EVERY_S = 6 * HOUR_S
 WATCH_EVERY_S = 60
+RECOUNT_EVERY_S = 60
 
 
 def tidy(home: ServerHome, settings: Settings) -> dict[str, int]:
@@ -74,11 +75,14 @@ def _collected(home: ServerHome, settings: Settings) -> dict[str, int]:
 
 @asynccontextmanager
 async def housekeeping(home: ServerHome, settings: Settings) -> AsyncIterator[None]:
-    """Tidy now and every few hours, and watch the change feed, while the block runs."""
+    """Tidy now and every few hours, watch the feed, count anew: while the block runs."""
     watch = HorizonWatch(home.database, settings.stalled_after_s)
     tasks = [
         asyncio.create_task(_repeat(EVERY_S, partial(tidy, home, settings))),
         asyncio.create_task(_repeat(WATCH_EVERY_S, watch.look)),
+        asyncio.create_task(
+            _repeat(RECOUNT_EVERY_S, partial(home.checksums.recount, home.database))
+        ),
     ]
     try:
         yield

@@ -8,8 +8,8 @@ def synced(path: Path) -> None:
     """Have a file's content, or the names in a folder, on the disk; raises `OSError`."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        # fault point: unsynced — a power cut may take bytes and names back. A backup counts from
-        # when its own name is on the disk, and all in it was before that; no row tells of an
+        # fault point: names-unsynced — a power cut may take bytes and names back. A backup counts
+        # from when its own name is on the disk, and all in it was before that; no row tells of an
         # attachment yet, and its upload goes on from what is there.
         os.fsync(handle)
     finally:

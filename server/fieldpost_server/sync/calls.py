@@ -24,7 +24,6 @@ from fieldpost.wire.protocol import ARRIVED_HEADER, MAX_ASKED
 from fieldpost.wire.shapes import is_device_id
 from fieldpost_server.accounts.devices import note_contact
 from fieldpost_server.accounts.security_events import Actor, Event, record
-from fieldpost_server.feed.checksums import Checksums
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.image import make_image
@@ -34,6 +33,8 @@ from fieldpost_server.http.authentication import TOKEN, actor_of
 from fieldpost_server.http.bodies import spooled
 from fieldpost_server.http.places import Places
 from fieldpost_server.inbox.dependencies import kept_receipts, missing_numbers
+from fieldpost_server.proofs.checksums import Checksums
+from fieldpost_server.proofs.countings import BeingCounted
 from fieldpost_server.quotas.kinds import Kind
 from fieldpost_server.quotas.quotas import over_quota
 from fieldpost_server.restore.loss_reports import LossReport, loss_report_of, take_report
@@ -55,6 +56,8 @@ MOST_IMAGES = 2
 """Images, and whole tables, that one process makes at the same time: each is in memory for a while.
 """
 MOST_PULLS = 8
+PATIENCE = 5
+"""How often a pull waits for others that count the same tables, before it counts itself."""
 FLUSH_S = 0.1
 """Receipts are sent at least so often, in seconds: nobody sees sooner that a form has arrived, and
 each piece is a way from thread to thread and back, on a busy machine with a wait at each end."""
@@ -328,6 +331,17 @@ class Sync:
         return await run_in_threadpool(self.devices.noting, request, in_place)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
+        for _ in range(PATIENCE):
+            try:
+                return self._pulled(request, cursor, whole, patient=True)
+            except BeingCounted as counting:
+                # its own snapshot is closed by now: the next one sees what that pull has counted
+                counting.wait()
+        return self._pulled(request, cursor, whole, patient=False)
+
+    def _pulled(
+        self, request: Request, cursor: Cursor, whole: list[str], *, patient: bool
+    ) -> Response:
         user, app = _user(request), self.home.app
         with self.home.session() as session:
             device = self.devices.check(request, session)
@@ -336,7 +350,7 @@ class Sync:
             identity = plan_id(user, offline, self.app_version)
             most = self.settings.max_pull_keys
             delta = read_delta(session, app, failed, identity, cursor, whole=whole, max_keys=most)
-            sums = {} if delta.reset else self.checksums.digests(session, failed)
+            sums = {} if delta.reset else self.checksums.digests(session, failed, patient=patient)
             sent = delta.without(failed, is_safe=cursor.plan == identity)
             about = self._about(session, user, offline)
             arrived = self._arrived(session, device)

@@ -25,5 +25,10 @@ def table_digest(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     count = total = 0
     for row in rows:
         count += 1
-        total = (total + row_digest(row)) % _MODULUS
-    return {"count": count, "sum": f"{total:032x}"}
+        total += row_digest(row)
+    return digest_of(count, total)
+
+
+def digest_of(count: int, total: int) -> dict[str, Any]:
+    """Return what travels of a number of rows and the sum of their digests."""
+    return {"count": count, "sum": f"{total % _MODULUS:032x}"}

@@ -4,7 +4,8 @@ They are a device's own: it makes them of whatever rows came, and SQLite keeps t
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 
 import sqlalchemy as sa
@@ -17,23 +18,46 @@ from fieldpost.wording.places import in_database
 from fieldpost.wording.text_order import begin_in_order, is_by_words, make_known, note_indexed
 
 PREFIX = "fieldpost_list_"
+_log = logging.getLogger("fieldpost")
 _PLAIN = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.YES_NO})
 
 
-def fit_list_indexes(connection: sa.Connection, app: App) -> None:
+def fit_list_indexes(connection: sa.Connection, app: App) -> bool:
     """Make the indexes that are not there, and drop those that no list needs any more.
 
     The order of texts is known to the connection afterwards, and has to be to whoever changes rows.
+    A list without its index is sorted each time, and stops nobody.
+
+    Returns:
+        whether there was anything to do.
     """
     make_known(connection, app.order)
-    known = "SELECT name FROM sqlite_master WHERE type = 'index'"
-    found = {n for n in connection.exec_driver_sql(known).scalars() if n.startswith(PREFIX)}
-    wanted = _wanted(app)
-    for name in sorted(found - wanted.keys()):
-        connection.exec_driver_sql(f"DROP INDEX {name}")
-    for name in sorted(wanted.keys() - found):
-        connection.exec_driver_sql(f"CREATE INDEX {name} ON {wanted[name]}")
+    found, wanted = set(_found(connection)), _wanted(app)
+    try:
+        with connection.begin_nested():
+            for name in sorted(found - wanted.keys()):
+                connection.exec_driver_sql(f"DROP INDEX {name}")
+            for name in sorted(wanted.keys() - found):
+                connection.exec_driver_sql(f"CREATE INDEX {name} ON {wanted[name]}")
+    except (sa.exc.DatabaseError, MemoryError):
+        _log.exception("lists have no index on this device")
+        return False
     note_indexed(connection)
+    return found != wanted.keys()
+
+
+def drop_list_indexes(connection: sa.Connection, tables: Collection[str]) -> None:
+    """Drop the indexes of tables whose rows are all replaced: made at once they take less."""
+    for name, table in _found(connection).items():
+        if table in tables:
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+
+
+def _found(connection: sa.Connection) -> dict[str, str]:
+    """Return the tables of our indexes by the indexes' names."""
+    known = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"
+    rows = connection.exec_driver_sql(known)
+    return {name: table for name, table in rows if name.startswith(PREFIX)}
 
 
 @cache

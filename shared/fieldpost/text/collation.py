@@ -76,6 +76,11 @@ class Order:
         # a quick way for texts whose characters count one by one; no byte above 127 is met there
         self._ascii = "".join(weights).encode() + bytes(128) if is_plain else b""
 
+    @property
+    def digraphs(self) -> list[str]:
+        """Several letters that have the place of one, in all the ways they are written."""
+        return [several for several, _ in self._digraphs]
+
     def key(self, text: str) -> str:
         """Return a text to sort by in the place of this one."""
         if self._ascii and text.isascii():

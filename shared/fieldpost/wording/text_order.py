@@ -35,7 +35,8 @@ def is_by_words(field: Field) -> bool:
 @cache
 def function_name(order: Order) -> str:
     """Return what the function of an order is called."""
-    made = "\n".join(order.key(each) for each in (_PROBE, *_PROBE))
+    # letters that are outside the probe have the place that their number gives them
+    made = "\n".join(order.key(each) for each in (_PROBE, *_PROBE, *order.digraphs))
     return PREFIX + hashlib.sha256(made.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 

@@ -12,9 +12,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from fieldpost.app import App
 from fieldpost.pages import Page
+from fieldpost.replication import list_indexes
 from fieldpost.replication.list_indexes import PREFIX
+from fieldpost.text.collation import Order, order_of
 from fieldpost.users import User
 from fieldpost.web.lists.list_query import PAGE_ROWS, ListQuery, run_list
+from fieldpost.wording.text_order import function_name
 from fieldpost_client.replica.replica import Replica
 
 ANNA = User("anna", roles=frozenset({"Offline"}))
@@ -214,3 +217,33 @@ def test_another_order_has_another_index(after: App) -> None:
     with Session(later.connection) as session, session.begin():
         session.add(Spot(id=999, name="Åre", score=1))
     assert 999 in every(later, 201)
+
+
+def test_an_order_that_has_more_letters_has_another_name() -> None:
+    """What two letters together make is part of an order, and of its function's name."""
+    assert function_name(Order("c č")) != function_name(Order("c č|h ch"))
+    assert function_name(order_of("cs")) != function_name(order_of("sk"))
+
+
+def test_tables_that_come_whole_have_their_index(replica: Replica) -> None:
+    """Rows that replace all others are in order as well."""
+    names = indexes(replica)
+    other = [{"id": 1, "name": "zoo", "seen_on": None, "score": 2}]
+    other += [{"id": 2, "name": "Åre", "seen_on": "2026-01-02", "score": 1}]
+    replica.apply({"replace": ["the spot"], "put": {"the spot": other}})
+
+    assert names == indexes(replica)
+    assert every(unindexed(replica), 2) == every(replica, 2)
+
+
+def test_a_list_without_an_index_is_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that cannot make an index opens its rows all the same."""
+    app = app_of("name")
+    image = unindexed(replica_of(app, 70)).image()
+    expected = every(Replica(app, image), 70)
+    monkeypatch.setattr(list_indexes, "_wanted", lambda _: {f"{PREFIX}x": "nowhere (name)"})
+
+    bare = Replica(app, image)
+    assert set() == indexes(bare)
+    assert not bare.is_refitted
+    assert expected == every(bare, 70)

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from fieldpost_client.replica.replica import Replica, kept_pieces
-from fieldpost_server.feed.checksums import Checksums
+from fieldpost_server.proofs.checksums import Checksums
 from inspections.models import Inspection
 
 
@@ -45,10 +45,11 @@ def test_proof_is_not_repeated_needlessly(
     desk.sync()
     office.change(1, remarks="Changed")
     desk.sync()
+    assert desk.remarks() == ["Changed"]
     first, second = seen
     assert {"finding", "inspection", "site"} <= set(first)
-    assert "inspection" in second
-    assert "site" not in second
+    # what changed was taken out of the proven sum as it was, and put in as it is
+    assert second == []
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,8 @@ def test_what_a_repair_does_not_put_right_is_downloaded_and_proven(
     """A download is proven like every pull; only what differs after it is unproven (R47)."""
     digests, left = Checksums.digests, [lies]
 
-    def wrong(checksums: Checksums, session: Any, plan: Any) -> Any:
-        found = digests(checksums, session, plan)
+    def wrong(checksums: Checksums, session: Any, plan: Any, **how: Any) -> Any:
+        found = digests(checksums, session, plan, **how)
         left[0] -= 1
         return found if left[0] < 0 else {**found, "inspection": {"count": 7, "sum": "0" * 32}}
 

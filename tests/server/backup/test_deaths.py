@@ -25,12 +25,12 @@ pytestmark = pytest.mark.long
 DEAD = 99
 ROOM = "server/fieldpost_server/backup/"
 OURS = {point.name for point in fault_points() if point.path.startswith(ROOM)}
-OURS |= {"timeline-without-borders", "unsynced"}
-OFTEN = {"unsynced", "backup-text-unsynced"}
+OURS |= {"timeline-without-borders", "names-unsynced"}
+OFTEN = {"names-unsynced", "backup-text-unsynced"}
 IN_A_BACKUP = {
     "attachments-copied",
     "backup-begun",
-    "unsynced",
+    "names-unsynced",
     "backup-named",
     "backup-part-unsynced",
     "backup-text-unsynced",

@@ -253,7 +253,7 @@ def test_a_name_that_was_taken_meanwhile_is_not_written_over(
 @pytest.mark.passes(
     "attachments-copied",
     "backup-begun",
-    "unsynced",
+    "names-unsynced",
     "backup-named",
     "backup-text-unsynced",
     "backup-unnamed",

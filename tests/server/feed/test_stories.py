@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from feed.story import Stories
-from fieldpost_server.feed import changes, horizon, scope_delta, triggers
+from fieldpost_server.feed import changes, horizon, touched_rows, triggers
 from fieldpost_server.scope.replication_plan import captured_tables
 from fieldpost_server.storage import tables
 
@@ -137,7 +137,7 @@ def test_a_pull_that_forgets_other_rows_is_caught(
     def forgetful(*_: Any, **__: Any) -> set[Any]:
         return set()
 
-    monkeypatch.setattr(scope_delta, what, forgetful)
+    monkeypatch.setattr(touched_rows, what, forgetful)
 
     assert fails_at(stories) < SOON
 

@@ -66,7 +66,7 @@ def clinic(office: Any, visit: Callable[..., Operation]) -> Clinic:
     "piece-on-disk",
     "piece-written",
     "receipt-unsent",
-    "unsynced",
+    "names-unsynced",
     "replayed-unkept",
     "row-found-locked",
     "sign-in-undecided",

@@ -5,14 +5,14 @@ It is one SQLite database in memory, stored in IndexedDB as pieces by content ha
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from fieldpost.app import App
 from fieldpost.replication.checksum import row_digest, table_digest
-from fieldpost.replication.list_indexes import fit_list_indexes
+from fieldpost.replication.list_indexes import drop_list_indexes, fit_list_indexes
 from fieldpost.replication.replica_tables import (
     empty_image,
     load_image,
@@ -56,12 +56,13 @@ class Replica:
         if image and not image.startswith(_MAGIC):
             raise Unreadable("it does not begin as a database does")
         self.app = app
+        self._referred: tuple[int, dict[str, int]] | None = None
         self.connection = replica_engine().connect()
         try:
             load_image(self.connection, image or empty_image(app))
             with self.connection.begin():
                 self.is_outdated = _fit_schema(self.connection, app)
-                fit_list_indexes(self.connection, app)
+                self.is_refitted = fit_list_indexes(self.connection, app)
         except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             self.close()
             raise Unreadable(str(error)) from error
@@ -81,13 +82,17 @@ class Replica:
             ValueError, KeyError: the answer does not fit the app's tables.
         """
         tables = {name: known.table for name, known in self.app.tables.items()}
+        replaced = answer.get("replace", ())
         with self.connection.begin():
-            for name in answer.get("replace", ()):
+            drop_list_indexes(self.connection, replaced)
+            for name in replaced:
                 self.connection.execute(sa.delete(tables[name]))
             for name, keys in answer.get("remove", {}).items():
                 self._remove(tables[name], keys)
             for name, rows in answer.get("put", {}).items():
                 self._put(tables[name], rows)
+            if replaced:
+                fit_list_indexes(self.connection, self.app)
 
     async def differences(self, digests: Mapping[str, Any]) -> list[str]:
         """Return the tables whose rows are not those that the server's digests are of."""
@@ -98,9 +103,15 @@ class Replica:
                 found.append(name)
         return found
 
-    def attachments(self, models: Iterable[Model]) -> Iterator[tuple[str, int]]:
-        """Yield SHA-256 and size of everything that rows of these models refer to."""
-        for model in models:
+    def references(self) -> dict[str, int]:
+        """Return SHA-256 and size of everything that rows refer to; looked for after changes."""
+        driver: Any = self.connection.connection.driver_connection
+        if self._referred is None or self._referred[0] != driver.total_changes:
+            self._referred = driver.total_changes, dict(self._attachments())
+        return dict(self._referred[1])
+
+    def _attachments(self) -> Iterator[tuple[str, int]]:
+        for model in self.app.models.values():
             for field in model.fields.values():
                 if field.kind not in ATTACHMENT_KINDS or field.private:
                     continue

@@ -16,6 +16,9 @@ from fieldpost_client.sync.incoming import forget_incoming
 from fieldpost_client.sync.resend import keys_in_replica
 from fieldpost_client.sync_status import TROUBLE
 
+SHOWN_FROM = "shown_from"
+"""Changes with the rows of the replica: `shell/kept` looks which ones a page was made of."""
+
 
 async def install_image(
     home: DeviceHome, image: Image, about: Mapping[str, Any] | None, confirmed: list[Entry]
@@ -26,7 +29,7 @@ async def install_image(
     except Unreadable as error:
         cause = problem(Code.UNEXPECTED, cause="the download cannot be opened")
         raise Stopped(TROUBLE, cause) from error
-    image.references = dict(replica.attachments(home.app.models.values()))
+    image.references = replica.references()
     try:
         held, leave = hold_back(home, confirmed, image.lacks)
         await install(home, replica, image.cursor, about, leave, held=held)
@@ -52,8 +55,10 @@ async def install(
     """
     pieces, operations = home.state.pieces, list[Operation]()
     image = replica.image()
-    if pieces_changed or not pieces:
+    if pieces_changed or replica.is_refitted or not pieces:
         pieces, operations = await kept_pieces(home.platform, image, pieces)
+        # pages that were kept of other rows are not shown any more
+        operations.append(("put", "session", SHOWN_FROM, home.platform.new_id()))
     current = _current(home, cursor, pieces, len(image), proven or {}, held)
     operations.append(("put", "replica", "current", current))
     operations += about_operations(about) if about else []

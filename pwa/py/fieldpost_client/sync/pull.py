@@ -14,6 +14,7 @@ from fieldpost_client.outbox.dependencies import leaving, missing_at_the_office
 from fieldpost_client.outbox.outbox import Entry
 from fieldpost_client.platform.base import StoreError
 from fieldpost_client.replica.answers import is_pull
+from fieldpost_client.replica.changed_sums import ChangedSums
 from fieldpost_client.replica.device_state import about_operations
 from fieldpost_client.replica.replica import Replica, Unreadable
 from fieldpost_client.sync.contact import Contact, Stopped, stopped_by
@@ -125,7 +126,7 @@ class Pull:
                 home.state.cursor = cursor
         except StoreError as error:
             raise stopped_by(error) from error
-        self.references = dict(home.copy.replica.attachments(home.app.models.values()))
+        self.references = home.copy.replica.references()
 
     async def _ask(self, table: str = "") -> Any:
         """Return the server's answer; None where only a full download helps."""
@@ -181,14 +182,17 @@ class Pull:
             self.home.state.pieces = []  # they are stored anew, whatever is there under their names
             raise _Unequal from error
         try:
+            sums = ChangedSums(replica, answer, self.home.state.proven)
             self._apply(replica, answer)
             self.proven = dict(answer["digests"])
-            for table in await replica.differences(self._doubtful(answer)):
+            doubtful = self._doubtful(answer)
+            left = doubtful.keys() - sums.equal(doubtful)
+            for table in await replica.differences({n: doubtful[n] for n in sorted(left)}):
                 if self.report.full:
                     self._give_up(table)
                 else:
                     await self._repair(replica, table)
-            self.references = dict(replica.attachments(self.home.app.models.values()))
+            self.references = replica.references()
         except BaseException:
             replica.close()
             raise

@@ -275,8 +275,7 @@ class Synchroniser:
         async with self.home.turn:
             # fault point: attachments-listed — only memory is read, so that nobody swaps the
             # replica meanwhile; nothing is written.
-            replica = self.home.copy.replica
-            references = dict(replica.attachments(self.home.app.models.values()))
+            references = self.home.copy.replica.references()
         return await self._load_attachments(references)
 
     async def _load_attachments(self, references: Mapping[str, int]) -> int:

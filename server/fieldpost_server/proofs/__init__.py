@@ -1,0 +1,1 @@
+"""Proofs: what every table of a device must come to, kept and brought forward from the changes."""

@@ -1,0 +1,305 @@
+"""Checksums of a pull: what every table of a device must come to, without counting it each time.
+
+A table is counted once, row by row. From then on only the rows that the change feed names are read:
+each is taken out of the sum as it was and put in as it is. Positions of the feed take the same care
+for transactions that commit late as the cursors of devices do.
+
+What changed past the feed shows when a table is counted anew (`recount`): of what is asked for,
+every hour. What was not counted for a day is not believed, and counted by the pull itself.
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import partial
+from logging import WARNING
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from fieldpost.app import App
+from fieldpost.replication.checksum import row_digest
+from fieldpost_server.feed.changes import Key, read_changes
+from fieldpost_server.feed.failed_tables import FailedTables
+from fieldpost_server.feed.horizon import Moment, current_moment
+from fieldpost_server.feed.touched_rows import (
+    Touched,
+    chunks,
+    is_one_of,
+    touched_rows,
+    with_all_below,
+)
+from fieldpost_server.log import log
+from fieldpost_server.proofs.countings import Countings
+from fieldpost_server.proofs.row_sums import Counter, KeyNumbers, RowSums, Twice
+from fieldpost_server.scope.replication_plan import (
+    Plan,
+    TablePlan,
+    captured_tables,
+    deciding_tables,
+)
+from fieldpost_server.storage.database import Database
+
+KEEP_S = 3600
+"""After so many seconds a table that is asked for is counted anew, beside the pulls."""
+BELIEVE_S = 24 * 3600
+"""After so many seconds a pull counts it itself."""
+MOST_ROWS = 4_000_000
+"""Rows of which a process keeps what they came to: 24 bytes each."""
+MOST_TABLES = 20_000
+"""Tables, each for one user or for all who see the same rows, of which it is kept."""
+MOST_KEYS = 20_000
+"""With more changed keys of one table than this it is counted anew."""
+FEW_KEYS = 1_000
+"""With more than this, and more than half of the rows, as well."""
+MOMENTS = 8
+"""Snapshots of which sums are kept: pulls at the same time see older and newer ones."""
+MOST_DUE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    moment: Moment
+    counted_at: float
+    sums: RowSums
+
+
+class _Snapshot:
+    """What a session sees of the feed, each question asked once."""
+
+    def __init__(self, session: Session, app: App, failed: FailedTables) -> None:
+        self.session = session
+        self.failed = failed
+        self.moment = current_moment(session)
+        self._app = app
+        self._touched: dict[int, Touched] = {}
+
+    def knows(self, earlier: Moment) -> bool:
+        """Say whether nothing that happened since is forgotten, or was not seen here."""
+        return self.moment.keeps(earlier) and self.moment.sees(earlier)
+
+    def touched_since(self, earlier: Moment) -> Touched:
+        """Return the rows that changes since have touched."""
+        position = earlier.position
+        if position not in self._touched:
+            self._touched[position] = self._read(earlier)
+        return self._touched[position]
+
+    def _read(self, earlier: Moment) -> Touched:
+        session, app, failed = self.session, self._app, self.failed
+        tables = captured_tables(app)
+        changes = read_changes(session, earlier.cursor(), tables, max_keys=MOST_KEYS)
+        touched = touched_rows(session, app, failed, changes, max_keys=MOST_KEYS)
+        touched.whole.update(_unsure(app, failed, touched, {*changes.changed, *changes.whole}))
+        return touched
+
+
+class Checksums:
+    """Checksums that this process keeps.
+
+    Args:
+        app: whose tables they are of.
+        keep_s: after how many seconds a table is due to be counted anew.
+        believe_s: for how many seconds what was counted is believed.
+    """
+
+    def __init__(self, app: App, keep_s: float = KEEP_S, believe_s: float = BELIEVE_S) -> None:
+        self.app = app
+        self.keep_s = keep_s
+        self.believe_s = believe_s
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, tuple[_Kept, ...]] = OrderedDict()
+        self._rows = 0
+        self._due: dict[bytes, tuple[Plan, str]] = {}
+        self._recounting = threading.Lock()
+        self._countings = Countings()
+
+    def digests(
+        self, session: Session, failed: FailedTables, *, patient: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """Return count and sum of every table in the session's snapshot that does not fail.
+
+        Args:
+            session, failed: the snapshot, and what somebody has.
+            patient: raise `BeingCounted` where another one counts a table that has to be counted.
+        """
+        snapshot = _Snapshot(session, self.app, failed)
+        found: dict[str, dict[str, Any]] = {}
+        for name, entry in failed.plan.items():
+            if name in failed.causes:
+                continue
+            query = failed.attempt(name, partial(_identity, session, entry))
+            if query is None:
+                continue
+            sums = self._sums(snapshot, name, query, patient=patient)
+            # what others are asked of the feed may fail: then it is in `causes` by now
+            if sums is not None and name not in failed.causes:
+                found[name] = sums.digest
+        return found
+
+    def recount(self, database: Database) -> list[str]:
+        """Count anew what is due; returns the tables that had changed past the change feed."""
+        # one at a time in a process: whoever comes second finds nothing to do
+        if not self._recounting.acquire(blocking=False):
+            return []
+        try:
+            # fault point: recount-begun — memory only: what was due is due again when somebody asks
+            # the next process for it.
+            with self._lock:
+                due, self._due = self._due, {}
+            return [
+                name
+                for query, (plan, name) in due.items()
+                if self._differs(database, name, query, plan)
+            ]
+        finally:
+            self._recounting.release()
+
+    def _differs(self, database: Database, name: str, query: bytes, plan: Plan) -> bool:
+        """Count a table, keep that, and say whether it is not what was kept."""
+        failed = FailedTables(plan)
+        with database.read_session() as session:
+            snapshot = _Snapshot(session, self.app, failed)
+            known = self._believed(snapshot, name, query)
+            expected = None if known is None else self._brought_forward(snapshot, name, known)
+            found = failed.read(session, name, partial(count, session, plan[name]))
+        # fault point: recount-read — memory only, and nothing was written: see `recount-begun`.
+        with self._lock:
+            # what was asked for meanwhile is answered, or fails: that waits for the next round
+            self._due.pop(query, None)
+        if found is None:
+            return False
+        self._keep(query, _Kept(snapshot.moment, time.monotonic(), found), anew=True)
+        if expected is None or expected.digest == found.digest:
+            return False
+        log("rows have changed past the change feed", level=WARNING, table=name)
+        return True
+
+    def _sums(
+        self, snapshot: _Snapshot, name: str, query: bytes, *, patient: bool
+    ) -> RowSums | None:
+        known = self._believed(snapshot, name, query)
+        sums = self._brought_forward(snapshot, name, known) if known is not None else None
+        if known is not None and sums is not None:
+            self._keep(query, replace(known, moment=snapshot.moment, sums=sums))
+            return sums
+        if name in snapshot.failed.causes:
+            return None
+        session, entry = snapshot.session, snapshot.failed.plan[name]
+        with self._countings.one(query, patient=patient):
+            sums = snapshot.failed.read(session, name, partial(count, session, entry))
+            if sums is not None:
+                self._keep(query, _Kept(snapshot.moment, time.monotonic(), sums), anew=True)
+        return sums
+
+    def _brought_forward(self, snapshot: _Snapshot, name: str, known: _Kept) -> RowSums | None:
+        """Return what a table comes to now; None where it has to be counted."""
+        keys = snapshot.touched_since(known.moment).of(name)
+        if keys == set():
+            return known.sums
+        if keys is None or name in snapshot.failed.causes or not known.sums.is_whole:
+            return None
+        if len(keys) > FEW_KEYS and len(keys) > known.sums.count / 2:
+            return None
+        session, entry = snapshot.session, snapshot.failed.plan[name]
+        forward = partial(_changed, session, entry, known.sums, keys)
+        return snapshot.failed.read(session, name, forward)
+
+    def _believed(self, snapshot: _Snapshot, name: str, query: bytes) -> _Kept | None:
+        """Return what is kept of the newest moment that this snapshot knows."""
+        # fault point: checksum-looked-up — memory only: the next process counts every table once
+        # more.
+        with self._lock:
+            found = self._known.get(query, ())
+            if found:
+                self._known.move_to_end(query)
+            known = next((each for each in reversed(found) if snapshot.knows(each.moment)), None)
+            if known is None:
+                return None
+            age = time.monotonic() - known.counted_at
+            if age > self.believe_s:
+                return None
+            if age > self.keep_s and len(self._due) < MOST_DUE:
+                self._due[query] = snapshot.failed.plan, name
+            return known
+
+    def _keep(self, query: bytes, kept: _Kept, *, anew: bool = False) -> None:
+        """Keep what a table came to, beside what it came to for earlier snapshots.
+
+        Args:
+            anew: it was counted, and owes nothing to what was kept before.
+        """
+        # fault point: checksum-remembered — memory only, and of a snapshot that was read to its
+        # end: a checksum that is lost costs time.
+        with self._lock:
+            former = () if anew else self._known.get(query, ())
+            if former and not kept.moment.sees(former[-1].moment):
+                # somebody with a newer snapshot was quicker
+                return
+            if len(former) > 1 and former[-1].sums is former[-2].sums is kept.sums:
+                # of moments that came to the same, the first and the last are enough
+                former = former[:-1]
+            self._forget(query)
+            self._known[query] = (*former, kept)[-MOMENTS:]
+            self._rows += kept.sums.count
+            while len(self._known) > MOST_TABLES or (
+                self._rows > MOST_ROWS and len(self._known) > 1
+            ):
+                self._forget(next(iter(self._known)))
+
+    def _forget(self, query: bytes) -> None:
+        if found := self._known.pop(query, ()):
+            self._rows -= found[-1].sums.count
+
+
+def _unsure(app: App, failed: FailedTables, touched: Touched, changed: set[str]) -> set[str]:
+    """Return the tables of which nobody can name all rows that these changes have touched."""
+    plan, unsure = failed.plan, set[str]()
+    for name, entry in plan.items():
+        deciding = deciding_tables(plan, name)
+        if deciding & changed and deciding & failed.causes.keys():
+            # what hangs on the rows of a table that fails was not asked
+            unsure.add(name)
+        for parent, pairs in entry.parents:
+            by_key = {above for _, above in pairs} >= set(app.models[parent].key)
+            if not by_key and touched.of(parent) != set():
+                # a row that was pointed to by something else than its key may have let go
+                unsure.add(name)
+    return with_all_below(plan, unsure)
+
+
+def count(session: Session, entry: TablePlan) -> RowSums:
+    """Count one table's rows in the session's snapshot."""
+    counter, numbers = Counter(), KeyNumbers(entry)
+    for row in entry.read(session):
+        wire = entry.to_wire(row)
+        try:
+            number = numbers.of_row(wire)
+        except Twice:
+            number = None
+        counter.add(number, row_digest(wire))
+    return counter.sums()
+
+
+def _changed(session: Session, entry: TablePlan, known: RowSums, keys: set[Key]) -> RowSums | None:
+    """Return the sums with these rows as they are now; None where keys do not tell rows apart."""
+    numbers, put, columns, read = KeyNumbers(entry), dict[int, int](), entry.key_columns, 0
+    try:
+        gone = [numbers.of_key(key) for key in keys]
+        for chunk in chunks(keys):
+            for row in entry.read(session, is_one_of(columns, chunk)):
+                wire = entry.to_wire(row)
+                put[numbers.of_row(wire)] = row_digest(wire)
+                read += 1
+    except Twice:
+        return None
+    return known.changed(gone, put) if read == len(put) else None
+
+
+def _identity(session: Session, entry: TablePlan) -> bytes:
+    """Return what tells one query from another: all that it reads, and where, with all values."""
+    compiled = entry.select().compile(dialect=session.connection().dialect)
+    text = f"{entry.model.name} {compiled} {sorted(compiled.params.items())!r}"
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,275 @@
+"""What changed past the change feed is found: beside pulls after an hour, by them after a day."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from apps.clinic import Patient, Ward
+from fieldpost.users import User
+from fieldpost_server.feed.failed_tables import FailedTables
+from fieldpost_server.feed.stalls import HorizonWatch
+from fieldpost_server.operations import housekeeping as keeping
+from fieldpost_server.proofs import checksums
+from fieldpost_server.proofs.checksums import Checksums, count
+from fieldpost_server.proofs.countings import BeingCounted, Countings
+from fieldpost_server.restore.timelines import begin_timeline
+from fieldpost_server.scope.replication_plan import captured_tables, plan_for
+
+
+@pytest.fixture
+def untriggered(office: Any) -> Callable[[sa.Executable], None]:
+    """Run a statement that no trigger sees, as a program that switches them off does."""
+
+    def run(statement: sa.Executable) -> None:
+        with office.database.engine.begin() as connection:
+            if office.database.dialect == "postgresql":
+                connection.exec_driver_sql("ALTER TABLE ward DISABLE TRIGGER ALL")
+                connection.execute(statement)
+                connection.exec_driver_sql("ALTER TABLE ward ENABLE TRIGGER ALL")
+                return
+            query = "SELECT name, sql FROM sqlite_master WHERE type='trigger' AND tbl_name='ward'"
+            there = connection.exec_driver_sql(query).all()
+            for name, _ in there:
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            connection.execute(statement)
+            for _, sql in there:
+                connection.exec_driver_sql(sql)
+
+    return run
+
+
+UNSEEN = sa.update(Ward).where(Ward.code == "B").values(name="Past the feed")
+
+
+def digest(office: Any, kept: Checksums) -> Any:
+    plan = plan_for(office.home.app, User("anna"), [office.home.app.page("ward")])
+    with office.database.read_session() as session:
+        return kept.digests(session, FailedTables(plan))["ward"]
+
+
+def rows(office: Any) -> Any:
+    plan = plan_for(office.home.app, User("anna"), [office.home.app.page("ward")])
+    with office.database.read_session() as session:
+        return count(session, plan["ward"]).digest
+
+
+@pytest.mark.passes("recount-begun", "recount-read")
+def test_what_bypassed_the_feed_is_found_and_mended(office: Any, untriggered: Any) -> None:
+    """A table that is due is counted anew beside the pulls; the next pull mends devices (R47)."""
+    kept = office.home.checksums
+    device = office.device("anna")
+    device.pull()
+    untriggered(UNSEEN)
+    answer = device.pull()
+    assert [] == asyncio.run(device.replica.differences(answer["digests"]))
+    assert [] == kept.recount(office.database)
+
+    kept.keep_s = 0
+    device.pull()
+    assert ["ward"] == kept.recount(office.database)
+    answer = device.pull()
+    assert ["ward"] == asyncio.run(device.replica.differences(answer["digests"]))
+
+    device.replica.apply(device.ask(replace=["ward"]).json())
+    assert ("Past the feed",) in device.read(sa.select(Ward.name))
+    assert [] == kept.recount(office.database)
+
+
+def test_after_a_day_a_pull_counts_itself(office: Any, untriggered: Any) -> None:
+    """Nobody is answered from what was counted longer ago than that (R47)."""
+    believing, doubting = Checksums(office.home.app), Checksums(office.home.app, believe_s=0)
+    before = digest(office, believing)
+    assert before == digest(office, doubting)
+    untriggered(UNSEEN)
+
+    assert before == digest(office, believing)
+    assert rows(office) == digest(office, doubting)
+
+
+def test_a_new_timeline_owes_nothing_to_the_former(office: Any, untriggered: Any) -> None:
+    """A database that was put back is counted anew, whatever is kept of it (R47)."""
+    kept = Checksums(office.home.app)
+    before = digest(office, kept)
+    untriggered(UNSEEN)
+    office.write(lambda s: begin_timeline(s, captured_tables(office.home.app)))
+
+    assert before != digest(office, kept) == rows(office)
+
+
+def test_counting_anew_tells_nothing_where_all_is_well(office: Any) -> None:
+    """Changes that the feed has seen are no findings, whenever they come (R47)."""
+    kept = Checksums(office.home.app, keep_s=0)
+    for name in ("Heart and lungs", "Kidneys"):
+        digest(office, kept)
+        office.run(sa.update(Ward).where(Ward.code == "B").values(name=name))
+        digest(office, kept)
+        assert [] == kept.recount(office.database)
+        assert rows(office) == digest(office, kept)
+
+
+def test_who_reads_an_older_snapshot_counts_nothing(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pulls at the same time are answered from sums of their own moments (R47)."""
+    kept = Checksums(office.home.app)
+    digest(office, kept)
+    plan = plan_for(office.home.app, User("anna"), [office.home.app.page("ward")])
+    with office.database.read_session() as early:
+        expected = count(early, plan["ward"]).digest
+        for name in ("Heart and lungs", "Kidneys", "Lungs"):
+            office.run(sa.update(Ward).where(Ward.code == "B").values(name=name))
+            assert expected != digest(office, kept)
+        monkeypatch.setattr(checksums, "count", None)
+
+        assert expected == kept.digests(early, FailedTables(plan))["ward"]
+        assert rows(office) == digest(office, kept)
+
+
+def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process keeps sums of so many rows, those asked for last, and counts the others again."""
+    monkeypatch.setattr(checksums, "MOST_ROWS", 4)
+    counted: list[str] = []
+    usual = checksums.count
+
+    def noted(session: Any, entry: Any) -> Any:
+        counted.append(entry.model.name)
+        return usual(session, entry)
+
+    monkeypatch.setattr(checksums, "count", noted)
+    kept, app = Checksums(office.home.app), office.home.app
+    plans = [plan_for(app, User(name), [app.page("patient")]) for name in ("anna", "bert")]
+    with office.database.read_session() as session:
+        for plan in (*plans, *plans):
+            for name, found in kept.digests(session, FailedTables(plan)).items():
+                assert usual(session, plan[name]).digest == found
+            assert kept._rows <= 4
+
+    assert 2 < counted.count("patient")
+
+
+def test_users_who_see_the_same_rows_share_their_sums(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that all may read is counted once for all of them, and own rows for their owner."""
+    counted: list[str] = []
+    usual = checksums.count
+
+    def noted(session: Any, entry: Any) -> Any:
+        counted.append(entry.model.name)
+        return usual(session, entry)
+
+    monkeypatch.setattr(checksums, "count", noted)
+    for name in ("anna", "bert"):
+        office.device(name).pull()
+
+    assert (1, 2) == (counted.count("ward"), counted.count("visit"))
+
+
+def test_a_server_counts_anew_while_it_runs(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to ask: it belongs to the housekeeping of every process (R47)."""
+    asked: list[Any] = []
+
+    async def run() -> None:
+        heard, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def recount(database: Any) -> None:
+            asked.append(database)
+            loop.call_soon_threadsafe(heard.set)
+
+        monkeypatch.setattr(office.home.checksums, "recount", recount)
+        # what is cancelled goes on in its thread, with a connection
+        monkeypatch.setattr(keeping, "tidy", lambda *_: None)
+        monkeypatch.setattr(HorizonWatch, "look", lambda _: None)
+        async with keeping.housekeeping(office.home, office.settings):
+            await asyncio.wait_for(heard.wait(), 30)
+
+    asyncio.run(run())
+
+    assert [office.database] == asked
+
+
+def test_a_scope_that_fails_below_leaves_nothing_believed(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs on a table that cannot be read is counted when that has changed (R47)."""
+    kept, app = Checksums(office.home.app), office.home.app
+    plan = plan_for(app, User("anna"), [app.page("visit")])
+    with office.database.read_session() as session:
+        kept.digests(session, FailedTables(plan))
+    office.run(sa.update(Patient).values(number=None))
+    office.run(sa.text("UPDATE visit SET nurse = 'bert'"))
+    counted: list[str] = []
+    usual = checksums.count
+
+    def noted(session: Any, entry: Any) -> Any:
+        counted.append(entry.model.name)
+        return usual(session, entry)
+
+    monkeypatch.setattr(checksums, "count", noted)
+    with office.database.read_session() as session:
+        failed = FailedTables(plan)
+        failed.causes["order"] = "it cannot be read"
+        found = kept.digests(session, failed)
+        expected = {n: usual(session, plan[n]).digest for n in plan if n != "order"}
+
+    assert expected == found
+    assert {"dose", "reading"} <= set(counted)
+    assert "patient" not in counted
+
+
+@pytest.mark.passes("counting-begun")
+def test_devices_that_pull_at_once_are_counted_once(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull waits for another that counts the same rows, and gets its own moment's sums (R47)."""
+    devices = [office.device("anna") for _ in range(3)]
+    counted: list[str] = []
+    waits, may_go = threading.Event(), threading.Event()
+    usual, wait = checksums.count, BeingCounted.wait
+
+    def noted(session: Any, entry: Any) -> Any:
+        counted.append(entry.model.name)
+        if entry.model.name == "ward":
+            assert may_go.wait(30)
+        return usual(session, entry)
+
+    def waiting(self: BeingCounted) -> None:
+        waits.set()
+        wait(self)
+
+    monkeypatch.setattr(checksums, "count", noted)
+    monkeypatch.setattr(BeingCounted, "wait", waiting)
+    with ThreadPoolExecutor(3) as pool:
+        pulls = [pool.submit(device.ask) for device in devices]
+        assert waits.wait(30)
+        office.run(sa.update(Ward).where(Ward.code == "B").values(name="Meanwhile"))
+        may_go.set()
+        answers = [pull.result().json() for pull in pulls]
+
+    assert 1 == counted.count("ward")
+    for device, answer in zip(devices, answers, strict=True):
+        device.replica.apply(answer)
+        assert [] == asyncio.run(device.replica.differences(answer["digests"]))
+
+
+def test_whoever_waits_goes_on_when_counting_ends() -> None:
+    """However a count ends, those that wait for it are told, and the next may begin (R66)."""
+    countings = Countings()
+
+    def count_in_vain() -> BeingCounted:
+        with countings.one(b"q", patient=True):
+            try:
+                with countings.one(b"q", patient=True):
+                    pytest.fail("two count the same")
+            except BeingCounted as other:
+                return other
+
+    count_in_vain().wait()
+
+    with countings.one(b"q", patient=True):
+        pass
