@@ -110,6 +110,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     application.router.redirect_slashes = False
     application.state.home = home
     application.state.settings = settings
+    application.state.assets = assets
     return application
 
 

@@ -25,6 +25,7 @@ from fieldpost_server.delivery.browser_files import (
 )
 from fieldpost_server.delivery.compression import Compression, Plain
 from fieldpost_server.delivery.device_parts import DeviceParts
+from fieldpost_server.delivery.image import Image, send_part
 from fieldpost_server.delivery.preloads import preloads
 from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.http.parts import answer_part, wants_part
@@ -57,6 +58,7 @@ manifest that came after it.
 """
 
 _UNCOMPRESSED = {".png"}
+_BROWSER_TAKES = "gzip, deflate, br"
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _IMMUTABLE_TO_ONE = "private, max-age=31536000, immutable"
 
@@ -148,6 +150,30 @@ class Assets:
         self._public[f"{base}/{STANDARD_LIBRARY}"] = self._pyodide[STANDARD_LIBRARY]
         self.manifest = self._make_manifest(app)
         self.version: str = self.manifest["version"]
+        self._image: Image | None = None
+
+    def offer(self, image: Image) -> None:
+        """Let devices take an image of this version; it is no other version by that."""
+        self._image = image
+
+    def ingredients(self) -> dict[str, bytes]:
+        """Return what a memory image is made of: the runtime, and the wheels in their order."""
+        files = {name: asset.content for name, asset in self._pyodide.items()}
+        files |= {Path(asset.url).name: asset.content for asset in self._wheels}
+        return files | {"python.mjs": self.python_script()}
+
+    def wire_bytes(self) -> dict[str, int]:
+        """Return how many bytes of a memory image's ingredients travel, by their names."""
+        every = [*self._pyodide.values(), *self._wheels]
+        return {Path(each.url).name: self._wire_bytes(each) for each in every}
+
+    def _wire_bytes(self, asset: Asset) -> int:
+        packed = self._compression.packed(asset.plain, _BROWSER_TAKES) if asset.plain else None
+        return len(asset.content if packed is None else packed.content)
+
+    def python_script(self) -> bytes:
+        """Return the module by which devices start Python, and an image is made."""
+        return self._shell["worker/python.js"].content
 
     def url(self, name: str) -> str:
         """Return the URL of a file of the shell, such as ``style.css`` or ``icons/icon.svg``.
@@ -257,6 +283,9 @@ class Assets:
     def _send_own(self, request: Request) -> Response:
         # who asks is signed in: `Authentication` has seen to it; nothing between may keep it. With
         # `no-store` or `no-cache` an update from the first edition hangs: it asks twice at once
+        part = self._image.part(request.url.path) if self._image else None
+        if part is not None:
+            return send_part(request, part)
         asset = self._own if request.url.path == self._own.url else None
         return self._sent(request, asset, {"Cache-Control": _IMMUTABLE_TO_ONE})
 
@@ -286,7 +315,9 @@ class Assets:
         return Response(packed.content, headers=headers, media_type=TYPES[suffix])
 
     def _send_manifest(self, request: Request) -> Response:
-        return self._fresh(request, json.dumps(self.manifest), ".json")
+        # an image may be ready later, and is no reason for an update
+        image = self._image and self._image.entry
+        return self._fresh(request, json.dumps({**self.manifest, "image": image}), ".json")
 
     def _send_web_manifest(self, request: Request) -> Response:
         return self._fresh(request, json.dumps(self._web_manifest()), ".webmanifest")
