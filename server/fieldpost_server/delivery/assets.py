@@ -163,8 +163,12 @@ class Assets:
         return files | {"python.mjs": self.python_script()}
 
     def wire_bytes(self) -> dict[str, int]:
-        """Return how many bytes of a memory image's ingredients travel, by their names."""
+        """Return how many bytes of a memory image's ingredients travel, by their names.
+
+        They are compressed first, where that was not done yet: it may take half a minute.
+        """
         every = [*self._pyodide.values(), *self._wheels]
+        self._compression.make_all([each.plain for each in every if each.plain])
         return {Path(each.url).name: self._wire_bytes(each) for each in every}
 
     def _wire_bytes(self, asset: Asset) -> int:
