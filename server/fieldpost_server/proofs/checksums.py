@@ -29,17 +29,12 @@ from fieldpost_server.feed.touched_rows import (
     chunks,
     is_one_of,
     touched_rows,
-    with_all_below,
 )
 from fieldpost_server.log import log
 from fieldpost_server.proofs.countings import Countings
 from fieldpost_server.proofs.row_sums import Counter, KeyNumbers, RowSums, Twice
-from fieldpost_server.scope.replication_plan import (
-    Plan,
-    TablePlan,
-    captured_tables,
-    deciding_tables,
-)
+from fieldpost_server.proofs.unsure_tables import unsure_tables
+from fieldpost_server.scope.replication_plan import Plan, TablePlan, captured_tables
 from fieldpost_server.storage.database import Database
 
 KEEP_S = 3600
@@ -92,7 +87,7 @@ class _Snapshot:
         tables = captured_tables(app)
         changes = read_changes(session, earlier.cursor(), tables, max_keys=MOST_KEYS)
         touched = touched_rows(session, app, failed, changes, max_keys=MOST_KEYS)
-        touched.whole.update(_unsure(app, failed, touched, {*changes.changed, *changes.whole}))
+        touched.whole.update(unsure_tables(session, app, failed, touched, changes))
         return touched
 
 
@@ -252,22 +247,6 @@ class Checksums:
     def _forget(self, query: bytes) -> None:
         if found := self._known.pop(query, ()):
             self._rows -= found[-1].sums.count
-
-
-def _unsure(app: App, failed: FailedTables, touched: Touched, changed: set[str]) -> set[str]:
-    """Return the tables of which nobody can name all rows that these changes have touched."""
-    plan, unsure = failed.plan, set[str]()
-    for name, entry in plan.items():
-        deciding = deciding_tables(plan, name)
-        if deciding & changed and deciding & failed.causes.keys():
-            # what hangs on the rows of a table that fails was not asked
-            unsure.add(name)
-        for parent, pairs in entry.parents:
-            by_key = {above for _, above in pairs} >= set(app.models[parent].key)
-            if not by_key and touched.of(parent) != set():
-                # a row that was pointed to by something else than its key may have let go
-                unsure.add(name)
-    return with_all_below(plan, unsure)
 
 
 def count(session: Session, entry: TablePlan) -> RowSums:
