@@ -11,8 +11,7 @@ every hour. What was not counted for a day is not believed, and counted by the p
 import hashlib
 import threading
 import time
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from logging import WARNING
 from typing import Any
@@ -32,6 +31,7 @@ from fieldpost_server.feed.touched_rows import (
 )
 from fieldpost_server.log import log
 from fieldpost_server.proofs.countings import Countings
+from fieldpost_server.proofs.kept_sums import Kept, KeptSums
 from fieldpost_server.proofs.row_sums import Counter, KeyNumbers, RowSums, Twice
 from fieldpost_server.proofs.unsure_tables import unsure_tables
 from fieldpost_server.scope.replication_plan import Plan, TablePlan, captured_tables
@@ -41,24 +41,11 @@ KEEP_S = 3600
 """After so many seconds a table that is asked for is counted anew, beside the pulls."""
 BELIEVE_S = 24 * 3600
 """After so many seconds a pull counts it itself."""
-MOST_ROWS = 4_000_000
-"""Rows of which a process keeps what they came to: 24 bytes each."""
-MOST_TABLES = 20_000
-"""Tables, each for one user or for all who see the same rows, of which it is kept."""
 MOST_KEYS = 20_000
 """With more changed keys of one table than this it is counted anew."""
 FEW_KEYS = 1_000
 """With more than this, and more than half of the rows, as well."""
-MOMENTS = 8
-"""Snapshots of which sums are kept: pulls at the same time see older and newer ones."""
 MOST_DUE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    moment: Moment
-    counted_at: float
-    sums: RowSums
 
 
 class _Snapshot:
@@ -105,8 +92,7 @@ class Checksums:
         self.keep_s = keep_s
         self.believe_s = believe_s
         self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, tuple[_Kept, ...]] = OrderedDict()
-        self._rows = 0
+        self._kept = KeptSums()
         self._due: dict[bytes, tuple[Plan, str]] = {}
         self._recounting = threading.Lock()
         self._countings = Countings()
@@ -166,7 +152,7 @@ class Checksums:
             self._due.pop(query, None)
         if found is None:
             return False
-        self._keep(query, _Kept(snapshot.moment, time.monotonic(), found), anew=True)
+        self._kept.keep(query, Kept(snapshot.moment, time.monotonic(), found), anew=True)
         if expected is None or expected.digest == found.digest:
             return False
         log("rows have changed past the change feed", level=WARNING, table=name)
@@ -178,7 +164,7 @@ class Checksums:
         known = self._believed(snapshot, name, query)
         sums = self._brought_forward(snapshot, name, known) if known is not None else None
         if known is not None and sums is not None:
-            self._keep(query, replace(known, moment=snapshot.moment, sums=sums))
+            self._kept.keep(query, replace(known, moment=snapshot.moment, sums=sums))
             return sums
         if name in snapshot.failed.causes:
             return None
@@ -186,10 +172,10 @@ class Checksums:
         with self._countings.one(query, patient=patient):
             sums = snapshot.failed.read(session, name, partial(count, session, entry))
             if sums is not None:
-                self._keep(query, _Kept(snapshot.moment, time.monotonic(), sums), anew=True)
+                self._kept.keep(query, Kept(snapshot.moment, time.monotonic(), sums), anew=True)
         return sums
 
-    def _brought_forward(self, snapshot: _Snapshot, name: str, known: _Kept) -> RowSums | None:
+    def _brought_forward(self, snapshot: _Snapshot, name: str, known: Kept) -> RowSums | None:
         """Return what a table comes to now; None where it has to be counted."""
         keys = snapshot.touched_since(known.moment).of(name)
         if keys == set():
@@ -202,51 +188,19 @@ class Checksums:
         forward = partial(_changed, session, entry, known.sums, keys)
         return snapshot.failed.read(session, name, forward)
 
-    def _believed(self, snapshot: _Snapshot, name: str, query: bytes) -> _Kept | None:
+    def _believed(self, snapshot: _Snapshot, name: str, query: bytes) -> Kept | None:
         """Return what is kept of the newest moment that this snapshot knows."""
-        # fault point: checksum-looked-up — memory only: the next process counts every table once
-        # more.
+        kept = reversed(self._kept.of(query))
+        known = next((each for each in kept if snapshot.knows(each.moment)), None)
+        if known is None:
+            return None
+        age = time.monotonic() - known.counted_at
+        if age > self.believe_s:
+            return None
         with self._lock:
-            found = self._known.get(query, ())
-            if found:
-                self._known.move_to_end(query)
-            known = next((each for each in reversed(found) if snapshot.knows(each.moment)), None)
-            if known is None:
-                return None
-            age = time.monotonic() - known.counted_at
-            if age > self.believe_s:
-                return None
             if age > self.keep_s and len(self._due) < MOST_DUE:
                 self._due[query] = snapshot.failed.plan, name
-            return known
-
-    def _keep(self, query: bytes, kept: _Kept, *, anew: bool = False) -> None:
-        """Keep what a table came to, beside what it came to for earlier snapshots.
-
-        Args:
-            anew: it was counted, and owes nothing to what was kept before.
-        """
-        # fault point: checksum-remembered — memory only, and of a snapshot that was read to its
-        # end: a checksum that is lost costs time.
-        with self._lock:
-            former = () if anew else self._known.get(query, ())
-            if former and not kept.moment.sees(former[-1].moment):
-                # somebody with a newer snapshot was quicker
-                return
-            if len(former) > 1 and former[-1].sums is former[-2].sums is kept.sums:
-                # of moments that came to the same, the first and the last are enough
-                former = former[:-1]
-            self._forget(query)
-            self._known[query] = (*former, kept)[-MOMENTS:]
-            self._rows += kept.sums.count
-            while len(self._known) > MOST_TABLES or (
-                self._rows > MOST_ROWS and len(self._known) > 1
-            ):
-                self._forget(next(iter(self._known)))
-
-    def _forget(self, query: bytes) -> None:
-        if found := self._known.pop(query, ()):
-            self._rows -= found[-1].sums.count
+        return known
 
 
 def count(session: Session, entry: TablePlan) -> RowSums:

@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Patient, Ward
+from fieldpost.replication.checksum import table_digest
 from fieldpost.users import User
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.operations import housekeeping as keeping
-from fieldpost_server.proofs import checksums
+from fieldpost_server.proofs import checksums, kept_sums
 from fieldpost_server.proofs.checksums import Checksums, count
 from fieldpost_server.proofs.countings import BeingCounted, Countings
 from fieldpost_server.restore.timelines import begin_timeline
@@ -130,9 +131,8 @@ def test_who_reads_an_older_snapshot_counts_nothing(
         assert rows(office) == digest(office, kept)
 
 
-def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process keeps sums of so many rows, those asked for last, and counts the others again."""
-    monkeypatch.setattr(checksums, "MOST_ROWS", 4)
+def noted_counts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that gets the name of each table which is counted."""
     counted: list[str] = []
     usual = checksums.count
 
@@ -141,15 +141,54 @@ def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None
         return usual(session, entry)
 
     monkeypatch.setattr(checksums, "count", noted)
+    return counted
+
+
+def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process keeps what so many rows came to; of more it keeps the sums, and counts changes."""
+    monkeypatch.setattr(kept_sums, "MOST_ROWS", 4)
+    counted = noted_counts(monkeypatch)
     kept, app = Checksums(office.home.app), office.home.app
     plans = [plan_for(app, User(name), [app.page("patient")]) for name in ("anna", "bert")]
-    with office.database.read_session() as session:
-        for plan in (*plans, *plans):
-            for name, found in kept.digests(session, FailedTables(plan)).items():
-                assert usual(session, plan[name]).digest == found
-            assert kept._rows <= 4
 
-    assert 2 < counted.count("patient")
+    def pull() -> None:
+        with office.database.read_session() as session:
+            for plan in plans:
+                for name, found in kept.digests(session, FailedTables(plan)).items():
+                    rows = map(plan[name].to_wire, plan[name].read(session))
+                    assert table_digest(rows) == found
+                assert kept._kept.rows <= 4
+
+    pull()
+    first = len(counted)
+    for _ in range(3):
+        pull()
+    assert first == len(counted)
+    for number in range(3):
+        office.run(sa.update(Patient).values(name=f"Turn {number}"))
+        pull()
+    assert first < len(counted)
+
+
+def test_what_is_counted_anew_stays_so(
+    office: Any, untriggered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull that looked before the count puts nothing of before in its place (R47)."""
+    kept = Checksums(office.home.app, keep_s=0)
+    digest(office, kept)
+    untriggered(UNSEEN)
+    digest(office, kept)
+    forward = Checksums._brought_forward
+
+    def slow(self: Checksums, *given: Any) -> Any:
+        found = forward(self, *given)
+        monkeypatch.setattr(Checksums, "_brought_forward", forward)
+        assert ["ward"] == self.recount(office.database)
+        return found
+
+    monkeypatch.setattr(Checksums, "_brought_forward", slow)
+    assert rows(office) != digest(office, kept)
+    assert rows(office) == digest(office, kept)
 
 
 def test_users_who_see_the_same_rows_share_their_sums(
