@@ -11,6 +11,7 @@ every hour. What was not counted for a day is not believed, and counted by the p
 import hashlib
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from logging import WARNING
@@ -57,13 +58,25 @@ class _Snapshot:
         self.moment = current_moment(session)
         self._app = app
         self._touched: dict[int, Touched] = {}
+        self._instead: dict[int, Moment] = {}
 
     def knows(self, earlier: Moment) -> bool:
         """Say whether nothing that happened since is forgotten, or was not seen here."""
         return self.moment.keeps(earlier) and self.moment.sees(earlier)
 
+    def will_ask(self, moments: Iterable[Moment]) -> None:
+        """Prepare for the moments since which changes will be asked for.
+
+        The feed is read twice at most: since the newest and since the oldest of them, which stands
+        for those between. What is read of a change that was seen before does no harm.
+        """
+        by_position = {each.position: each for each in moments}
+        for position in sorted(by_position)[1:-1]:
+            self._instead[position] = by_position[min(by_position)]
+
     def touched_since(self, earlier: Moment) -> Touched:
         """Return the rows that changes since have touched."""
+        earlier = self._instead.get(earlier.position, earlier)
         position = earlier.position
         if position not in self._touched:
             self._touched[position] = self._read(earlier)
@@ -97,6 +110,15 @@ class Checksums:
         self._recounting = threading.Lock()
         self._countings = Countings()
 
+    def wait_for_others(self, session: Session, failed: FailedTables) -> None:
+        """Raise `BeingCounted` where another pull counts a table of this one just now.
+
+        Whoever asks this first has read nothing yet that would be read again.
+        """
+        if not self._countings.is_idle:
+            for query in self._queries(session, failed).values():
+                self._countings.meet(query)
+
     def digests(
         self, session: Session, failed: FailedTables, *, patient: bool = False
     ) -> dict[str, dict[str, Any]]:
@@ -107,18 +129,26 @@ class Checksums:
             patient: raise `BeingCounted` where another one counts a table that has to be counted.
         """
         snapshot = _Snapshot(session, self.app, failed)
+        queries = self._queries(session, failed)
+        known = {name: self._believed(snapshot, name, query) for name, query in queries.items()}
+        snapshot.will_ask(each.moment for each in known.values() if each is not None)
         found: dict[str, dict[str, Any]] = {}
-        for name, entry in failed.plan.items():
-            if name in failed.causes:
-                continue
-            query = failed.attempt(name, partial(_identity, session, entry))
-            if query is None:
-                continue
-            sums = self._sums(snapshot, name, query, patient=patient)
+        for name, query in queries.items():
+            sums = self._sums(snapshot, name, query, known[name], patient=patient)
             # what others are asked of the feed may fail: then it is in `causes` by now
             if sums is not None and name not in failed.causes:
                 found[name] = sums.digest
         return found
+
+    @staticmethod
+    def _queries(session: Session, failed: FailedTables) -> dict[str, bytes]:
+        """Return by table what tells its query from others."""
+        found = {
+            name: failed.attempt(name, partial(_identity, session, entry))
+            for name, entry in failed.plan.items()
+            if name not in failed.causes
+        }
+        return {name: query for name, query in found.items() if query is not None}
 
     def recount(self, database: Database) -> list[str]:
         """Count anew what is due; returns the tables that had changed past the change feed."""
@@ -159,9 +189,14 @@ class Checksums:
         return True
 
     def _sums(
-        self, snapshot: _Snapshot, name: str, query: bytes, *, patient: bool
+        self,
+        snapshot: _Snapshot,
+        name: str,
+        query: bytes,
+        known: Kept | None,
+        *,
+        patient: bool,
     ) -> RowSums | None:
-        known = self._believed(snapshot, name, query)
         sums = self._brought_forward(snapshot, name, known) if known is not None else None
         if known is not None and sums is not None:
             self._kept.keep(query, replace(known, moment=snapshot.moment, sums=sums))
@@ -170,6 +205,10 @@ class Checksums:
             return None
         session, entry = snapshot.session, snapshot.failed.plan[name]
         with self._countings.one(query, patient=patient):
+            counted = self._believed(snapshot, name, query)
+            if counted is not None and counted is not known:
+                # by another one, between the look and here
+                return self._sums(snapshot, name, query, counted, patient=patient)
             sums = snapshot.failed.read(session, name, partial(count, session, entry))
             if sums is not None:
                 self._kept.keep(query, Kept(snapshot.moment, time.monotonic(), sums), anew=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from apps.clinic import Patient, Ward
 from fieldpost.replication.checksum import table_digest
 from fieldpost.users import User
+from fieldpost_server.feed import changes, scope_delta
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.operations import housekeeping as keeping
@@ -20,6 +22,7 @@ from fieldpost_server.proofs.checksums import Checksums, count
 from fieldpost_server.proofs.countings import BeingCounted, Countings
 from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables, plan_for
+from fieldpost_server.sync import calls
 
 
 @pytest.fixture
@@ -294,6 +297,83 @@ def test_devices_that_pull_at_once_are_counted_once(
     for device, answer in zip(devices, answers, strict=True):
         device.replica.apply(answer)
         assert [] == asyncio.run(device.replica.differences(answer["digests"]))
+
+
+def test_each_table_is_counted_once_however_many_there_are(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull waits as long as others get on with its tables, and reads nothing twice (R47, R66)."""
+    monkeypatch.setattr(calls, "PATIENCE", 2)
+    devices = [office.device("anna") for _ in range(4)]
+    counted, deltas = noted_counts(monkeypatch), list[str]()
+    slowly, read = checksums.count, scope_delta.read_delta
+
+    def slow(session: Any, entry: Any) -> Any:
+        time.sleep(0.1)
+        return slowly(session, entry)
+
+    def noted(*given: Any, **more: Any) -> Any:
+        deltas.append("delta")
+        return read(*given, **more)
+
+    monkeypatch.setattr(checksums, "count", slow)
+    monkeypatch.setattr(calls, "read_delta", noted)
+    with ThreadPoolExecutor(4) as pool:
+        for answer in [pool.submit(device.ask) for device in devices]:
+            assert answer.result().json()["digests"].keys() >= {"ward", "patient", "visit"}
+
+    assert 4 < len(counted) == len(set(counted))
+    # each its own, and one that it threw away where they all began at once
+    assert len(deltas) <= 8
+
+
+def test_a_table_that_others_count_in_vain_is_counted(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a count of others does not come to an end, a pull counts itself (R66)."""
+    device, waited = office.device("anna"), list[bytes]()
+    office.home.checksums._countings._running = running = Endless()
+    monkeypatch.setattr(BeingCounted, "wait", lambda self: waited.append(self.query))
+
+    assert 200 == device.ask().status_code
+    assert calls.PATIENCE == len(waited)
+    assert {} == running
+
+
+class Endless(dict[bytes, threading.Event]):
+    """Somebody counts whatever is asked for, until one of it was asked for often enough."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, query: bytes, default: Any = None) -> Any:  # noqa: ARG002 - a dictionary's
+        """Return what another one counts."""
+        return threading.Event()
+
+
+def test_the_feed_is_read_twice_at_most(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many moments the sums of a pull are of (R45, R47)."""
+    app, reads = office.home.app, list[Any]()
+    kept, read = Checksums(app), changes.read_changes
+    plan = plan_for(app, User("anna"), [app.page("visit")])
+    for number, name in enumerate(plan):
+        office.run(sa.update(Ward).where(Ward.code == "B").values(name=f"Turn {number}"))
+        with office.database.read_session() as session:
+            kept.digests(session, FailedTables({name: plan[name]}))
+
+    def noted(*given: Any, **more: Any) -> Any:
+        reads.append(given)
+        return read(*given, **more)
+
+    monkeypatch.setattr(checksums, "read_changes", noted)
+    office.run(sa.update(Patient).values(name="Another"))
+    with office.database.read_session() as session:
+        found = kept.digests(session, FailedTables(plan))
+        for name, entry in plan.items():
+            assert table_digest(map(entry.to_wire, entry.read(session))) == found[name]
+
+    assert 3 < len(plan)
+    assert 2 == len(reads)
 
 
 def test_whoever_waits_goes_on_when_counting_ends() -> None:
