@@ -236,7 +236,7 @@ class Checksums:
         age = time.monotonic() - known.counted_at
         if age > self.believe_s:
             return None
-        # fault point: recount-due — memory only: it is due again when somebody asks the next process.
+        # fault point: recount-due — memory only: it is due again when the next process is asked.
         with self._lock:
             if age > self.keep_s and len(self._due) < MOST_DUE:
                 self._due[query] = snapshot.failed.plan, name
