@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from fieldpost_server.feed.changes import UNDECODABLE, Key, decode_key
+from fieldpost_server.feed.changes import UNDECODABLE, Key, KeyReader
 from fieldpost_server.storage import tables
 
 AT_ONCE = 200
@@ -43,12 +43,13 @@ def places_of(session: Session, every: Iterable[sa.Table], sha256: str) -> Itera
     # the rows of one place together: there may be very many
     with session.execute(query.order_by(*columns).execution_options(yield_per=AT_ONCE)) as found:
         for (name, column), rows in groupby(found, lambda row: (row.table_name, row.column_name)):
+            reader = KeyReader(session, by_name[name])
             for some in _batches(rows):
                 keys = list[Key]()
                 for row in some:
                     # a row with a key that cannot be read is nobody's to read
                     with suppress(*UNDECODABLE):
-                        keys.append(decode_key(session, by_name[name], row.key))
+                        keys.append(reader.read(row.key))
                 if keys:
                     yield Place(name, column, keys)
 

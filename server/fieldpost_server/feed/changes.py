@@ -7,7 +7,6 @@ something too little.
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -24,6 +23,9 @@ from fieldpost_server.storage.tables import PRUNED
 
 UNDECODABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What the types of SQLAlchemy and of authors raise for a value that is none of theirs."""
+
+_POSTGRESQL_NUMERIC = 1700
+_POSTGRESQL_FLOAT = 701
 
 Key = tuple[Any, ...]
 """A primary key: one value for each of its columns, as the column's type gives it."""
@@ -58,7 +60,7 @@ def read_changes(
     now = current_moment(session)
     if not now.keeps(cursor):
         return ChangeSet(now.cursor(), reset=True)
-    by_name = {table.name: table for table in tables}
+    by_name, readers = {table.name: table for table in tables}, dict[str, KeyReader]()
     changes = ChangeSet(now.cursor(cursor.plan))
     keys = _changed_keys(session, cursor.position, max_keys + 1)
     for name, key in session.connection().execute(keys):
@@ -68,10 +70,12 @@ def read_changes(
         if key is None:
             changes.whole.add(name)
         else:
-            known = changes.changed.setdefault(name, set())
-            # a key that cannot be read is on no device: its row is left out
-            with suppress(*UNDECODABLE):
-                known.add(decode_key(session, table, key))
+            readers.setdefault(name, KeyReader(session, table))
+            try:
+                changes.changed.setdefault(name, set()).add(readers[name].exact(key))
+            except UNDECODABLE:
+                # nobody finds its row by it, and it may be that of a row on devices
+                changes.whole.add(name)
     many = {name for name, keys in changes.changed.items() if len(keys) > max_keys}
     for name in many:
         del changes.changed[name]
@@ -118,28 +122,76 @@ def prune_changes(session: Session, *, older_than: datetime, at_least: int = 10_
     return deleted
 
 
-def decode_key(session: Session, table: sa.Table, text: str) -> Key:
-    """Return the key that a trigger wrote as a JSON list, as values of the columns' types."""
-    dialect = session.connection().dialect
-    values: Sequence[Any] = json.loads(text, parse_float=Decimal)
-    columns = table.primary_key.columns
-    return tuple(_decode(dialect, c.type, v) for c, v in zip(columns, values, strict=True))
+class KeyReader:
+    """Reads the keys of one table that triggers wrote as JSON lists."""
+
+    def __init__(self, session: Session, table: sa.Table) -> None:
+        dialect = session.connection().dialect
+        self._parts = [_Part(dialect, column.type) for column in table.primary_key.columns]
+
+    def read(self, text: str) -> Key:
+        """Return a key, as values of the columns' types; raises one of `UNDECODABLE`."""
+        values: Sequence[Any] = json.loads(text, parse_float=Decimal)
+        return tuple(p.read(p.given(v)) for p, v in zip(self._parts, values, strict=True))
+
+    def exact(self, text: str) -> Key:
+        """Return a key by which its row is found again; raises as `read`."""
+        values: Sequence[Any] = json.loads(text, parse_float=Decimal)
+        return tuple(part.exact(value) for part, value in zip(self._parts, values, strict=True))
 
 
-def _decode(dialect: sa.Dialect, kind: sa.types.TypeEngine[Any], value: Any) -> Any:
-    if dialect.name == "postgresql" and isinstance(value, str):
-        value = _driver_value(kind, value)
-    elif dialect.name == "sqlite" and isinstance(value, Decimal):
-        value = float(value)
-    process = kind.dialect_impl(dialect).result_processor(dialect, None)
-    return value if process is None else process(value)
+class _Part:
+    """One column of a key, from the feed and back to the database."""
+
+    def __init__(self, dialect: sa.Dialect, kind: sa.types.TypeEngine[Any]) -> None:
+        self._is_postgresql = dialect.name == "postgresql"
+        self._stored = stored_type(kind)
+        # psycopg's processors for numbers ask which type of the database they come from
+        sort = _POSTGRESQL_FLOAT if isinstance(self._stored, sa.Float) else _POSTGRESQL_NUMERIC
+        impl = kind.dialect_impl(dialect)
+        self._read = impl.result_processor(dialect, sort)
+        self._write = impl.bind_processor(dialect)
+
+    def given(self, value: Any) -> Any:
+        """Return what the driver gives for what a trigger wrote."""
+        if not self._is_postgresql:
+            return float(value) if isinstance(value, Decimal) else value
+        if isinstance(self._stored, sa.Float):
+            return float(value)
+        if isinstance(self._stored, sa.Numeric):
+            return Decimal(value)
+        return _driver_value(self._stored, value) if isinstance(value, str) else value
+
+    def read(self, given: Any) -> Any:
+        """Return the value of the column's type."""
+        return given if self._read is None else self._read(given)
+
+    def exact(self, value: Any) -> Any:
+        """Return the value; raises where the database would not find by it what it wrote."""
+        given = self.given(value)
+        read = self.read(given)
+        if not _is_same(given, read if self._write is None else self._write(read)):
+            raise ValueError(f"{value!r} is not how this value is written")
+        return read
+
+
+def _is_same(given: Any, written: Any) -> bool:
+    if isinstance(given, int | float) and isinstance(written, str):
+        # decimals, which SQLite is given as text
+        return Decimal(str(given)) == Decimal(written)
+    return bool(given == written)
+
+
+def stored_type(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    """Return the type below those that authors put around it."""
+    while isinstance(kind, sa.types.TypeDecorator):
+        kind = kind.impl_instance
+    return kind
 
 
 def _driver_value(kind: sa.types.TypeEngine[Any], value: str) -> Any:
     """Return what psycopg gives for a value that PostgreSQL wrote into JSON as text."""
-    while isinstance(kind, sa.types.TypeDecorator):
-        kind = kind.impl_instance
-    if isinstance(kind, sa.Uuid):
+    if isinstance(kind, sa.Uuid) and kind.native_uuid:
         return UUID(value)
     if isinstance(kind, sa.DateTime):
         return datetime.fromisoformat(value)

@@ -5,6 +5,7 @@ nothing of those programs: on PostgreSQL the trigger functions run with their ow
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -247,7 +248,11 @@ def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[Trigger]:
             f"SELECT {literal(table.name)}, json_array({key}), {_COUNTED_AT}{where};"
         )
 
-    moved = " OR ".join(f"OLD.{c} IS NOT NEW.{c}" for c in columns)
+    # a collation takes texts for the same that are not
+    exact = [" COLLATE BINARY" if _is_collated(c) else "" for c in table.primary_key.columns]
+    moved = " OR ".join(
+        f"OLD.{c}{as_is} IS NOT NEW.{c}{as_is}" for c, as_is in zip(columns, exact, strict=True)
+    )
     bodies = {
         "AFTER INSERT": record("NEW"),
         "AFTER UPDATE": record("NEW") + " " + record("OLD", f" WHERE {moved}"),
@@ -267,15 +272,26 @@ def _sqlite_triggers(dialect: sa.Dialect, table: sa.Table) -> Iterator[Trigger]:
 
 
 def _unique_columns(dialect: sa.Dialect, table: sa.Table) -> list[list[str]]:
-    """Return the quoted columns of each unique constraint and index beside the primary key."""
+    """Return the quoted columns by which one row may take the place of one with another key."""
+    key = table.primary_key.columns
+    found = [*unique_columns(table), *([list(key)] if any(map(_is_collated, key)) else [])]
+    return sorted([quoted(dialect, c.name) for c in columns] for columns in found)
+
+
+def unique_columns(table: sa.Table) -> list[list[sa.Column[Any]]]:
+    """Return the columns of each unique constraint and index beside the primary key."""
     found = [
-        [quoted(dialect, c.name) for c in constraint.columns]
+        list(constraint.columns)
         for constraint in table.constraints
         if isinstance(constraint, sa.UniqueConstraint)
     ]
     found += [
-        [quoted(dialect, c.name) for c in index.columns]
+        list(index.columns)
         for index in table.indexes
         if index.unique and len(index.columns) == len(index.expressions)
     ]
-    return sorted(found)
+    return found
+
+
+def _is_collated(column: sa.Column[Any]) -> bool:
+    return getattr(column.type, "collation", None) is not None

@@ -11,8 +11,8 @@ every hour. What was not counted for a day is not believed, and counted by the p
 import hashlib
 import threading
 import time
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from logging import WARNING
 from typing import Any
@@ -29,41 +29,24 @@ from fieldpost_server.feed.touched_rows import (
     chunks,
     is_one_of,
     touched_rows,
-    with_all_below,
 )
 from fieldpost_server.log import log
 from fieldpost_server.proofs.countings import Countings
+from fieldpost_server.proofs.kept_sums import Kept, KeptSums
 from fieldpost_server.proofs.row_sums import Counter, KeyNumbers, RowSums, Twice
-from fieldpost_server.scope.replication_plan import (
-    Plan,
-    TablePlan,
-    captured_tables,
-    deciding_tables,
-)
+from fieldpost_server.proofs.unsure_tables import unsure_tables
+from fieldpost_server.scope.replication_plan import Plan, TablePlan, captured_tables
 from fieldpost_server.storage.database import Database
 
 KEEP_S = 3600
 """After so many seconds a table that is asked for is counted anew, beside the pulls."""
 BELIEVE_S = 24 * 3600
 """After so many seconds a pull counts it itself."""
-MOST_ROWS = 4_000_000
-"""Rows of which a process keeps what they came to: 24 bytes each."""
-MOST_TABLES = 20_000
-"""Tables, each for one user or for all who see the same rows, of which it is kept."""
 MOST_KEYS = 20_000
 """With more changed keys of one table than this it is counted anew."""
 FEW_KEYS = 1_000
 """With more than this, and more than half of the rows, as well."""
-MOMENTS = 8
-"""Snapshots of which sums are kept: pulls at the same time see older and newer ones."""
 MOST_DUE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    moment: Moment
-    counted_at: float
-    sums: RowSums
 
 
 class _Snapshot:
@@ -75,13 +58,25 @@ class _Snapshot:
         self.moment = current_moment(session)
         self._app = app
         self._touched: dict[int, Touched] = {}
+        self._instead: dict[int, Moment] = {}
 
     def knows(self, earlier: Moment) -> bool:
         """Say whether nothing that happened since is forgotten, or was not seen here."""
         return self.moment.keeps(earlier) and self.moment.sees(earlier)
 
+    def will_ask(self, moments: Iterable[Moment]) -> None:
+        """Prepare for the moments since which changes will be asked for.
+
+        The feed is read twice at most: since the newest and since the oldest of them, which stands
+        for those between. What is read of a change that was seen before does no harm.
+        """
+        by_position = {each.position: each for each in moments}
+        for position in sorted(by_position)[1:-1]:
+            self._instead[position] = by_position[min(by_position)]
+
     def touched_since(self, earlier: Moment) -> Touched:
         """Return the rows that changes since have touched."""
+        earlier = self._instead.get(earlier.position, earlier)
         position = earlier.position
         if position not in self._touched:
             self._touched[position] = self._read(earlier)
@@ -92,7 +87,7 @@ class _Snapshot:
         tables = captured_tables(app)
         changes = read_changes(session, earlier.cursor(), tables, max_keys=MOST_KEYS)
         touched = touched_rows(session, app, failed, changes, max_keys=MOST_KEYS)
-        touched.whole.update(_unsure(app, failed, touched, {*changes.changed, *changes.whole}))
+        touched.whole.update(unsure_tables(session, app, failed, touched, changes))
         return touched
 
 
@@ -110,11 +105,19 @@ class Checksums:
         self.keep_s = keep_s
         self.believe_s = believe_s
         self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, tuple[_Kept, ...]] = OrderedDict()
-        self._rows = 0
+        self._kept = KeptSums()
         self._due: dict[bytes, tuple[Plan, str]] = {}
         self._recounting = threading.Lock()
         self._countings = Countings()
+
+    def wait_for_others(self, session: Session, failed: FailedTables) -> None:
+        """Raise `BeingCounted` where another pull counts a table of this one just now.
+
+        Whoever asks this first has read nothing yet that would be read again.
+        """
+        if not self._countings.is_idle:
+            for query in self._queries(session, failed).values():
+                self._countings.meet(query)
 
     def digests(
         self, session: Session, failed: FailedTables, *, patient: bool = False
@@ -126,18 +129,26 @@ class Checksums:
             patient: raise `BeingCounted` where another one counts a table that has to be counted.
         """
         snapshot = _Snapshot(session, self.app, failed)
+        queries = self._queries(session, failed)
+        known = {name: self._believed(snapshot, name, query) for name, query in queries.items()}
+        snapshot.will_ask(each.moment for each in known.values() if each is not None)
         found: dict[str, dict[str, Any]] = {}
-        for name, entry in failed.plan.items():
-            if name in failed.causes:
-                continue
-            query = failed.attempt(name, partial(_identity, session, entry))
-            if query is None:
-                continue
-            sums = self._sums(snapshot, name, query, patient=patient)
+        for name, query in queries.items():
+            sums = self._sums(snapshot, name, query, known[name], patient=patient)
             # what others are asked of the feed may fail: then it is in `causes` by now
             if sums is not None and name not in failed.causes:
                 found[name] = sums.digest
         return found
+
+    @staticmethod
+    def _queries(session: Session, failed: FailedTables) -> dict[str, bytes]:
+        """Return by table what tells its query from others."""
+        found = {
+            name: failed.attempt(name, partial(_identity, session, entry))
+            for name, entry in failed.plan.items()
+            if name not in failed.causes
+        }
+        return {name: query for name, query in found.items() if query is not None}
 
     def recount(self, database: Database) -> list[str]:
         """Count anew what is due; returns the tables that had changed past the change feed."""
@@ -171,30 +182,39 @@ class Checksums:
             self._due.pop(query, None)
         if found is None:
             return False
-        self._keep(query, _Kept(snapshot.moment, time.monotonic(), found), anew=True)
+        self._kept.keep(query, Kept(snapshot.moment, time.monotonic(), found), anew=True)
         if expected is None or expected.digest == found.digest:
             return False
         log("rows have changed past the change feed", level=WARNING, table=name)
         return True
 
     def _sums(
-        self, snapshot: _Snapshot, name: str, query: bytes, *, patient: bool
+        self,
+        snapshot: _Snapshot,
+        name: str,
+        query: bytes,
+        known: Kept | None,
+        *,
+        patient: bool,
     ) -> RowSums | None:
-        known = self._believed(snapshot, name, query)
         sums = self._brought_forward(snapshot, name, known) if known is not None else None
         if known is not None and sums is not None:
-            self._keep(query, replace(known, moment=snapshot.moment, sums=sums))
+            self._kept.keep(query, replace(known, moment=snapshot.moment, sums=sums))
             return sums
         if name in snapshot.failed.causes:
             return None
         session, entry = snapshot.session, snapshot.failed.plan[name]
         with self._countings.one(query, patient=patient):
+            counted = self._believed(snapshot, name, query)
+            if counted is not None and counted is not known:
+                # by another one, between the look and here
+                return self._sums(snapshot, name, query, counted, patient=patient)
             sums = snapshot.failed.read(session, name, partial(count, session, entry))
             if sums is not None:
-                self._keep(query, _Kept(snapshot.moment, time.monotonic(), sums), anew=True)
+                self._kept.keep(query, Kept(snapshot.moment, time.monotonic(), sums), anew=True)
         return sums
 
-    def _brought_forward(self, snapshot: _Snapshot, name: str, known: _Kept) -> RowSums | None:
+    def _brought_forward(self, snapshot: _Snapshot, name: str, known: Kept) -> RowSums | None:
         """Return what a table comes to now; None where it has to be counted."""
         keys = snapshot.touched_since(known.moment).of(name)
         if keys == set():
@@ -207,67 +227,20 @@ class Checksums:
         forward = partial(_changed, session, entry, known.sums, keys)
         return snapshot.failed.read(session, name, forward)
 
-    def _believed(self, snapshot: _Snapshot, name: str, query: bytes) -> _Kept | None:
+    def _believed(self, snapshot: _Snapshot, name: str, query: bytes) -> Kept | None:
         """Return what is kept of the newest moment that this snapshot knows."""
-        # fault point: checksum-looked-up — memory only: the next process counts every table once
-        # more.
+        kept = reversed(self._kept.of(query))
+        known = next((each for each in kept if snapshot.knows(each.moment)), None)
+        if known is None:
+            return None
+        age = time.monotonic() - known.counted_at
+        if age > self.believe_s:
+            return None
+        # fault point: recount-due — memory only: it is due again when the next process is asked.
         with self._lock:
-            found = self._known.get(query, ())
-            if found:
-                self._known.move_to_end(query)
-            known = next((each for each in reversed(found) if snapshot.knows(each.moment)), None)
-            if known is None:
-                return None
-            age = time.monotonic() - known.counted_at
-            if age > self.believe_s:
-                return None
             if age > self.keep_s and len(self._due) < MOST_DUE:
                 self._due[query] = snapshot.failed.plan, name
-            return known
-
-    def _keep(self, query: bytes, kept: _Kept, *, anew: bool = False) -> None:
-        """Keep what a table came to, beside what it came to for earlier snapshots.
-
-        Args:
-            anew: it was counted, and owes nothing to what was kept before.
-        """
-        # fault point: checksum-remembered — memory only, and of a snapshot that was read to its
-        # end: a checksum that is lost costs time.
-        with self._lock:
-            former = () if anew else self._known.get(query, ())
-            if former and not kept.moment.sees(former[-1].moment):
-                # somebody with a newer snapshot was quicker
-                return
-            if len(former) > 1 and former[-1].sums is former[-2].sums is kept.sums:
-                # of moments that came to the same, the first and the last are enough
-                former = former[:-1]
-            self._forget(query)
-            self._known[query] = (*former, kept)[-MOMENTS:]
-            self._rows += kept.sums.count
-            while len(self._known) > MOST_TABLES or (
-                self._rows > MOST_ROWS and len(self._known) > 1
-            ):
-                self._forget(next(iter(self._known)))
-
-    def _forget(self, query: bytes) -> None:
-        if found := self._known.pop(query, ()):
-            self._rows -= found[-1].sums.count
-
-
-def _unsure(app: App, failed: FailedTables, touched: Touched, changed: set[str]) -> set[str]:
-    """Return the tables of which nobody can name all rows that these changes have touched."""
-    plan, unsure = failed.plan, set[str]()
-    for name, entry in plan.items():
-        deciding = deciding_tables(plan, name)
-        if deciding & changed and deciding & failed.causes.keys():
-            # what hangs on the rows of a table that fails was not asked
-            unsure.add(name)
-        for parent, pairs in entry.parents:
-            by_key = {above for _, above in pairs} >= set(app.models[parent].key)
-            if not by_key and touched.of(parent) != set():
-                # a row that was pointed to by something else than its key may have let go
-                unsure.add(name)
-    return with_all_below(plan, unsure)
+        return known
 
 
 def count(session: Session, entry: TablePlan) -> RowSums:

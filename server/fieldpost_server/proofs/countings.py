@@ -13,8 +13,9 @@ WAIT_S = 60
 class BeingCounted(Exception):
     """Another pull counts the same table: what it finds will do for a snapshot of afterwards."""
 
-    def __init__(self, done: threading.Event) -> None:
+    def __init__(self, query: bytes, done: threading.Event) -> None:
         super().__init__()
+        self.query = query
         self._done = done
 
     def wait(self) -> None:
@@ -29,6 +30,17 @@ class Countings:
         self._lock = threading.Lock()
         self._running: dict[bytes, threading.Event] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing is counted."""
+        return not self._running
+
+    def meet(self, query: bytes) -> None:
+        """Raise `BeingCounted` where somebody counts a table."""
+        running = self._running.get(query)
+        if running is not None:
+            raise BeingCounted(query, running)
+
     @contextmanager
     def one(self, query: bytes, *, patient: bool) -> Iterator[None]:
         """Count a table while the block runs.
@@ -42,7 +54,7 @@ class Countings:
         with self._lock:
             running = self._running.setdefault(query, done)
         if running is not done and patient:
-            raise BeingCounted(running)
+            raise BeingCounted(query, running)
         try:
             yield
         finally:

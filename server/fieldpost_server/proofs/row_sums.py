@@ -72,7 +72,8 @@ class RowSums:
         count: rows.
         total: the sum of their digests, modulo 2**128.
         buckets: records of number and digest, each in the bucket that its number says.
-        is_whole: False where rows have no keys of their own, and so nothing is kept of each.
+        is_whole: False where nothing is kept of each row: they have no keys of their own, or there
+            was no room.
     """
 
     count: int
@@ -84,6 +85,22 @@ class RowSums:
     def digest(self) -> dict[str, Any]:
         """Return count and sum as they travel."""
         return digest_of(self.count, self.total)
+
+    @property
+    def held(self) -> int:
+        """The number of rows that are kept one by one."""
+        return self.count if self.is_whole else 0
+
+    def held_beside(self, other: "RowSums") -> int:
+        """Return the number of rows that are kept here, and not in common with another one."""
+        if len(self.buckets) != len(other.buckets):
+            return self.held
+        pairs = zip(self.buckets, other.buckets, strict=True)
+        return sum(len(mine) for mine, theirs in pairs if mine is not theirs) // _RECORD.size
+
+    def without_rows(self) -> "RowSums":
+        """Return count and sum alone."""
+        return RowSums(self.count, self.total, (), is_whole=False)
 
     def changed(self, gone: Iterable[int], put: Mapping[int, int]) -> "RowSums":
         """Return the sums without the rows of the numbers in `gone`, and then with those in `put`.

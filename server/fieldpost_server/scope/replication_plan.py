@@ -6,7 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from fieldpost.app import App
 from fieldpost.pages import Page
@@ -42,7 +45,8 @@ class TablePlan:
         links: of a table of links, which rows are there.
         parents: models whose child rows it holds, with the pairs (child, parent attribute); of
             links, the models on both ends.
-        watches: other tables that decide which rows are there.
+        watches: tables whose other rows decide which rows are there; the table itself where a scope
+            asks it once more.
         always: attributes that a device has of every row that it has.
         undecided: a scope that decides on it fails: nobody knows which rows are there, and none of
             them may be sent.
@@ -182,7 +186,7 @@ class _Planner:
             standing = grant.standing
             assert standing is not None
             if standing.above is None:
-                entry.watches |= tables_in([grant.condition]) - {grant.model.name}
+                entry.watches |= _watched(grant)
             else:
                 entry.parents.append((standing.above.model, standing.link.pairs))
                 entry.watches |= self.plan[standing.above.model].watches
@@ -199,7 +203,7 @@ class _Planner:
             link,
             links=sa.and_(*there),
             parents=list(link.ends),
-            watches=watches - {link.name},
+            watches=watches,
             undecided=any(self.plan[model.name].undecided for model, _ in ends),
         )
 
@@ -222,7 +226,7 @@ class _Planner:
         entry = self._entry(model)
         for grant in self.readable.grants(model):
             if entry.add(grant):
-                entry.watches |= tables_in([grant.condition]) - {model.name}
+                entry.watches |= _watched(grant)
                 self._add_pointed(grant)
 
     def _add_pointed(self, grant: Grant) -> None:
@@ -234,6 +238,41 @@ class _Planner:
                 self._add_target(self.app.models[name])
         for name, attributes in title_parts(self.app, grant.model).pointed.items():
             self._entry(self.app.models[name]).always |= attributes
+
+
+def _watched(grant: Grant) -> set[str]:
+    """Return the tables whose other rows a condition asks."""
+    found, table = tables_in([grant.condition]), grant.model.table
+    if not _asks_itself(grant.condition, table):
+        found.discard(grant.model.name)
+    return found
+
+
+def _asks_itself(condition: Condition, table: sa.Table) -> bool:
+    """Say whether a condition on a table's rows reads the table once more."""
+    if not any(isinstance(each, sa.SelectBase) for each in visitors.iterate(condition)):
+        return False
+    query = sa.select(sa.literal(1)).select_from(table).where(condition)
+    try:
+        # what is correlated is no reading: only the finished statement tells
+        return _Readings(query, table.name).number > 1
+    except sa.exc.SQLAlchemyError:
+        # words of one database only: whole is never wrong
+        return True
+
+
+class _Readings(SQLCompiler):
+    """Counts how often a statement reads a table."""
+
+    def __init__(self, query: sa.Select[Any], name: str) -> None:
+        self.number = 0
+        self._name = name
+        super().__init__(DefaultDialect(), query)
+
+    def visit_table(self, table: Any, asfrom: Any = False, **options: Any) -> Any:  # type: ignore[override]
+        """Note a table where rows are read from it."""
+        self.number += bool(asfrom) and table.name == self._name
+        return super().visit_table(table, asfrom=asfrom, **options)  # type: ignore[no-untyped-call]
 
 
 def _links_of(page: Page) -> Iterator[LinkTable]:

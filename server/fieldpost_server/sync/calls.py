@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,7 +58,7 @@ MOST_IMAGES = 2
 """
 MOST_PULLS = 8
 PATIENCE = 5
-"""How often a pull waits for others that count the same tables, before it counts itself."""
+"""How often a pull waits for others that count the same table, before it counts itself."""
 FLUSH_S = 0.1
 """Receipts are sent at least so often, in seconds: nobody sees sooner that a form has arrived, and
 each piece is a way from thread to thread and back, on a busy machine with a wait at each end."""
@@ -331,12 +332,14 @@ class Sync:
         return await run_in_threadpool(self.devices.noting, request, in_place)
 
     def _pull(self, request: Request, cursor: Cursor, whole: list[str]) -> Response:
-        for _ in range(PATIENCE):
+        waited = Counter[bytes]()
+        while max(waited.values(), default=0) < PATIENCE:
             try:
                 return self._pulled(request, cursor, whole, patient=True)
             except BeingCounted as counting:
                 # its own snapshot is closed by now: the next one sees what that pull has counted
                 counting.wait()
+                waited[counting.query] += 1
         return self._pulled(request, cursor, whole, patient=False)
 
     def _pulled(
@@ -349,6 +352,8 @@ class Sync:
             failed = FailedTables(plan_for(app, user, offline))
             identity = plan_id(user, offline, self.app_version)
             most = self.settings.max_pull_keys
+            if patient:
+                self.checksums.wait_for_others(session, failed)
             delta = read_delta(session, app, failed, identity, cursor, whole=whole, max_keys=most)
             sums = {} if delta.reset else self.checksums.digests(session, failed, patient=patient)
             sent = delta.without(failed, is_safe=cursor.plan == identity)

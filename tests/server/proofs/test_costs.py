@@ -12,7 +12,7 @@ from fieldpost_server.feed import triggers
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.scope_delta import Delta, cursor_now, read_delta
-from fieldpost_server.proofs import checksums
+from fieldpost_server.proofs import checksums, kept_sums
 from fieldpost_server.proofs.checksums import Checksums
 from fieldpost_server.scope.replication_plan import captured_tables, plan_for
 from fieldpost_server.storage.database import Database
@@ -121,6 +121,6 @@ def test_a_pull_reads_what_has_changed(garden: Database, monkeypatch: pytest.Mon
     assert many < 1.5 * few, (few, many)
     # the measure sees a pull that counts
     monkeypatch.setattr(checksums, "FEW_KEYS", -1)
-    monkeypatch.setattr(checksums, "MOST_ROWS", 0)
-    monkeypatch.setattr(checksums, "MOST_TABLES", 0)
+    monkeypatch.setattr(kept_sums, "MOST_ROWS", 0)
+    monkeypatch.setattr(kept_sums, "MOST_TABLES", 0)
     assert cost(garden) > 10 * many

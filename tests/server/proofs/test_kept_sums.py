@@ -189,7 +189,7 @@ def nothing(*_: Any, **__: Any) -> set[Any]:
     ("module", "what", "wrong"),
     [
         (checksums, "_changed", unchanged),
-        (checksums, "_unsure", nothing),
+        (checksums, "unsure_tables", nothing),
         (touched_rows, "_swept", nothing),
         (touched_rows, "_children", nothing),
         (Moment, "sees", lambda *_: True),

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,15 +11,18 @@ import pytest
 import sqlalchemy as sa
 
 from apps.clinic import Patient, Ward
+from fieldpost.replication.checksum import table_digest
 from fieldpost.users import User
+from fieldpost_server.feed import changes, scope_delta
 from fieldpost_server.feed.failed_tables import FailedTables
 from fieldpost_server.feed.stalls import HorizonWatch
 from fieldpost_server.operations import housekeeping as keeping
-from fieldpost_server.proofs import checksums
+from fieldpost_server.proofs import checksums, kept_sums
 from fieldpost_server.proofs.checksums import Checksums, count
 from fieldpost_server.proofs.countings import BeingCounted, Countings
 from fieldpost_server.restore.timelines import begin_timeline
 from fieldpost_server.scope.replication_plan import captured_tables, plan_for
+from fieldpost_server.sync import calls
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def rows(office: Any) -> Any:
         return count(session, plan["ward"]).digest
 
 
-@pytest.mark.passes("recount-begun", "recount-read")
+@pytest.mark.passes("recount-due", "recount-begun", "recount-read")
 def test_what_bypassed_the_feed_is_found_and_mended(office: Any, untriggered: Any) -> None:
     """A table that is due is counted anew beside the pulls; the next pull mends devices (R47)."""
     kept = office.home.checksums
@@ -130,9 +134,8 @@ def test_who_reads_an_older_snapshot_counts_nothing(
         assert rows(office) == digest(office, kept)
 
 
-def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process keeps sums of so many rows, those asked for last, and counts the others again."""
-    monkeypatch.setattr(checksums, "MOST_ROWS", 4)
+def noted_counts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that gets the name of each table which is counted."""
     counted: list[str] = []
     usual = checksums.count
 
@@ -141,15 +144,54 @@ def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None
         return usual(session, entry)
 
     monkeypatch.setattr(checksums, "count", noted)
+    return counted
+
+
+def test_memory_is_bounded(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process keeps what so many rows came to; of more it keeps the sums, and counts changes."""
+    monkeypatch.setattr(kept_sums, "MOST_ROWS", 4)
+    counted = noted_counts(monkeypatch)
     kept, app = Checksums(office.home.app), office.home.app
     plans = [plan_for(app, User(name), [app.page("patient")]) for name in ("anna", "bert")]
-    with office.database.read_session() as session:
-        for plan in (*plans, *plans):
-            for name, found in kept.digests(session, FailedTables(plan)).items():
-                assert usual(session, plan[name]).digest == found
-            assert kept._rows <= 4
 
-    assert 2 < counted.count("patient")
+    def pull() -> None:
+        with office.database.read_session() as session:
+            for plan in plans:
+                for name, found in kept.digests(session, FailedTables(plan)).items():
+                    rows = map(plan[name].to_wire, plan[name].read(session))
+                    assert table_digest(rows) == found
+                assert kept._kept.rows <= 4
+
+    pull()
+    first = len(counted)
+    for _ in range(3):
+        pull()
+    assert first == len(counted)
+    for number in range(3):
+        office.run(sa.update(Patient).values(name=f"Turn {number}"))
+        pull()
+    assert first < len(counted)
+
+
+def test_what_is_counted_anew_stays_so(
+    office: Any, untriggered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull that looked before the count puts nothing of before in its place (R47)."""
+    kept = Checksums(office.home.app, keep_s=0)
+    digest(office, kept)
+    untriggered(UNSEEN)
+    digest(office, kept)
+    forward = Checksums._brought_forward
+
+    def slow(self: Checksums, *given: Any) -> Any:
+        found = forward(self, *given)
+        monkeypatch.setattr(Checksums, "_brought_forward", forward)
+        assert ["ward"] == self.recount(office.database)
+        return found
+
+    monkeypatch.setattr(Checksums, "_brought_forward", slow)
+    assert rows(office) != digest(office, kept)
+    assert rows(office) == digest(office, kept)
 
 
 def test_users_who_see_the_same_rows_share_their_sums(
@@ -255,6 +297,83 @@ def test_devices_that_pull_at_once_are_counted_once(
     for device, answer in zip(devices, answers, strict=True):
         device.replica.apply(answer)
         assert [] == asyncio.run(device.replica.differences(answer["digests"]))
+
+
+def test_each_table_is_counted_once_however_many_there_are(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull waits as long as others get on with its tables, and reads nothing twice (R47, R66)."""
+    monkeypatch.setattr(calls, "PATIENCE", 2)
+    devices = [office.device("anna") for _ in range(4)]
+    counted, deltas = noted_counts(monkeypatch), list[str]()
+    slowly, read = checksums.count, scope_delta.read_delta
+
+    def slow(session: Any, entry: Any) -> Any:
+        time.sleep(0.1)
+        return slowly(session, entry)
+
+    def noted(*given: Any, **more: Any) -> Any:
+        deltas.append("delta")
+        return read(*given, **more)
+
+    monkeypatch.setattr(checksums, "count", slow)
+    monkeypatch.setattr(calls, "read_delta", noted)
+    with ThreadPoolExecutor(4) as pool:
+        for answer in [pool.submit(device.ask) for device in devices]:
+            assert answer.result().json()["digests"].keys() >= {"ward", "patient", "visit"}
+
+    assert 4 < len(counted) == len(set(counted))
+    # each its own, and one that it threw away where they all began at once
+    assert len(deltas) <= 8
+
+
+def test_a_table_that_others_count_in_vain_is_counted(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a count of others does not come to an end, a pull counts itself (R66)."""
+    device, waited = office.device("anna"), list[bytes]()
+    office.home.checksums._countings._running = running = Endless()
+    monkeypatch.setattr(BeingCounted, "wait", lambda self: waited.append(self.query))
+
+    assert 200 == device.ask().status_code
+    assert calls.PATIENCE == len(waited)
+    assert {} == running
+
+
+class Endless(dict[bytes, threading.Event]):
+    """Somebody counts whatever is asked for, until one of it was asked for often enough."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, query: bytes, default: Any = None) -> Any:  # noqa: ARG002 - a dictionary's
+        """Return what another one counts."""
+        return threading.Event()
+
+
+def test_the_feed_is_read_twice_at_most(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many moments the sums of a pull are of (R45, R47)."""
+    app, reads = office.home.app, list[Any]()
+    kept, read = Checksums(app), changes.read_changes
+    plan = plan_for(app, User("anna"), [app.page("visit")])
+    for number, name in enumerate(plan):
+        office.run(sa.update(Ward).where(Ward.code == "B").values(name=f"Turn {number}"))
+        with office.database.read_session() as session:
+            kept.digests(session, FailedTables({name: plan[name]}))
+
+    def noted(*given: Any, **more: Any) -> Any:
+        reads.append(given)
+        return read(*given, **more)
+
+    monkeypatch.setattr(checksums, "read_changes", noted)
+    office.run(sa.update(Patient).values(name="Another"))
+    with office.database.read_session() as session:
+        found = kept.digests(session, FailedTables(plan))
+        for name, entry in plan.items():
+            assert table_digest(map(entry.to_wire, entry.read(session))) == found[name]
+
+    assert 3 < len(plan)
+    assert 2 == len(reads)
 
 
 def test_whoever_waits_goes_on_when_counting_ends() -> None:
