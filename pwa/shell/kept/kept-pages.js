@@ -4,7 +4,7 @@
 import { context, database } from "../page/context.js";
 import { within } from "../../limits.js";
 import { read, write } from "../../store.js";
-import { mayBeKept, MOST_OF_ONE, placed, PLACES, shelfOf } from "./shelf.js";
+import { mayBeKept, MOST_OF_ONE, placed, PLACES, shelfOf, withoutOthers } from "./shelf.js";
 
 /**
  * @typedef {import("./shelf.js").Kept} Kept
@@ -146,10 +146,9 @@ function isSame(some, other) {
  * @returns {Operation[]}
  */
 function changed({ version, user, pages: all }, page, html) {
-  // of pages of other rows nobody knows whether she may still see them
-  const sound = all.filter(({ from }) => from === page.from);
+  const sound = withoutOthers(all, page.from);
   const pages = html === null ? sound.filter(({ path }) => path !== page.path) : placed(sound, page);
-  const taken = new Set(pages.map(({ place }) => place));
+  const taken = new Set(pages.filter(({ size }) => size).map(({ place }) => place));
   // where nothing is known of what is here, all of it goes
   const before = all.length ? all.map(({ place }) => place) : [...Array(PLACES).keys()];
   const left = before.filter((place) => !taken.has(place));
