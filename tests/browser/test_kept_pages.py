@@ -134,6 +134,55 @@ def test_a_new_form_is_filled_in_before_python(worker: Device) -> None:
     assert "Saved too soon" in entries[1]
 
 
+NO_SHELF = """() => {
+  const get = IDBObjectStore.prototype.get;
+  IDBObjectStore.prototype.get = function (name) {
+    if (name === "pages") throw new DOMException("thrown", "UnknownError");
+    return get.call(this, name);
+  };
+}"""
+
+
+def test_a_save_is_carried_out_before_one_goes_on(worker: Device) -> None:
+    """Save, then a tap on a kept link: both are done, and what nobody typed is today's (R17)."""
+    look_around(worker)
+    name, kept = kept_page(worker.page, NEW)
+    today = worker.page.evaluate(DAY, kept["html"])
+    kept["html"] = kept["html"].replace(f'value="{today}"', 'value="2020-02-02"')
+    stored.put(worker.page, "replica", name, kept)
+    page = without_python(worker, NEW)
+    fill_in(page, "Saved and gone on")
+    page.get_by_role("button", name="Save").last.click()
+    page.locator(".toolbar .brand").click()
+    expect_waiting(page)
+    expect(page.get_by_role("heading", name="New inspection")).to_be_visible()
+    let_python_come(page)
+    expect(page.get_by_role("navigation", name="Your work")).to_contain_text("1 waiting")
+    assert [1, 0] == [worker.count("outbox"), worker.count("drafts")]
+    entry = stored.read(page, "outbox", 1)["envelope"]
+    assert "Saved and gone on" in entry
+    assert "2020-02-02" not in entry
+
+    # what is wrong in a form is seen, wherever one wanted to go; nothing of it is lost
+    page = without_python(worker, NEW)
+    page.get_by_label("Remarks").fill("Not whole")
+    page.get_by_role("button", name="Save").last.click()
+    page.locator(".toolbar .brand").click()
+    let_python_come(page)
+    expect(page.locator("main [aria-invalid=true]").first).to_be_visible()
+    expect(page.get_by_label("Remarks")).to_have_value("Not whole")
+    page.get_by_role("button", name="Cancel").click()
+    expect(rows(page).first).to_be_visible()
+
+    # a store that cannot say what is kept holds nobody up
+    page = without_python(worker, "/")
+    expect(page.locator(".menu.more")).to_be_visible()
+    page.evaluate(NO_SHELF)
+    page.get_by_role("link", name=re.compile("^Inspections")).click()
+    let_python_come(page)
+    expect(rows(page).first).to_be_visible()
+
+
 def test_a_button_that_needs_python_waits_for_it(worker: Device) -> None:
     """Add finding and Sync are carried out once, on what was typed; a killed app has the draft."""
     look_around(worker)

@@ -8,6 +8,7 @@ import { pending } from "../page/pending.js";
 import { keepDraft } from "../form/drafts.js";
 import { draftsOf } from "../form/draft-store.js";
 import { onPage } from "../page/document.js";
+import { within } from "../../limits.js";
 import { freshenSoon } from "./freshening.js";
 import { noteShown, renew, withTyped } from "./kept-form.js";
 import { forgetPage, keep, keptPage, markOfNow, startKeeping } from "./kept-pages.js";
@@ -19,6 +20,8 @@ import { forgetPage, keep, keptPage, markOfNow, startKeeping } from "./kept-page
  * @typedef {{owner: string, pending: number, stuck: number}} Here what waits on this device, as its store says
  */
 
+/** Nobody waits longer for what is kept. */
+const FINDING_MS = 2_000;
 const FORM = /\/(?:new|edit)(?:\?|$)/;
 /** On the pages that Python makes here, and on none that came from the office. */
 const FROM_HERE = '<body data-home="device"';
@@ -50,7 +53,7 @@ export function startKeptPages(found) {
  */
 export async function showFirst(path, device) {
   context.device = device;
-  const found = await find(path).catch((error) => (console.info(error), null));
+  const found = await find(path);
   if (!found || device.hasEnded) {
     if (context.device === device) context.device = null;
     return null;
@@ -73,10 +76,21 @@ export async function takeAway() {
 
 /**
  * @param {string} path
- * @returns {Promise<FirstPage | null>} null as well where Python is there
+ * @returns {Promise<FirstPage | null>} null as well where Python is there, or is sooner, and where the store cannot say it
  */
 async function find(path) {
-  if (!context.device?.started) return null;
+  const started = context.device?.started;
+  if (!started) return null;
+  const none = () => null;
+  const found = within(FINDING_MS, inStore(path), "Finding a kept page").catch((error) => (console.info(error), null));
+  return await Promise.race([found, started.then(none, none)]);
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<FirstPage | null>}
+ */
+async function inStore(path) {
   const kept = await keptPage(path);
   if (!kept) return null;
   // what was typed into it before is brought back by Python

@@ -5,7 +5,7 @@ import { ask } from "./transport.js";
 import { announce, openForm } from "./elements.js";
 import { explain, NO_PAGE, sayDone, wordsOf } from "./answer-words.js";
 import { focusPage, show } from "./document.js";
-import { settled } from "./pending.js";
+import { mayLeave, settled } from "./pending.js";
 
 /**
  * @typedef {import("./transport.js").Page} Page
@@ -33,6 +33,8 @@ let visits = 0;
 let isLeaving = false;
 /** Whether it may have been made before what is new. */
 let isStale = false;
+/** Number of the newest page that somebody wants to go on to. */
+let wishes = 0;
 /** Where the page that is shown came from. */
 let current = location.pathname + location.search;
 
@@ -54,6 +56,16 @@ export function arrived() {
 /** @returns {boolean} whether a page is on its way */
 export function isOnTheWay() {
   return isLeaving;
+}
+
+/**
+ * Go on to another page, once this one may be left; of several only to the last.
+ * @param {string} path with its query
+ * @param {How} [how]
+ */
+export async function goOn(path, how) {
+  const wish = ++wishes;
+  if ((await mayLeave()) && wish === wishes) await visit(path, how);
 }
 
 /** @returns {string} the address of the page that is shown */
@@ -252,7 +264,7 @@ function onClick(event) {
   event.preventDefault();
   const { pathname, search } = new URL(link.href);
   link.setAttribute("aria-busy", "true");
-  void visit(pathname + search).finally(() => link.removeAttribute("aria-busy"));
+  void goOn(pathname + search).finally(() => link.removeAttribute("aria-busy"));
 }
 
 /** @param {MouseEvent} event */
@@ -276,6 +288,6 @@ export function startNavigation() {
   document.addEventListener("click", onClick);
   window.addEventListener("popstate", ({ state }) => {
     const path = location.pathname + location.search;
-    if (path !== current) void visit(path, { history: "none", scroll: state?.scroll ?? 0 });
+    if (path !== current) void goOn(path, { history: "none", scroll: state?.scroll ?? 0 });
   });
 }

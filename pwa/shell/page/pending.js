@@ -18,6 +18,29 @@ export function pending(work) {
   return work;
 }
 
+/** What the page is not left before; whether one may go on then. @type {Promise<boolean> | null} */
+let holding = null;
+
+/**
+ * Let nobody leave the page before something is done: a Save that waits for Python.
+ * @param {Promise<boolean>} work whether one may go on: what is wrong in a form is to be seen
+ */
+export function holdPage(work) {
+  const mine = work.catch(() => false).finally(() => {
+    if (holding === mine) holding = null;
+  });
+  holding = mine;
+}
+
+/** Wait for what holds the page. @returns {Promise<boolean>} whether one may go on */
+export async function mayLeave() {
+  while (holding) {
+    document.documentElement.dataset.loading = "";
+    if (!(await holding)) return false;
+  }
+  return true;
+}
+
 /** Begin what is to be pending before a page is left. @param {() => void} begin */
 export function beforeSettled(begin) {
   beginners.push(begin);
