@@ -26,9 +26,9 @@ HOLD = """(() => {
 
 
 def kept_paths(page: Page) -> list[str]:
-    """Return the addresses of the kept pages, the one that was seen last first."""
+    """Return the addresses of the pages whose HTML is kept, the one seen last first."""
     shelf = stored.read(page, "replica", "pages")
-    return [each["path"] for each in shelf["pages"]] if shelf else []
+    return [each["path"] for each in shelf["pages"] if each["size"]] if shelf else []
 
 
 def until_kept(page: Page, *paths: str) -> None:

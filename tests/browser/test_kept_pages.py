@@ -246,6 +246,24 @@ def test_a_page_says_when_it_was_where_more_is_here_by_now(worker: Device) -> No
     expect(page.get_by_role("navigation", name="Your work")).to_contain_text("1 waiting")
     expect(page.get_by_role("status")).to_be_empty()
     assert "waiting" == worker.sync_state()
+    let_python_come(page)
+
+    # rows came, and an entry has found its end: nothing of before is shown, all is made again
+    marks = [stored.read(page, "session", name) for name in ("shown_from", "shown_after")]
+    page.locator("#sync").click()
+    expect(page.locator("#sync")).to_have_attribute("data-state", "clean")
+    until_new(page)
+    now = [stored.read(page, "session", name) for name in ("shown_from", "shown_after")]
+    assert all(former != mark for former, mark in zip(marks, now, strict=True))
+    page = without_python(worker, LIST)
+    expect(rows(page).first).to_be_visible()
+    expect(page.locator("tr.waiting")).to_have_count(0)
+    expect(page.get_by_role("status")).to_be_empty()
+    assert "clean" == worker.sync_state()
+    # what became of an entry is a change, too
+    stored.put(page, "session", "shown_after", "another")
+    page = without_python(worker, LIST)
+    expect(page.get_by_role("status")).to_contain_text("As of")
 
 
 def test_what_is_not_to_be_seen_is_not_shown(worker: Device) -> None:

@@ -23,6 +23,8 @@ import { forgetPage, keep, keptPage, markOfNow, startKeeping } from "./kept-page
 /** Nobody waits longer for what is kept. */
 const FINDING_MS = 2_000;
 const FORM = /\/(?:new|edit)(?:\?|$)/;
+/** How a device stands as long as its store does: no sync runs, and nobody knows of a connection. */
+const LASTING = new Set(["clean", "waiting", "attention"]);
 /** On the pages that Python makes here, and on none that came from the office. */
 const FROM_HERE = '<body data-home="device"';
 
@@ -97,20 +99,20 @@ async function inStore(path) {
   if (FORM.test(path) && (await draftsOf(path.split("?")[0])).length) return null;
   const prepare = (/** @type {Document} */ page) => {
     renew(page);
-    const isTrue = tellsTrue(page);
-    note = kept.isOld || !isTrue ? `As of ${momentWords(new Date(kept.at))}` : "";
+    clearUntold(page, kept.isOld);
+    note = kept.isOld ? `As of ${momentWords(new Date(kept.at))}` : "";
   };
   return { html: kept.html, prepare };
 }
 
 /**
- * Take away what a page says of waiting entries where it is not what the store says.
+ * Take away what a page says of waiting entries where it is not so any more, or was so only while it was made.
  * @param {Document} page
- * @returns {boolean} whether it was
+ * @param {boolean} isOld
  */
-function tellsTrue(page) {
+function clearUntold(page, isOld) {
   const button = page.getElementById("sync");
-  if (!button || isTold(button)) return true;
+  if (!button || (isOld ? isTold(button) : LASTING.has(button.dataset.state ?? ""))) return;
   button.dataset.state = "starting";
   button.dataset.to = "";
   button.setAttribute("aria-label", "Sync");
@@ -118,7 +120,6 @@ function tellsTrue(page) {
   const card = page.querySelector('.menu.more .card[href="/sync"]');
   card?.classList.remove("clean", "waiting", "attention", "offline", "working");
   card?.querySelector(".card-note")?.replaceChildren("\u00a0");
-  return false;
 }
 
 /** @param {HTMLElement} button */

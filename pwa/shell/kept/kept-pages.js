@@ -10,12 +10,14 @@ import { mayBeKept, MOST_OF_ONE, placed, PLACES, shelfOf, withoutOthers } from "
  * @typedef {import("./shelf.js").Kept} Kept
  * @typedef {import("./shelf.js").Shelf} Shelf
  * @typedef {import("../../store.js").Operation} Operation
- * @typedef {{from: string, after: string}} Mark what a page shows: these rows, and entries up to this one
- * @typedef {{html: string, at: number, isOld: boolean}} KeptPage isOld: something was saved since
+ * @typedef {{from: string, after: string}} Mark what a page shows: these rows, and the outbox as it was after this
+ * @typedef {{html: string, at: number, isOld: boolean}} KeptPage isOld: an entry was saved, or its end was heard of, since
  */
 
 const STORE = "replica";
 const SHELF = "pages";
+/** Of the session: which rows are here; then what changes with each write of the outbox, and with each sync. */
+const MARKS = ["shown_from", "next_number", "last_digest", "shown_after", "last_sync"];
 const IDLE_MS = 2_000;
 const RESTING_MS = 3_000;
 
@@ -50,7 +52,7 @@ function nameOf(place) {
  */
 export async function markOfNow() {
   const db = await database();
-  const [from, ...after] = await Promise.all(["shown_from", "next_number", "last_digest"].map((name) => read(db, "session", name)));
+  const [from, ...after] = await Promise.all(MARKS.map((name) => read(db, "session", name)));
   return { from: String(from ?? ""), after: after.map((each) => String(each ?? "")).join(" ") };
 }
 

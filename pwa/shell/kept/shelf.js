@@ -3,7 +3,7 @@
 /**
  * @typedef {{path: string, place: number, size: number, at: number, from: string, after: string}} Kept
  *   place: where its HTML is; size: its letters; at: when it was made; from: the rows that it shows; after: the
- *   last entry that it shows. One that is to be made again shows nothing: size 0, from and after empty
+ *   outbox that it shows. One that is to be made again shows nothing: size 0, from and after empty
  * @typedef {{version: string, user: string, pages: Kept[]}} Shelf pages: the one that was seen last comes first
  */
 
