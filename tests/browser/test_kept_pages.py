@@ -156,8 +156,10 @@ def test_a_save_is_carried_out_before_one_goes_on(worker: Device) -> None:
     page.locator(".toolbar .brand").click()
     expect_waiting(page)
     expect(page.get_by_role("heading", name="New inspection")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("Waiting for the app to start")
     let_python_come(page)
     expect(page.get_by_role("navigation", name="Your work")).to_contain_text("1 waiting")
+    expect(page.get_by_role("status")).not_to_have_text("Waiting for the app to start")
     assert [1, 0] == [worker.count("outbox"), worker.count("drafts")]
     entry = stored.read(page, "outbox", 1)["envelope"]
     assert "Saved and gone on" in entry
@@ -264,6 +266,10 @@ def test_a_page_says_when_it_was_where_more_is_here_by_now(worker: Device) -> No
     stored.put(page, "session", "shown_after", "another")
     page = without_python(worker, LIST)
     expect(page.get_by_role("status")).to_contain_text("As of")
+    page.wait_for_timeout(8_500)  # good news would have faded by now
+    expect(page.get_by_role("status")).to_contain_text("As of")
+    let_python_come(page)
+    expect(page.get_by_role("status")).to_be_empty()
 
 
 def test_what_is_not_to_be_seen_is_not_shown(worker: Device) -> None:

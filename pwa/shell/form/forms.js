@@ -3,7 +3,7 @@
 import { forgetDraft } from "./draft-store.js";
 import { holdDrafts, keepDraft, putAside } from "./drafts.js";
 import { pairsOf, startFormValues } from "./form-values.js";
-import { announce } from "../page/elements.js";
+import { announce, heardWaiting } from "../page/elements.js";
 import { context } from "../page/context.js";
 import { arrived, visit } from "../page/navigation.js";
 import { holdPage, pending, settled } from "../page/pending.js";
@@ -144,7 +144,7 @@ function pressedBy(submitter) {
 async function pythonIsThere(form) {
   if (!context.device?.started) return;
   document.documentElement.dataset.loading = "";
-  await Promise.all([context.device.started, arrived()]);
+  await heardWaiting(Promise.all([context.device.started, arrived()]));
   form.dataset.busy = ""; // its page has come anew
 }
 

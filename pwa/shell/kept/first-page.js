@@ -1,7 +1,7 @@
 // What is shown before Python is there: the page of the address as it was made last, if it is kept.
 
 import { context } from "../page/context.js";
-import { announce } from "../page/elements.js";
+import { announce, takeBack } from "../page/elements.js";
 import { momentWords } from "../page/moments.js";
 import { keepPagesBy, visit } from "../page/navigation.js";
 import { pending } from "../page/pending.js";
@@ -10,7 +10,7 @@ import { draftsOf } from "../form/draft-store.js";
 import { onPage } from "../page/document.js";
 import { within } from "../../limits.js";
 import { freshenSoon } from "./freshening.js";
-import { noteShown, renew, withTyped } from "./kept-form.js";
+import { isTouched, noteShown, renew, withTyped } from "./kept-form.js";
 import { forgetPage, keep, keptPage, markOfNow, startKeeping } from "./kept-pages.js";
 
 /**
@@ -30,8 +30,10 @@ const FROM_HERE = '<body data-home="device"';
 
 /** @type {Here} */
 let here = { owner: "", pending: 0, stuck: 0 };
-/** What is said of the page that is shown. */
+/** What is to be said of the page that comes. */
 let note = "";
+/** What is said of the page that is shown. */
+let told = "";
 /** What was there before a kept page. @type {ChildNode[]} */
 let frame = [];
 
@@ -68,11 +70,12 @@ export async function showFirst(path, device) {
 /** Take a kept page away again: the start needs the screen. What was typed is kept as a draft. */
 export async function takeAway() {
   if (!frame.length || document.body.dataset.home === "shell") return;
-  await keepDraft().catch((error) => console.info(error));
+  if (isTouched()) await keepDraft().catch((error) => console.info(error));
   const offered = document.getElementById("slow-start"); // to save the work as a file
   document.body.dataset.home = "shell";
   document.body.replaceChildren(...frame);
   if (offered) document.getElementById("main")?.append(offered);
+  delete offered?.dataset.keep;
   delete document.documentElement.dataset.starting;
 }
 
@@ -131,17 +134,19 @@ function isTold(button) {
 
 function shown() {
   noteShown();
-  if (note) announce(note);
+  takeBack(told);
+  told = note;
+  if (note) announce(note, "note", true);
 }
 
 /** @param {Page} page */
 async function takeOver(page) {
   const found = await withTyped(page);
-  const status = document.getElementById("status");
-  if (note && status?.textContent === note) announce("");
-  note = "";
+  // a form with what was typed, and else with values of then, says so as long as it is there
+  if (!found.ofThen) takeBack(told);
+  told = "";
   // a form that cannot be filled in any more: what was typed stays as a draft
-  if (found.page.status !== 200) await pending(keepDraft());
+  if (found.page.status !== 200 && isTouched()) await pending(keepDraft());
   return found;
 }
 

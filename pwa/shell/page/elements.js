@@ -22,6 +22,10 @@ export function make(tag, attributes = {}, ...children) {
 /** How long good news stays; a problem stays until one goes on. */
 const SAID_MS = 8000;
 
+const WAITING = "Waiting for the app to start";
+/** What comes sooner needs no words. */
+const HEARD_MS = 1000;
+
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let fading;
 
@@ -29,14 +33,36 @@ let fading;
  * Say something in the status region.
  * @param {string} words
  * @param {"done" | "problem" | "note"} [kind]
+ * @param {boolean} [stays] until somebody says something else
  */
-export function announce(words, kind = "note") {
+export function announce(words, kind = "note", stays = kind === "problem") {
   const status = document.getElementById("status");
   if (!status) return;
   status.dataset.kind = words ? kind : "";
   status.textContent = words;
   clearTimeout(fading);
-  if (words && kind !== "problem") fading = setTimeout(() => announce(""), SAID_MS);
+  if (words && !stays) fading = setTimeout(() => announce(""), SAID_MS);
+}
+
+/** Take back what was said, unless something else was said since. @param {string} words */
+export function takeBack(words) {
+  if (words && document.getElementById("status")?.textContent === words) announce("");
+}
+
+/**
+ * Wait for Python; whoever sees no picture of it hears it.
+ * @template T
+ * @param {Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function heardWaiting(work) {
+  const timer = setTimeout(() => announce(WAITING, "note", true), HEARD_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+    takeBack(WAITING);
+  }
 }
 
 /** Let go what a page that came from the server says in its status region. */

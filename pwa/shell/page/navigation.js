@@ -2,9 +2,9 @@
 
 import { context } from "./context.js";
 import { ask } from "./transport.js";
-import { announce, openForm } from "./elements.js";
+import { announce, heardWaiting, openForm } from "./elements.js";
 import { explain, NO_PAGE, sayDone, wordsOf } from "./answer-words.js";
-import { focusPage, show } from "./document.js";
+import { focusPage, onOwn, show } from "./document.js";
 import { mayLeave, settled } from "./pending.js";
 
 /**
@@ -33,8 +33,6 @@ let visits = 0;
 let isLeaving = false;
 /** Whether it may have been made before what is new. */
 let isStale = false;
-/** Number of the newest page that somebody wants to go on to. */
-let wishes = 0;
 /** Where the page that is shown came from. */
 let current = location.pathname + location.search;
 
@@ -59,18 +57,24 @@ export function isOnTheWay() {
 }
 
 /**
- * Go on to another page, once this one may be left; of several only to the last.
+ * Go on to another page, once this one may be left.
  * @param {string} path with its query
  * @param {How} [how]
  */
 export async function goOn(path, how) {
-  const wish = ++wishes;
-  if ((await mayLeave()) && wish === wishes) await visit(path, how);
+  if (await mayLeave()) await visit(path, how);
 }
 
 /** @returns {string} the address of the page that is shown */
 export function currentPath() {
   return current;
+}
+
+/** Nobody waits any more for what was asked for: the shell has the screen, or another tab goes on. */
+export function giveUpVisits() {
+  visits++;
+  isLeaving = false;
+  arrive();
 }
 
 /**
@@ -116,7 +120,8 @@ async function go(path, how) {
  */
 async function get(number, path, { headers, history: entry = "push", scroll, keepWords = false }) {
   const isKept = await showKept(number, path, { entry, scroll });
-  await context.device?.started;
+  const started = context.device?.started;
+  if (started) await (isKept ? started : heardWaiting(started));
   if (number !== visits) return null; // nobody waits for it any more
   const follow = keeper?.follow(path);
   const { page, said } = await asked({ method: "GET", path, headers });
@@ -286,6 +291,7 @@ function isPage(link) {
 export function startNavigation() {
   history.scrollRestoration = "manual";
   document.addEventListener("click", onClick);
+  onOwn(giveUpVisits);
   window.addEventListener("popstate", ({ state }) => {
     const path = location.pathname + location.search;
     if (path !== current) void goOn(path, { history: "none", scroll: state?.scroll ?? 0 });

@@ -20,6 +20,8 @@ export function pending(work) {
 
 /** What the page is not left before; whether one may go on then. @type {Promise<boolean> | null} */
 let holding = null;
+/** How often somebody wanted to leave it. */
+let wishes = 0;
 
 /**
  * Let nobody leave the page before something is done: a Save that waits for Python.
@@ -32,11 +34,12 @@ export function holdPage(work) {
   holding = mine;
 }
 
-/** Wait for what holds the page. @returns {Promise<boolean>} whether one may go on */
+/** Wait for what holds the page. @returns {Promise<boolean>} whether one may go on: of several the last may */
 export async function mayLeave() {
+  const wish = ++wishes;
   while (holding) {
     document.documentElement.dataset.loading = "";
-    if (!(await holding)) return false;
+    if (!(await holding) || wish !== wishes) return false;
   }
   return true;
 }
