@@ -143,6 +143,22 @@ NO_SHELF = """() => {
 }"""
 
 
+NO_SPACE = """() => {
+  const { put, delete: remove } = IDBObjectStore.prototype;
+  window.refused = 0;
+  IDBObjectStore.prototype.put = function (...how) {
+    if (window.hasSpace) return put.apply(this, how);
+    window.refused += 1;
+    throw new DOMException("thrown", "QuotaExceededError");
+  };
+  IDBObjectStore.prototype.delete = function (name) {
+    window.hasSpace ||= name === "page-39";
+    return remove.call(this, name);
+  };
+}"""
+"""There is space once the kept pages are gone."""
+
+
 def test_a_save_is_carried_out_before_one_goes_on(worker: Device) -> None:
     """Save, then a tap on a kept link: both are done, and what nobody typed is today's (R17)."""
     look_around(worker)
@@ -183,6 +199,14 @@ def test_a_save_is_carried_out_before_one_goes_on(worker: Device) -> None:
     page.get_by_role("link", name=re.compile("^Inspections")).click()
     let_python_come(page)
     expect(rows(page).first).to_be_visible()
+
+    # what is kept to be quick gives way to what is typed
+    worker.go(NEW)
+    drafts = worker.count("drafts")
+    page.evaluate(NO_SPACE)
+    page.get_by_label("Remarks").fill("Where space is short")
+    worker.until_count("drafts", drafts + 1)
+    assert page.evaluate("window.refused") >= 1
 
 
 def test_a_button_that_needs_python_waits_for_it(worker: Device) -> None:
@@ -262,7 +286,12 @@ def test_a_page_says_when_it_was_where_more_is_here_by_now(worker: Device) -> No
     expect(page.locator("tr.waiting")).to_have_count(0)
     expect(page.get_by_role("status")).to_be_empty()
     assert "clean" == worker.sync_state()
-    # what became of an entry is a change, too
+
+
+def test_of_when_it_is_stays_as_long_as_it_is_so(worker: Device) -> None:
+    """What became of an entry is a change, too; the words stay with a list and with a form."""
+    record = look_around(worker)
+    page = worker.page
     stored.put(page, "session", "shown_after", "another")
     page = without_python(worker, LIST)
     expect(page.get_by_role("status")).to_contain_text("As of")
@@ -270,6 +299,22 @@ def test_a_page_says_when_it_was_where_more_is_here_by_now(worker: Device) -> No
     expect(page.get_by_role("status")).to_contain_text("As of")
     let_python_come(page)
     expect(page.get_by_role("status")).to_be_empty()
+
+    # a form that holds values of then says so as long as somebody fills it in
+    worker.go(edit := f"{record}/edit")
+    expect(page.get_by_label("Remarks")).to_be_visible()
+    until_kept(page, edit)
+    name, kept = kept_page(page, edit)
+    opened = 'name="_opened" value="'
+    assert opened in kept["html"]
+    kept["html"] = kept["html"].replace(opened, f"{opened} ")
+    stored.put(page, "replica", name, kept)
+    stored.put(page, "session", "shown_after", "one more")
+    page = without_python(worker, edit)
+    page.get_by_label("Remarks").fill("On top of then")
+    let_python_come(page)
+    expect(page.get_by_label("Remarks")).to_have_value("On top of then")
+    expect(page.get_by_role("status")).to_contain_text("As of")
 
 
 def test_what_is_not_to_be_seen_is_not_shown(worker: Device) -> None:

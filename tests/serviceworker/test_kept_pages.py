@@ -12,8 +12,9 @@ NOW = {"version": "v1", "user": "worker1"}
 
 def called(module: str, script: str, argument: object) -> Any:
     """Return what a script makes of an argument, with the names of a module."""
-    names = {"shelf": "placed, shelfOf, withoutOthers, mayBeKept, PLACES, MOST"}
+    names = {"shelf": "placed, shelfOf, withoutOthers, mayBeKept, MOST"}
     source = f"""
+        import {{ PLACES }} from "{(ROOT / "pwa" / "page-places.js").as_uri()}";
         import {{ {names.get(module, "overlaid")} }} from "{(KEPT / module).as_uri()}.js";
         const argument = JSON.parse(process.argv[1]);
         console.log(JSON.stringify({script}));

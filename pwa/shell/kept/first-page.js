@@ -136,7 +136,7 @@ function shown() {
   noteShown();
   takeBack(told);
   told = note;
-  if (note) announce(note, "note", true);
+  if (note) announce(note, "standing");
 }
 
 /** @param {Page} page */

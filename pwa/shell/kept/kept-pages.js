@@ -2,9 +2,10 @@
 // a copy of what Python has made and can make again: whatever becomes of them, nothing is lost.
 
 import { context, database } from "../page/context.js";
+import { nameOf, PLACES, SHELF } from "../../page-places.js";
 import { within } from "../../limits.js";
 import { read, write } from "../../store.js";
-import { mayBeKept, MOST_OF_ONE, placed, PLACES, shelfOf, withoutOthers } from "./shelf.js";
+import { mayBeKept, MOST_OF_ONE, placed, shelfOf, withoutOthers } from "./shelf.js";
 
 /**
  * @typedef {import("./shelf.js").Kept} Kept
@@ -15,7 +16,6 @@ import { mayBeKept, MOST_OF_ONE, placed, PLACES, shelfOf, withoutOthers } from "
  */
 
 const STORE = "replica";
-const SHELF = "pages";
 /** Of the session: which rows are here; then what changes with each write of the outbox, and with each sync. */
 const MARKS = ["shown_from", "next_number", "last_digest", "shown_after", "last_sync"];
 const IDLE_MS = 2_000;
@@ -39,11 +39,6 @@ export function startKeeping(version, user) {
 export async function stopKeeping() {
   owner = null;
   await within(RESTING_MS, writing, "Keeping a page").catch((error) => console.info(error));
-}
-
-/** @param {number} place */
-function nameOf(place) {
-  return `page-${place}`;
 }
 
 /**

@@ -1,5 +1,7 @@
 // Which pages are kept, and where: so many places, so many letters; what was seen longest ago goes first.
 
+import { PLACES } from "../../page-places.js";
+
 /**
  * @typedef {{path: string, place: number, size: number, at: number, from: string, after: string}} Kept
  *   place: where its HTML is; size: its letters; at: when it was made; from: the rows that it shows; after: the
@@ -7,7 +9,6 @@
  * @typedef {{version: string, user: string, pages: Kept[]}} Shelf pages: the one that was seen last comes first
  */
 
-export const PLACES = 40;
 /** Letters of one page: a page that is larger takes long to show anyway. */
 export const MOST_OF_ONE = 300_000;
 /** Letters of all of them. */

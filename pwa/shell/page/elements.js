@@ -22,6 +22,7 @@ export function make(tag, attributes = {}, ...children) {
 /** How long good news stays; a problem stays until one goes on. */
 const SAID_MS = 8000;
 
+const STAYING = new Set(["problem", "standing"]);
 const WAITING = "Waiting for the app to start";
 /** What comes sooner needs no words. */
 const HEARD_MS = 1000;
@@ -32,16 +33,15 @@ let fading;
 /**
  * Say something in the status region.
  * @param {string} words
- * @param {"done" | "problem" | "note"} [kind]
- * @param {boolean} [stays] until somebody says something else
+ * @param {"done" | "problem" | "note" | "standing"} [kind] standing: it is so until somebody takes it back
  */
-export function announce(words, kind = "note", stays = kind === "problem") {
+export function announce(words, kind = "note") {
   const status = document.getElementById("status");
   if (!status) return;
   status.dataset.kind = words ? kind : "";
   status.textContent = words;
   clearTimeout(fading);
-  if (words && !stays) fading = setTimeout(() => announce(""), SAID_MS);
+  if (words && !STAYING.has(kind)) fading = setTimeout(() => announce(""), SAID_MS);
 }
 
 /** Take back what was said, unless something else was said since. @param {string} words */
@@ -56,7 +56,7 @@ export function takeBack(words) {
  * @returns {Promise<T>}
  */
 export async function heardWaiting(work) {
-  const timer = setTimeout(() => announce(WAITING, "note", true), HEARD_MS);
+  const timer = setTimeout(() => announce(WAITING, "standing"), HEARD_MS);
   try {
     return await work;
   } finally {

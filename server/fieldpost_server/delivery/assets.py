@@ -41,6 +41,7 @@ TYPES: Mapping[str, str] = {
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 GROUND_FILES = (
     "limits.js",
+    "page-places.js",
     "sha256.js",
     "file-bytes.js",
     "sealing.js",
