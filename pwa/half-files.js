@@ -10,6 +10,7 @@ import { within } from "./limits.js";
 /** The name of the cache with the pieces. */
 export const HALF_FILES = "fieldpost-half-files";
 const PIECE_BYTES = 256 << 10;
+const SMALL_BYTES = 2 << 20;
 const PATIENCE_MS = 15_000;
 
 /** One file on its way. */
@@ -21,18 +22,26 @@ export class HalfFile {
   #isKept = true;
   size = 0;
 
-  /** @param {Asset} asset */
-  constructor(asset) {
+  /** Of a file that travels small and packed, a death may take what has come: that is quicker. */
+  #isSmall = false;
+
+  #isWanted;
+
+  /** @param {Asset} asset @param {() => boolean} [isWanted] where it is not, nothing of it is kept any more */
+  constructor(asset, isWanted = () => true) {
     this.asset = asset;
+    this.#isWanted = isWanted;
+    this.#isSmall = (asset.packed ?? asset.size) <= SMALL_BYTES;
   }
 
   /**
    * What was kept of a file.
    * @param {Asset} asset
+   * @param {() => boolean} [isWanted]
    * @returns {Promise<HalfFile>}
    */
-  static async of(asset) {
-    const half = new HalfFile(asset);
+  static async of(asset, isWanted) {
+    const half = new HalfFile(asset, isWanted);
     await half.#quietly(async (cache) => {
       while (half.size < asset.size) {
         const kept = await cache.match(half.#place(half.#pieces.length));
@@ -59,7 +68,7 @@ export class HalfFile {
   async add(part) {
     this.#tail.push(part);
     this.size += part.byteLength;
-    if (this.size - this.#pieces.length * PIECE_BYTES >= PIECE_BYTES) await this.keep();
+    if (!this.#isSmall && this.size - this.#pieces.length * PIECE_BYTES >= PIECE_BYTES) await this.keep();
   }
 
   /** Keep what is not kept yet; a last short piece is replaced when more of it has come. */
@@ -92,7 +101,7 @@ export class HalfFile {
 
   /** @param {(cache: Cache) => Promise<void>} work */
   async #quietly(work) {
-    if (!this.#isKept) return;
+    if (!this.#isKept || !this.#isWanted()) return;
     try {
       await within(PATIENCE_MS, opened().then(work), "The caches");
     } catch (error) {

@@ -12,6 +12,8 @@ import { askAsset, askFor, isAsset } from "./office.js";
 
 /** A cache that does not answer by then never does. */
 const PATIENCE_MS = 15_000;
+/** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
+const LOOK_AFTER_MS = 15_000;
 /** The largest file has 10 MB, and the disk of a phone may be busy. */
 const WRITING_MS = 60_000;
 const PREFIX = "fieldpost-";
@@ -33,14 +35,18 @@ export function filesOf({ shell, pyodide, wheels }) {
  * it stopped.
  * @param {Manifest} manifest
  * @param {Report} report
+ * @param {Asset[]} [files] those that are wanted now
+ * @param {Asset[]} [all] those that are wanted in the end
+ * @param {() => boolean} [isWanted] it ends, and keeps nothing more, when they are not any more
  */
-export async function keepFiles(manifest, report) {
+export async function keepFiles(manifest, report, files = filesOf(manifest), all = files, isWanted = () => true) {
   const cache = await opened(cacheName(manifest.version));
-  const total = manifest.total_bytes;
+  const total = all.reduce((sum, asset) => sum + weightOf(asset), 0);
   let [bytes, said] = [0, 0];
   const count = (/** @type {number} */ more) => {
     bytes += more;
-    if (Math.abs(bytes - said) >= REPORT_EVERY_BYTES || bytes === total) report((said = bytes), total);
+    const done = Math.min(Math.round(bytes), total);
+    if (Math.abs(done - said) >= REPORT_EVERY_BYTES || done === total) report((said = done), total);
   };
   await put(cache, "/assets/manifest.json", Response.json(manifest));
   // fault point: version-half-fetched — the marker does not say of this version that it is complete: the
@@ -50,8 +56,50 @@ export async function keepFiles(manifest, report) {
     const web = await askFor("/manifest.webmanifest", { cache: "no-store" }, { type: "application/manifest+json" });
     await put(cache, "/manifest.webmanifest", new Response(await web.blob(), { headers: plain(web.headers) }));
   }
-  await forgetHalfFilesBut(filesOf(manifest));
-  for (const asset of filesOf(manifest)) await keep(cache, asset, count);
+  await forgetHalfFilesBut([...filesOf(manifest), ...(manifest.image?.parts ?? [])]);
+  for (const asset of files) {
+    const share = weightOf(asset) / asset.size;
+    if (!isWanted()) return;
+    await keep(cache, asset, (more) => count(more * share), isWanted);
+  }
+}
+
+/** How many bytes come of a file, where that is known. @param {Asset} asset */
+function weightOf({ size, packed }) {
+  return packed ?? size;
+}
+
+/**
+ * Whether files are here; nobody looks into them.
+ * @param {Manifest} manifest
+ * @param {Asset[]} files
+ */
+export async function areHere(manifest, files) {
+  const cache = await opened(cacheName(manifest.version));
+  for (const { url } of files) if (!(await match(cache, url))) return false;
+  return true;
+}
+
+/**
+ * The bytes of a file, where it is here and what it should be.
+ * @param {Manifest} manifest
+ * @param {Asset} asset
+ */
+export async function keptFile(manifest, asset) {
+  const kept = await found(await opened(cacheName(manifest.version)), asset);
+  return kept?.bytes ?? null;
+}
+
+/**
+ * Drop files of a version that are of no more use.
+ * @param {Manifest} manifest
+ * @param {Asset[]} files
+ */
+export async function dropFiles(manifest, files) {
+  const cache = await opened(cacheName(manifest.version));
+  // fault point: dropped-files-left — they only take space: whoever brings the rest of the version drops
+  // them again, and an update drops the cache.
+  for (const { url } of files) await within(PATIENCE_MS, cache.delete(url), "The caches");
 }
 
 /**
@@ -70,25 +118,46 @@ export async function forgetVersionsBut(versions) {
 /**
  * Whether a version's files are what they should be.
  * @param {Manifest} manifest
+ * @param {Asset[]} [files]
  * @returns {Promise<boolean>}
  */
-export async function areWhole(manifest) {
+export async function areWhole(manifest, files = filesOf(manifest)) {
   const cache = await opened(cacheName(manifest.version));
-  for (const asset of filesOf(manifest)) if (!(await found(cache, asset))) return false;
+  for (const asset of files) if (!(await found(cache, asset))) return false;
   return true;
+}
+
+/**
+ * Look at the files where a start takes long.
+ * @param {Manifest} manifest
+ * @param {Asset[]} needed
+ * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
+ *   settles in no other way; end: a start that is over has no files to look at
+ */
+export function lookWhenSlow(manifest, needed) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
+    timer = setTimeout(async () => {
+      const sound = await areWhole(manifest, needed).catch(() => true); // then the start itself tells
+      if (!sound) reject(new Error("Files of the app are damaged on this device."));
+    }, LOOK_AFTER_MS);
+  });
+  return { damage, end: () => clearTimeout(timer) };
 }
 
 /**
  * @param {Cache} cache
  * @param {Asset} asset
  * @param {(more: number) => void} count
+ * @param {() => boolean} isWanted
  */
-async function keep(cache, asset, count) {
+async function keep(cache, asset, count, isWanted) {
   if (await found(cache, asset)) {
     count(asset.size);
     return;
   }
-  const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count));
+  const { bytes, headers } = (await elsewhere(asset, count)) ?? (await fetched(asset, count, isWanted));
   const keepIt = () => put(cache, asset.url, new Response(bytes, { headers: plain(headers) }));
   // fault point: file-half-fetched — a cache holds a whole answer or none: the next attempt goes on with this
   // file from the pieces that are kept of it.
@@ -137,9 +206,10 @@ async function elsewhere(asset, count) {
  * Fetch a file, going on where it was cut off; attempts that bring nothing end it.
  * @param {Asset} asset
  * @param {(more: number) => void} count
+ * @param {() => boolean} isWanted
  */
-async function fetched(asset, count) {
-  const half = asset.sha256 ? await HalfFile.of(asset) : undefined;
+async function fetched(asset, count, isWanted) {
+  const half = asset.sha256 ? await HalfFile.of(asset, isWanted) : undefined;
   let counted = 0;
   const counts = (/** @type {number} */ more) => (count(more), (counted += more));
   counts(half?.size ?? 0);

@@ -1,6 +1,8 @@
 """Puts the browser parts into wheels and source distributions: who installs them needs no Node."""
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ class BrowserPartsHook(BuildHookInterface[Any]):
     wheel can be made of it without Node.
     """
 
+    _folder: Path | None = None
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the files; an editable install finds them where they are."""
         if version == "editable":
@@ -55,3 +59,29 @@ class BrowserPartsHook(BuildHookInterface[Any]):
         for path in sorted((root / "pwa").iterdir()):
             if path.name != "py":
                 included[str(path)] = f"fieldpost_server/pwa/{path.name}"
+        for path in self._made_ahead(root):
+            included[str(path)] = f"fieldpost_server/ready/{path.name}"
+
+    def finalize(self, *_: object) -> None:
+        """Delete what was made for the wheel and is in it now."""
+        if self._folder:
+            shutil.rmtree(self._folder)
+
+    def _made_ahead(self, root: Path) -> list[Path]:
+        """Return files that servers would else make of these, which takes a minute."""
+        sys.path[:0] = [str(root / part) for part in ("server", "shared", "pwa/py")]
+        from fieldpost_server.delivery.ahead import make_ahead
+        from fieldpost_server.delivery.packages import package_files
+        from fieldpost_server.packing.cache import cache_folder
+
+        self._folder = folder = Path(tempfile.mkdtemp())
+        make_ahead(
+            root / "pwa",
+            root / "node_modules",
+            {name: package_files(name) for name in ("fieldpost", "fieldpost_client")},
+            self.metadata.version,
+            {"LICENSE": (root / "LICENSE").read_bytes()},
+            folder,
+            cache_folder(folder / "none"),
+        )
+        return sorted(path for path in folder.iterdir() if path.is_file())

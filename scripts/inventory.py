@@ -145,7 +145,12 @@ def _python_texts() -> Iterator[str]:
     with zipfile.ZipFile(wheel) as archive:
         names = [n for n in archive.namelist() if "LICENSE" in n and not n.endswith(".py")]
         texts_of_it = [archive.read(name).decode() for name in sorted(names)]
-    yield "micropip (MPL-2.0), with packaging\n\n" + "\n\n".join(texts_of_it)
+    # the Mozilla Public License asks to say where the source is of what is handed on changed
+    yield (
+        "micropip (MPL-2.0), with packaging\n\nDevices get it without comments and docstrings. Its "
+        f"source is {wheel.name} of the Python Package Index, and in pwa/vendor of Fieldpost's own "
+        "source.\n\n" + "\n\n".join(texts_of_it)
+    )
 
 
 def _npm_texts() -> Iterator[str]:

@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("CI") and config.pluginmanager.has_plugin("hypothesispytest"):
         _leave_failures_long()
+    # a memory image takes half a minute: tests that want one make it, or share one
+    os.environ.setdefault("FIELDPOST_NODE", "no")
 
 
 def _leave_failures_long() -> None:

@@ -63,7 +63,7 @@ FLOORS = {
         accounts
         signing  quotas  attachments
         storage
-        settings  log
+        settings  log  packing
     """,
     "pwa/py/fieldpost_client": """
         main
@@ -83,7 +83,7 @@ FLOORS = {
         shell/device
         shell/kept
         shell/form
-        shell/window  shell/lock
+        shell/window  shell/lock  shell/image
         shell/page  shell/work
         sw  worker
         kept-files  stored-files  store-connection
@@ -104,6 +104,7 @@ FOLDERS_OF_SCRIPTS = {
     "shell/leaving": "A device that is lost or left: what the office orders it, and what it tells.",
     "shell/kept": "Pages that were seen last: kept, shown before Python is there, given over.",
     "shell/form": "A form being filled in: drafts, files, signatures, choosing a side, sending.",
+    "shell/image": "The memory image of a first start: whether it is taken, and how it comes.",
     "shell/lock": "What is kept is sealed: a PIN or a passkey opens it, idleness closes it.",
     "shell/window": "What kind of window this is, without https or private: said in words.",
     "shell/work": "Files of saved work: packed, sealed with a passphrase, opened again.",
@@ -140,6 +141,7 @@ ON_SERVERS = ON_DEVICES | {
     "anyio",
     "authlib",
     "argon2",
+    "brotli",
     "cryptography",
     "fieldpost_server",
     "httpx",

@@ -1,36 +1,46 @@
-// Starts Python. Pyodide's private interface for memory snapshots is used here and nowhere else.
+// Starts Python on a device: from a memory snapshot, or from the packages.
 
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
  * @typedef {import("../manifest.js").Asset} Asset
- * @typedef {import("pyodide").PyodideInterface} Python
+ * @typedef {import("./python.js").Python} Python
  * @typedef {(note: {step: string}) => void} Report
  */
 
 import { askAsset } from "../office.js";
-
-const HEAP_STEP = 8 << 20;
+import * as memory from "./python.js";
 
 /**
  * Start Python from a memory snapshot when there is one, else the ordinary way.
  * @param {Manifest} manifest
  * @param {Promise<Uint8Array | null>} snapshot what was stored under the manifest's python_version
  * @param {Report} report
+ * @param {boolean} isWhole whether the packages are here; without them only a snapshot can be started
  * @returns {Promise<{python: Python, how: "snapshot" | "ordinary"}>}
  */
-export async function start(manifest, snapshot, report) {
+export async function start(manifest, snapshot, report, isWhole) {
   // modules of 1.3 MB are read and compiled while the snapshot is read
   const modules = ["pyodide.mjs", "pyodide.asm.mjs"].map((name) => import(`${manifest.pyodide.base}${name}`));
   Promise.all(modules).catch(() => {}); // reported where they are used
   const bytes = await snapshot.catch(() => null);
   if (bytes) {
     try {
-      return { python: await restore(manifest, bytes), how: "snapshot" };
+      return { python: await restore(manifest, bytes, isWhole), how: "snapshot" };
     } catch (error) {
       console.info("The memory snapshot could not be used; starting the ordinary way.", error);
     }
   }
+  if (!isWhole) throw new Error("The packages are not here yet.");
   return { python: await startOrdinarily(manifest, report), how: "ordinary" };
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {Uint8Array} bytes
+ * @param {boolean} isWhole
+ */
+function restore(manifest, bytes, isWhole) {
+  return memory.restore(placeOf(manifest), bytes, isWhole ? 0 : libraryOf(manifest).size);
 }
 
 /**
@@ -39,11 +49,7 @@ export async function start(manifest, snapshot, report) {
  * @returns {Promise<Uint8Array>}
  */
 export async function makeSnapshot(manifest) {
-  const python = await load(manifest, { _makeSnapshot: true });
-  // not by micropip: it holds on to JavaScript objects, and those cannot be in a snapshot
-  await unpack(python, manifest.wheels);
-  warm(python);
-  return /** @type {any} */ (python).makeMemorySnapshot();
+  return memory.makeMemory(placeOf(manifest), await fetched(manifest.wheels));
 }
 
 /**
@@ -63,11 +69,13 @@ export function deathOf(python) {
  * snapshot, its files did not, and something may be imported late.
  * @param {Python} python
  * @param {Manifest} manifest
+ * @param {boolean} hasLibrary whether the standard library was here at the start
  */
-export async function refill(python, manifest) {
+export async function refill(python, manifest, hasLibrary) {
+  if (!hasLibrary) memory.putLibrary(python, (await askAsset(libraryOf(manifest))).bytes);
   for (const wheel of manifest.wheels) {
     await new Promise((resolve) => setTimeout(resolve, 50)); // others first
-    await unpack(python, [wheel]);
+    memory.unpack(python, await fetched([wheel]));
   }
 }
 
@@ -77,73 +85,33 @@ export async function refill(python, manifest) {
  */
 async function startOrdinarily(manifest, report) {
   report({ step: "runtime" });
-  const python = await load(manifest, {});
+  const python = await memory.load(placeOf(manifest));
   report({ step: "packages" });
   const [micropip, ...others] = manifest.wheels;
-  await unpack(python, [micropip]);
+  memory.unpack(python, await fetched([micropip]));
   const urls = others.map(({ url }) => new URL(url, location.href).href);
   await python.runPythonAsync(
     `import micropip\nawait micropip.install(${JSON.stringify(urls)}, deps=False)`,
   );
   report({ step: "app" });
-  warm(python);
+  memory.warm(python);
   return python;
 }
 
-/** @param {Python} python */
-function warm(python) {
-  python.runPython("from fieldpost_client import main\nmain.warm()");
+/** @param {Asset[]} wheels @returns {Promise<Uint8Array[]>} */
+function fetched(wheels) {
+  return Promise.all(wheels.map(async (wheel) => (await askAsset(wheel)).bytes));
 }
 
-/**
- * @param {Python} python
- * @param {Asset[]} wheels
- */
-async function unpack(python, wheels) {
-  const archives = wheels.map(async (wheel) => (await askAsset(wheel)).bytes);
-  for (const archive of await Promise.all(archives)) python.unpackArchive(archive, "wheel");
+/** @param {Manifest} manifest @returns {Asset} */
+function libraryOf({ pyodide }) {
+  const found = pyodide.files.find(({ url }) => url.endsWith("/python_stdlib.zip"));
+  if (!found) throw new Error("The manifest names no standard library.");
+  return found;
 }
 
-/**
- * @param {Manifest} manifest
- * @param {Uint8Array} bytes
- */
-async function restore(manifest, bytes) {
-  const { default: factory } = await import(`${manifest.pyodide.base}pyodide.asm.mjs`);
-  const python = await load(manifest, {
-    _loadSnapshot: bytes,
-    createPyodideModule: (/** @type {any} */ settings) => {
-      // Pyodide 314.0.7 ignores INITIAL_MEMORY, and a snapshot larger than the heap fails: grow
-      // the heap by allocating; the snapshot then overwrites all of it.
-      settings.preRun.push((/** @type {any} */ module) => {
-        while (module.HEAP8.byteLength < bytes.byteLength) {
-          if (!module._malloc(HEAP_STEP)) throw new RangeError("no memory for the snapshot");
-        }
-      });
-      return factory(settings);
-    },
-  });
-  // the state of `random` came with the snapshot: without this every start repeats it
-  python.runPython("import random\nrandom.seed()");
-  return python;
-}
-
-/**
- * @param {Manifest} manifest
- * @param {object} options
- * @returns {Promise<Python>}
- */
-async function load(manifest, options) {
-  const base = manifest.pyodide.base;
-  const { loadPyodide } = await import(`${base}pyodide.mjs`);
-  return loadPyodide({
-    indexURL: base,
-    packageBaseUrl: base,
-    env: {
-      HOME: "/home/pyodide",
-      FIELDPOST_APP: manifest.app,
-      FIELDPOST_APP_VERSION: manifest.app_version,
-    },
-    ...options,
-  });
+/** @param {Manifest} manifest @returns {import("./python.js").Place} */
+function placeOf(manifest) {
+  const { pyodide, app, app_version: appVersion } = manifest;
+  return { base: pyodide.base, library: new URL(libraryOf(manifest).url, location.href).href, app, appVersion };
 }

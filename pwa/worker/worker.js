@@ -2,6 +2,7 @@
 
 import { deathOf, makeSnapshot, refill, start } from "./boot.js";
 import { makeBridge } from "./bridge.js";
+import { pause } from "../limits.js";
 import { useKey } from "../sealing.js";
 import * as store from "../store.js";
 import { connection } from "../store-connection.js";
@@ -10,8 +11,8 @@ import { readImage } from "../stored-files.js";
 
 /**
  * @typedef {import("../manifest.js").Manifest} Manifest
- * @typedef {{id: number, do: string, manifest?: Manifest, isSealed?: boolean, key?: CryptoKey, name?: string,
- *   argument?: unknown}} Message
+ * @typedef {{id: number, do: string, manifest?: Manifest, isSealed?: boolean, isWhole?: boolean, key?: CryptoKey,
+ *   name?: string, argument?: unknown}} Message
  * @typedef {"foreground" | "background" | "telling"} Lane
  */
 
@@ -46,8 +47,9 @@ self.postMessage({ event: "awake" });
 
 /** @param {Message} message */
 function handle(message) {
-  if (message.do === "boot" && message.manifest) return boot(message.manifest, message.isSealed === true);
+  if (message.do === "boot" && message.manifest) return boot(message.manifest, message);
   if (message.do === "open" && message.key) return open(message.key);
+  if (message.do === "refill") return letRefill();
   if (message.do === "snapshot" && message.manifest) return storeSnapshot(message.manifest);
   if (message.do === "call" && message.name) return queue(message.name, message.argument);
   throw new TypeError(`The worker knows no message "${message.do}".`);
@@ -56,6 +58,9 @@ function handle(message) {
 /** What was kept is read once its key is here; Python starts before. @type {Promise<void>} */
 let opened = Promise.resolve();
 let letOpen = () => {};
+/** What is put back into the file system has come; until then Python has its memory alone. @type {Promise<void>} */
+let refillable = Promise.resolve();
+let letRefill = () => {};
 
 /** @param {CryptoKey} key */
 function open(key) {
@@ -65,19 +70,25 @@ function open(key) {
 
 /**
  * @param {Manifest} manifest
- * @param {boolean} isSealed whether the key is still to come
+ * @param {{isSealed?: boolean, isWhole?: boolean}} how isSealed: the key is still to come; isWhole: all
+ *   files of the version are here
  */
-async function boot(manifest, isSealed) {
+async function boot(manifest, { isSealed = false, isWhole = true }) {
   const begin = performance.now();
+  if (!isWhole) refillable = new Promise((resolve) => (letRefill = resolve));
   if (isSealed) opened = new Promise((resolve) => (letOpen = resolve));
-  const started = startPython(manifest);
+  const started = startPython(manifest, isWhole);
   python = started.then(({ call }) => call);
+  python.catch(() => {}); // reported below
   const { how } = await started;
   return { how, ms: Math.round(performance.now() - begin) };
 }
 
-/** @param {Manifest} manifest */
-async function startPython(manifest) {
+/**
+ * @param {Manifest} manifest
+ * @param {boolean} isWhole
+ */
+async function startPython(manifest, isWhole) {
   const useAny = connection();
   /** @type {typeof useAny} */
   const use = async (task) => {
@@ -92,18 +103,27 @@ async function startPython(manifest) {
   const prefetched = readReplica(use);
   prefetched.catch(() => {}); // reported where it is used
   const report = (/** @type {object} */ note) => self.postMessage({ event: "boot", ...note });
-  const begun = await start(manifest, snapshot, report);
+  const begun = await start(manifest, snapshot, report, isWhole);
   // Python sees this as `js.fieldpost`
   Object.assign(self, {
     fieldpost: makeBridge(use, generation, prefetched, (event) => self.postMessage(event)),
   });
   const main = begun.python.pyimport("fieldpost_client.main");
-  const refilling = () => refill(begun.python, manifest).catch((error) => console.info(error)); // what is imported late says what is missing
-  if (begun.how === "snapshot") setTimeout(refilling, REFILL_AFTER_MS);
+  if (begun.how === "snapshot") void refillLater(begun.python, manifest, isWhole);
   const death = deathOf(begun.python);
   death.catch(() => {}); // whoever waits for an answer hears of it
   const call = (/** @type {string} */ n, /** @type {string} */ a) => Promise.race([main.call(n, a), death]);
   return { how: begun.how, call };
+}
+
+/**
+ * @param {import("./python.js").Python} restored
+ * @param {Manifest} manifest
+ * @param {boolean} isWhole
+ */
+async function refillLater(restored, manifest, isWhole) {
+  await Promise.all([refillable, pause(REFILL_AFTER_MS)]);
+  await refill(restored, manifest, isWhole).catch((error) => console.info(error)); // what is imported late says what is missing
 }
 
 /**

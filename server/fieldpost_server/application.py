@@ -47,6 +47,7 @@ from fieldpost_server.office.supervision import supervision_routes
 from fieldpost_server.operations.health import Health
 from fieldpost_server.operations.housekeeping import housekeeping
 from fieldpost_server.operations.public_health import PublicHealth
+from fieldpost_server.packing.cache import cache_of_server
 from fieldpost_server.providers.openid import Provider
 from fieldpost_server.quotas.quotas import Quotas
 from fieldpost_server.settings import Settings
@@ -79,7 +80,8 @@ def make_assets(settings: Settings, app: App) -> Assets:
     # a wheel brings the browser parts inside the package, a clone beside it
     folder = package if (package / "pwa").is_dir() else ROOT
     where = (folder / "pwa", folder / "node_modules")
-    return Assets(settings.app, *where, name=app.title, files=app.files, pin=app.pin)
+    cache = cache_of_server(settings.data)
+    return Assets(settings.app, *where, name=app.title, files=app.files, pin=app.pin, cache=cache)
 
 
 def make_application(settings: Settings, assets: Assets | None = None) -> Starlette:
@@ -108,6 +110,7 @@ def make_application(settings: Settings, assets: Assets | None = None) -> Starle
     application.router.redirect_slashes = False
     application.state.home = home
     application.state.settings = settings
+    application.state.assets = assets
     return application
 
 

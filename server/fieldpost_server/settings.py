@@ -74,6 +74,10 @@ class Settings:
             and ``fieldpost doctor --deploy`` then say when the last one is too old.
         backup_hours: it is too old after so long.
         postgres_bin: folder of PostgreSQL's own programs; empty looks where they usually are.
+        node: the program of Node, which makes the memory image from which devices start quickly;
+            ``no`` makes none.
+        images: folder in which those are kept, of any number of servers; empty means one in
+            `data`.
         stalled_after_s: health and log warn when the transaction that holds back the change feed
             is older, in seconds.
         timezone: the zone in which everybody who works online sees and fills in moments, such as
@@ -123,6 +127,8 @@ class Settings:
     backup: str = ""
     backup_hours: int = 26
     postgres_bin: str = ""
+    node: str = "node"
+    images: str = ""
     stalled_after_s: int = 300
     timezone: str = ""
     decimal_mark: str = "."
@@ -148,6 +154,11 @@ class Settings:
     def attachments(self) -> Path:
         """Return the folder of the attachments."""
         return self.data / "attachments"
+
+    @property
+    def image_folder(self) -> Path:
+        """Return the folder of the memory images."""
+        return Path(self.images) if self.images else self.data / "images"
 
     @classmethod
     def from_environment(

@@ -15,6 +15,11 @@ from browser.office import Office
 from browser.proxy import FaultProxy
 from browser.window import ARGUMENTS, PATIENCE_MS, Window
 from evidence import Evidence
+from fieldpost.loading import load_app
+from fieldpost_server.application import make_assets
+from fieldpost_server.cli.demo import DEMO_APP
+from fieldpost_server.delivery.image_maker import ImageMaker
+from fieldpost_server.settings import Settings
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -47,8 +52,21 @@ def address() -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images() -> Path:
+    """Have the memory image of the demo made, once for all runs and workers that share its version.
+
+    First starts are from it, but where a test takes it away: half a minute of a processor each.
+    """
+    settings = Settings(app=DEMO_APP, images=str(ROOT / ".pytest_cache" / "images"))
+    ImageMaker.of(settings, make_assets(settings, load_app(settings.app))).image()
+    os.environ["FIELDPOST_IMAGES"] = settings.images
+    return Path(settings.images)
+
+
+@pytest.fixture(scope="session")
+def seeded(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a data folder with the demo's data, once."""
+    assert images.is_dir()
     data = tmp_path_factory.mktemp("seeded") / "data"
     office = Office(data)
     office.start()
@@ -82,6 +100,7 @@ def first_start(
         address.begin(office.start())
         device.set_up(FIELD_WORKER)
         device.until_count("snapshots", 1)
+        device.until_whole()
         assert not device.faults
     finally:
         device.close()

@@ -44,14 +44,15 @@ class MarkedOffice(Office):
     Args:
         data: its folder.
         source: of `mark`.
-        edition: another number is another version of the app.
+        edition: another number is another version of the app; 0 is the one that all tests have, for
+            which there is a memory image.
     """
 
     def __init__(self, data: Path, source: Path, edition: int = 0) -> None:
         examples = source / f"examples-{edition}"
         shutil.copytree(source / "examples", examples)
         with (examples / "inspections" / "app.py").open("a") as app:
-            app.write(f"\n# edition {edition}\n")
+            app.write(f"\n# edition {edition}\n" if edition else "")
         places = [str(examples), *(str(source / name) for name in SOURCES)]
         super().__init__(data, {"PYTHONPATH": os.pathsep.join(places)})
 

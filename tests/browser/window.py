@@ -35,6 +35,17 @@ COUNT = """async (store) => {
   db.close();
   return found;
 }"""
+IS_WHOLE = """async () => {
+  const db = await new Promise((done) => {
+    const opening = indexedDB.open("fieldpost");
+    opening.onsuccess = () => done(opening.result);
+  });
+  const asked = db.transaction("session").objectStore("session").get("shell");
+  const marker = await new Promise((done) => (asked.onsuccess = () => done(asked.result)));
+  db.close();
+  return marker?.complete === true;
+}"""
+"""Says whether all files of the version are here: with an image they come while a person works."""
 
 # a browser reports every answer of 4xx and every lost connection to its console by itself
 EXPECTED = re.compile(
@@ -108,6 +119,13 @@ class Window:
         deadline = time.monotonic() + SETUP_MS / 1_000
         while (found := self.count(store)) != wanted:
             assert time.monotonic() < deadline, f"{store}: {found}, not {wanted}"
+            time.sleep(0.1)
+
+    def until_whole(self) -> None:
+        """Wait until all files of the app are here."""
+        deadline = time.monotonic() + SETUP_MS / 1_000
+        while not self.page.evaluate(IS_WHOLE):
+            assert time.monotonic() < deadline, "files of the app are missing"
             time.sleep(0.1)
 
     # what a person does

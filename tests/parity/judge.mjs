@@ -1,12 +1,12 @@
 // Judges cases inside Pyodide: reads cases.ndjson of a folder, writes outcomes.ndjson there.
-// Usage: node tests/parity/judge.mjs SITE-PACKAGES FOLDER
+// Usage: node tests/parity/judge.mjs LAID-OUT FOLDER
 
 import process from "node:process";
 import { startPython } from "./python.mjs";
 
-const [sitePackages, folder] = process.argv.slice(2);
+const [laidOut, folder] = process.argv.slice(2);
 if (!folder) {
-  console.error("Usage: node tests/parity/judge.mjs SITE-PACKAGES FOLDER");
+  console.error("Usage: node tests/parity/judge.mjs LAID-OUT FOLDER");
   process.exit(2);
 }
 
@@ -18,7 +18,7 @@ from parity.outcomes import judge
 judge(Path("/folder/cases.ndjson"), Path("/folder/outcomes.ndjson"))
 `;
 
-const python = await startPython(sitePackages, { "/folder": folder });
+const python = await startPython(laidOut, { "/folder": folder });
 try {
   python.runPython(PROGRAM);
 } catch (error) {

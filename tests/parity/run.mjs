@@ -1,14 +1,14 @@
 // Runs the shared suite inside Pyodide, the device's Python.
-// Usage: node tests/parity/run.mjs SITE-PACKAGES RESULTS.json [pytest arguments]
+// Usage: node tests/parity/run.mjs LAID-OUT RESULTS.json [pytest arguments]
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { root, startPython } from "./python.mjs";
 
-const [sitePackages, results, ...pytestArguments] = process.argv.slice(2);
+const [laidOut, results, ...pytestArguments] = process.argv.slice(2);
 if (!results) {
-  console.error("Usage: node tests/parity/run.mjs SITE-PACKAGES RESULTS.json [pytest arguments]");
+  console.error("Usage: node tests/parity/run.mjs LAID-OUT RESULTS.json [pytest arguments]");
   process.exit(2);
 }
 
@@ -35,7 +35,7 @@ code = pytest.main(
 json.dumps({"code": int(code), "python": sys.version.split()[0], "outcomes": results.outcomes})
 `;
 
-const python = await startPython(sitePackages);
+const python = await startPython(laidOut);
 // the options of a plugin that cannot work there
 const settings = readFileSync(join(root, "pyproject.toml"), "utf8").replace(/^faulthandler_.*$/gm, "");
 python.FS.writeFile("/repository/pyproject.toml", settings);

@@ -10,7 +10,7 @@ import pytest
 from parity import packages
 from parity.cases import all_cases
 from parity.outcomes import judge
-from parity.test_parity import NEEDED, ROOT
+from parity.test_parity import ROOT
 
 SPREAD = {
     "accepted": 300,
@@ -56,11 +56,12 @@ def difference(case: str, here: str, there: str) -> str:
 @pytest.mark.parity
 def test_both_pythons_judge_ten_thousand_cases_alike(tmp_path: Path) -> None:
     """Verdicts, words, envelopes byte for byte, and rows after replay are the same (R16, R36)."""
-    packages.copy(NEEDED, tmp_path / "site")
+    packages.lay_out(packages.device_assets(), tmp_path / "device")
+    packages.lay_out_tools(tmp_path / "tools")
     cases = list(all_cases())
     (tmp_path / "cases.ndjson").write_text("\n".join(cases) + "\n", "ascii")
 
-    command: list[str | Path] = ["node", "tests/parity/judge.mjs", tmp_path / "site", tmp_path]
+    command: list[str | Path] = ["node", "tests/parity/judge.mjs", tmp_path, tmp_path]
     with subprocess.Popen(command, cwd=ROOT) as pyodide:
         judge(tmp_path / "cases.ndjson", tmp_path / "here.ndjson")
         assert 0 == pyodide.wait(timeout=280)

@@ -10,17 +10,6 @@ import pytest
 from parity import packages
 
 ROOT = Path(__file__).parent.parent.parent
-# hypothesis is not among them: it needs machine code, so its tests lie outside of tests/shared
-NEEDED = (
-    "annotated-types",
-    "jinja2",
-    "markupsafe",
-    "pytest",
-    "python-multipart",
-    "sqlalchemy",
-    "starlette",
-    "tzdata",
-)
 
 
 def collected() -> set[str]:
@@ -37,13 +26,14 @@ def test_the_shared_suite_passes_inside_pyodide(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Every test of the shared suite that CPython knows passes on the device's Python too."""
-    packages.copy(NEEDED, tmp_path / "site")
+    packages.lay_out(packages.device_assets(), tmp_path / "device")
+    packages.lay_out_tools(tmp_path / "tools")
     results = tmp_path / "results.json"
 
     with capfd.disabled():
         print("\nThe shared suite inside Pyodide:")
         run = subprocess.run(
-            ["node", "tests/parity/run.mjs", tmp_path / "site", results, "-q"],
+            ["node", "tests/parity/run.mjs", tmp_path, results, "-q"],
             cwd=ROOT,
             check=False,
         )

@@ -16,6 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fieldpost_server.delivery import wheels
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +126,32 @@ def test_an_installed_check_finds_everything(installed: Path, tmp_path: Path) ->
 
     assert 0 == first.returncode, first.stderr
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+READY = """
+from pathlib import Path
+import fieldpost_server
+from fieldpost_server.delivery.assets import Assets
+from fieldpost_server.packing.cache import Cache
+package = Path(fieldpost_server.__file__).parent
+folders = package / "pwa", package / "node_modules"
+made = Assets("inspections.app:app", *folders, cache=Cache(None, package / "ready"))
+kept = {path.name for path in (package / "ready").iterdir()}
+entries = [*made.manifest["shell"], *made.manifest["pyodide"]["files"], *made.manifest["wheels"]]
+for entry in entries:
+    name = entry["url"].rpartition("/")[2]
+    if f"br-{entry['sha256']}" not in kept and entry["size"] > 1000 and not name.endswith(".png"):
+        print(name.partition("-")[0])
+"""
+
+
+def test_what_is_the_same_everywhere_came_compressed(installed: Path) -> None:
+    """A server compresses only the author's app and what it has installed beside Fieldpost (R9)."""
+    done = run(installed / "python", "-c", READY, cwd=installed)
+
+    assert 0 == done.returncode, done.stderr
+    installed_here = {name.replace("-", "_") for name in wheels.DISTRIBUTIONS}
+    assert {*installed_here, "inspections"} >= set(done.stdout.split())
 
 
 @pytest.fixture

@@ -65,11 +65,17 @@ export class Device {
 
   /**
    * Start Python.
-   * @param {boolean} [isSealed] what is kept is not looked at before `open`
+   * @param {{isSealed?: boolean, isWhole?: boolean}} [how] isSealed: what is kept is not looked at before
+   *   `open`; isWhole: all files of the version are here
    * @returns {Promise<{how: "snapshot" | "ordinary", ms: number}>}
    */
-  boot(isSealed = false) {
-    return this.#ask({ do: "boot", manifest: this.manifest, isSealed });
+  boot({ isSealed = false, isWhole = true } = {}) {
+    return this.#ask({ do: "boot", manifest: this.manifest, isSealed, isWhole });
+  }
+
+  /** All files of the version are here by now. @returns {Promise<void>} */
+  refill() {
+    return this.#ask({ do: "refill" });
   }
 
   /** Let Python at what is kept. @param {CryptoKey} key @returns {Promise<void>} */

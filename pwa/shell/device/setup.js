@@ -20,21 +20,22 @@ import {
   serviceWorker,
   useVersion,
 } from "./app-versions.js";
-import { areWhole } from "../../kept-files.js";
+import { bringImage, bringRest, canStart, startFiles } from "../image/bring.js";
+import { areWhole, filesOf, lookWhenSlow } from "../../kept-files.js";
 import { askOffice, isSignedOut, NoAnswer, Refusal } from "../../office.js";
 import { isFull } from "../../stored-files.js";
 
 /**
  * @typedef {import("../../manifest.js").Manifest} Manifest
  * @typedef {import("./device.js").WorkerEvent} WorkerEvent
+ * @typedef {{manifest: Manifest, isWhole: boolean}} Files isWhole: all of the version are here; else Python
+ *   starts from its image, and the packages come while the person works
  * @typedef {{forget: (why: string, end: () => void) => Promise<void>, wipe: (end: () => void) => Promise<void>}} Leaving
  *   what becomes of a device that nobody can open; this room cannot say it. end: ends Python before
  * @typedef {(device: StartingDevice) => void} Opened what is kept may be seen from now on, and Python starts
  */
 
 const RETRY_MS = 8_000;
-/** A start that takes longer has its files looked at: Python waits for ever for some that are damaged. */
-const LOOK_AFTER_MS = 15_000;
 const NO_CONNECTION = "There is no connection. It goes on by itself, where it stopped, as soon as there is one.";
 const NO_SPACE = "There is no space left on this device. Free some space; then it goes on by itself, where it stopped.";
 const SIGNED_OUT = "Your session has ended. Sign in again; then it goes on where it stopped.";
@@ -53,13 +54,14 @@ const BOOT_WORDS = new Map([
 export async function startDevice(leaving, { isRevoked = false, opened = () => {} } = {}) {
   void sayIfPrivate().catch((error) => console.info(error)); // then it is not known
   void serviceWorker().catch((error) => console.info(error)); // without one there is a next start
-  const manifest = await bringFiles();
+  const files = await bringFiles();
+  const { manifest } = files;
   if (!isThisPageOf(manifest)) await loadKeptPage();
   context.manifest = manifest;
   const key = (await isClosed()) ? openBeside(leaving) : null;
   const waiting = new StartingDevice(() => starting?.end());
   try {
-    return await begin(manifest, key, waiting, { isRevoked, opened });
+    return await begin(files, key, waiting, { isRevoked, opened });
   } catch (error) {
     await takeAway();
     waiting.fail(error);
@@ -68,20 +70,33 @@ export async function startDevice(leaving, { isRevoked = false, opened = () => {
 }
 
 /**
- * @param {Manifest} manifest
+ * @param {Files} files
  * @param {Promise<CryptoKey> | null} key
  * @param {StartingDevice} waiting
  * @param {{isRevoked: boolean, opened: Opened}} how
  */
-async function begin(manifest, key, waiting, { isRevoked, opened }) {
-  const { device, how, started } = await startPython(manifest, key, waiting, { isRevoked, opened });
+async function begin(files, key, waiting, { isRevoked, opened }) {
+  const { device, how, started } = await startPython(files, key, waiting, { isRevoked, opened });
   context.device = device;
   context.user = started.user?.name ?? "";
   // beside the first download, which waits for the network most of the time
   if (how === "ordinary" && !isRevoked) void makeSnapshot(device);
-  const isReady = isRevoked || started.needs !== "download" || (await download(device));
-  if (isReady) waiting.arrive(device);
-  return isReady;
+  const isStaying = isRevoked || (await bringMore(files, device, started.needs === "download"));
+  if (isStaying) waiting.arrive(device);
+  return isStaying;
+}
+
+/**
+ * Bring what is missing of the data, and then, while the person works, of the app.
+ * @param {Files} files
+ * @param {Device} device
+ * @param {boolean} needsData
+ * @returns {Promise<boolean>} false: the office has ordered this device to wipe itself
+ */
+async function bringMore({ manifest, isWhole }, device, needsData) {
+  const isStaying = !needsData || (await download(device));
+  if (isStaying && !isWhole) void bringRest(manifest, () => context.device === device, () => complete(manifest, device));
+  return isStaying;
 }
 
 /**
@@ -101,16 +116,16 @@ let starting = null;
 
 /**
  * Start Python; where that fails for damaged files, fetch these anew and start again.
- * @param {Manifest} manifest
+ * @param {Files} files
  * @param {Promise<CryptoKey> | null} key what is kept is sealed, and opens with it
  * @param {StartingDevice} waiting
  * @param {{isRevoked: boolean, opened: Opened}} how
  */
-async function startPython(manifest, key, waiting, { isRevoked, opened }) {
-  for (let isMended = false; ; isMended = true) {
+async function startPython({ manifest, isWhole }, key, waiting, { isRevoked, opened }) {
+  for (let isMended = false; ; isMended = isWhole = true) {
     const device = (starting = new Device(manifest, onEvent));
-    const slow = lookWhenSlow(manifest);
-    const booting = Promise.race([device.boot(key !== null), slow.damage]).finally(slow.end);
+    const slow = lookWhenSlow(manifest, isWhole ? filesOf(manifest) : startFiles(manifest));
+    const booting = Promise.race([device.boot({ isSealed: key !== null, isWhole }), slow.damage]).finally(slow.end);
     booting.catch(() => {}); // heard of below, once the device is open
     const found = await key;
     const takeBack = isRevoked ? () => {} : offerWorkIfSlow();
@@ -123,30 +138,12 @@ async function startPython(manifest, key, waiting, { isRevoked, opened }) {
       device.end();
       if (waiting.hasEnded) await new Promise(() => {}); // somebody goes on elsewhere
       await takeAway();
-      if (isMended || (await areWhole(manifest))) throw error;
-      await mend(manifest);
+      if (isWhole && (isMended || (await areWhole(manifest)))) throw error;
+      await (isWhole ? mend(manifest) : untilItWorks(() => precache(manifest, showFiles)));
     } finally {
       takeBack();
     }
   }
-}
-
-/**
- * Look at the files where a start takes long.
- * @param {Manifest} manifest
- * @returns {{damage: Promise<never>, end: () => void}} damage: fails when some are damaged, and
- *   settles in no other way; end: a start that is over has no files to look at
- */
-function lookWhenSlow(manifest) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const damage = new Promise((/** @type {(value: never) => void} */ _, reject) => {
-    timer = setTimeout(async () => {
-      const sound = await areWhole(manifest).catch(() => true); // then the start itself tells
-      if (!sound) reject(new Error("Files of the app are damaged on this device."));
-    }, LOOK_AFTER_MS);
-  });
-  return { damage, end: () => clearTimeout(timer) };
 }
 
 /**
@@ -155,18 +152,16 @@ function lookWhenSlow(manifest) {
  */
 function mend(manifest) {
   sayPreparing("Files of the app are damaged on this device. They are fetched anew; nothing that you saved is touched.");
-  const report = (/** @type {number} */ done, /** @type {number} */ total) =>
-    showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
   return untilItWorks(async () => {
     const kept = await keptVersion();
     // another tab has updated meanwhile: these files are gone, and others are here
     if (kept?.complete && kept.manifest.version !== manifest.version) await loadKeptPage();
     try {
-      await precache(manifest, report);
+      await precache(manifest, showFiles);
     } catch (error) {
       if (!(error instanceof Refusal) || isSignedOut(error)) throw error;
       const served = await servedManifest();
-      await precache(served, report);
+      await precache(served, showFiles);
       await useVersion(served, true);
       // fault point: mended-by-update — all files of the new version are here and the marker names it; the
       // outbox is as it was, and the next start is the new version's.
@@ -180,25 +175,38 @@ function startArgument({ urls, version, app_version }) {
   return { urls, version, app_version, ...locale() };
 }
 
-/** @returns {Promise<Manifest>} the version whose files are all here */
+/** @returns {Promise<Files>} */
 async function bringFiles() {
   const kept = await keptVersion();
-  if (kept?.complete) return kept.manifest;
+  if (kept?.complete) return { manifest: kept.manifest, isWhole: true };
+  if (kept && (await canStart(kept.manifest))) return { manifest: kept.manifest, isWhole: false };
   void navigator.storage?.persist?.();
   return untilItWorks(async () => {
     const manifest = await servedManifest();
-    const report = (/** @type {number} */ done, /** @type {number} */ total) =>
-      showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
-    report(0, manifest.total_bytes);
+    showFiles(0, manifest.total_bytes);
     await useVersion(manifest, false); // from here on a reload finds this page without the network
     // fault point: first-start-begun — the marker says that files are missing: the next start goes on with
     // them, and needs the server's page until '/shell' is here.
-    await precache(manifest, report);
+    if (await bringImage(manifest, showFiles)) return { manifest, isWhole: false };
+    await precache(manifest, showFiles);
     // fault point: files-here-unmarked — every file is in the cache: the next start counts them without
     // fetching, and sets the marker.
     await useVersion(manifest, true);
-    return manifest;
+    return { manifest, isWhole: true };
   });
+}
+
+/** @param {number} done @param {number} total */
+function showFiles(done, total) {
+  showStep({ step: "files", words: "App and runtime", done, total, unit: "bytes" });
+}
+
+/** All files of the version are here. @param {Manifest} manifest @param {Device} device */
+async function complete(manifest, device) {
+  // fault point: rest-here-unmarked — every file is in the cache, and the next start looks for them again.
+  // An update may have been chosen meanwhile.
+  if ((await keptVersion())?.manifest.version === manifest.version) await useVersion(manifest, true);
+  await device.refill();
 }
 
 /**

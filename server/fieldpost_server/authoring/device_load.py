@@ -19,16 +19,10 @@ from fieldpost.app import FILES
 from fieldpost.errors import Code, DefinitionError, problem
 from fieldpost_server.delivery import wheels
 from fieldpost_server.delivery.app_files import app_files
+from fieldpost_server.delivery.device_parts import ABSENT
+from fieldpost_server.packing.cache import Cache, cache_of_server
 
 TIMEOUT_S = 120
-
-# what the server's Python may have and a browser's has not
-ABSENT = """
-    aifc asynchat asyncore audioop cgi cgitb chunk crypt curses dbm distutils ensurepip grp idlelib
-    imghdr imp lib2to3 mailcap msilib msvcrt multiprocessing nis nntplib nt ossaudiodev pipes pwd
-    readline resource smtpd sndhdr spwd sunau syslog telnetlib tkinter turtle turtledemo uu venv
-    winreg winsound xdrlib
-"""
 
 _PROGRAM = """
 import importlib, json, sys, traceback
@@ -109,7 +103,8 @@ def loading_as_a_device(
         notes: folder in which is noted what was loaded.
         files: its `App.files`.
     """
-    note, now = notes / "loaded-as-a-device", _everything(app, files)
+    cache = cache_of_server(notes)
+    note, now = notes / "loaded-as-a-device", _everything(app, files, cache)
     with ThreadPoolExecutor(1) as beside:
         yield beside.submit(_load_unless_noted, app, files, note, now).result
 
@@ -130,10 +125,10 @@ def _package(app: str) -> str:
     return app.partition(":")[0].partition(".")[0]
 
 
-def _everything(app: str, files: Sequence[str]) -> str:
+def _everything(app: str, files: Sequence[str], cache: Cache) -> str:
     """Return a digest of all that decides whether an app can be loaded on devices."""
-    shipped = [wheel.sha256 for wheel in wheels.device_wheels(_package(app), files=files)]
-    decides = [app, sys.version, _PROGRAM, ABSENT, *shipped]
+    shipped = wheels.device_wheels(_package(app), files=files, cache=cache)
+    decides = [app, sys.version, _PROGRAM, sorted(ABSENT), *(wheel.sha256 for wheel in shipped)]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
@@ -145,7 +140,7 @@ def _asked(app: str, package: str, folder: str) -> dict[str, Any]:
         "folder": folder,
         "own": [str(fieldpost)],
         "allowed": sorted({*wheels.device_modules(), "fieldpost"}),
-        "absent": ABSENT.split(),
+        "absent": sorted(ABSENT),
     }
     done = subprocess.run(  # noqa: S603 - this very Python, and a program that is written above
         [sys.executable, "-I", "-c", _PROGRAM],

@@ -23,6 +23,7 @@ from fieldpost_server.cli.keys import declare_keys
 from fieldpost_server.cli.people import declare_people
 from fieldpost_server.cli.serve import declare_serve
 from fieldpost_server.cli.upkeep.attachments import declare_attachments
+from fieldpost_server.cli.upkeep.build import declare_build
 from fieldpost_server.cli.upkeep.quotas import declare_quotas
 from fieldpost_server.operations.health import Health
 from fieldpost_server.settings import Settings
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     declare_serve(commands)
     declare_demo(commands)
     declare_attachments(commands)
+    declare_build(commands)
     declare(commands, "check", _check, "check health")
     declare_database(commands)
     declare_devices(commands)

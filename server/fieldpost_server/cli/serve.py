@@ -17,6 +17,7 @@ from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.authoring.model_fit import unready
 from fieldpost_server.cli.command import Command, declare
 from fieldpost_server.delivery.app_files import left_at_home
+from fieldpost_server.delivery.image_offer import offer_image
 from fieldpost_server.http.connections import HEADER_BYTES, MOST_CONNECTIONS, Connection
 from fieldpost_server.http.locale import office_zone
 from fieldpost_server.log import start_logging
@@ -72,6 +73,7 @@ def ready(command: Command, app: App, loaded: Callable[[], None]) -> Starlette:
 def serve(settings: Settings, application: Starlette) -> None:
     """Serve the app until the process is told to end."""
     start_logging()
+    _offer_image(settings, application)
     _settle_memory()
     # uvicorn's own access log is replaced by ours; the date header is the proxy's or uvicorn's
     uvicorn.run(
@@ -122,6 +124,11 @@ def _set_clock(settings: Settings) -> None:
         office_zone(settings)
         os.environ["TZ"] = settings.timezone
         time.tzset()
+
+
+def _offer_image(settings: Settings, application: Starlette) -> None:
+    """Offer the memory image, where there is one, or have it made beside the serving."""
+    offer_image(settings, application.state.assets)
 
 
 def _settle_memory() -> None:

@@ -1,6 +1,5 @@
 """What the browser loads: the runtime, the wheels, the shell; each under its content's hash."""
 
-import gzip
 import hashlib
 import json
 import re
@@ -17,11 +16,24 @@ from starlette.routing import Route
 from fieldpost.app import FILES
 from fieldpost.pins import Pin
 from fieldpost_server.delivery import wheels
-from fieldpost_server.delivery.app_files import app_version
+from fieldpost_server.delivery.app_files import app_files, digest_of
+from fieldpost_server.delivery.browser_files import (
+    STANDARD_LIBRARY,
+    installer,
+    runtime_files,
+    shell_files,
+)
+from fieldpost_server.delivery.compression import Compression, Plain
+from fieldpost_server.delivery.device_parts import DeviceParts
+from fieldpost_server.delivery.image import Image, send_part
 from fieldpost_server.delivery.preloads import preloads
 from fieldpost_server.http.authentication import APP_FILES
 from fieldpost_server.http.parts import answer_part, wants_part
 from fieldpost_server.http.security import HEADERS
+from fieldpost_server.packing.archives import Wheel
+from fieldpost_server.packing.cache import NO_CACHE, Cache
+from fieldpost_server.packing.standard_library import StandardLibrary
+from fieldpost_server.packing.stripped_wheels import strip_wheel
 
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
@@ -38,28 +50,6 @@ TYPES: Mapping[str, str] = {
     ".txt": "text/plain; charset=utf-8",
 }
 
-PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
-GROUND_FILES = (
-    "limits.js",
-    "page-places.js",
-    "sha256.js",
-    "file-bytes.js",
-    "sealing.js",
-    "store.js",
-    "store-connection.js",
-    "stored-files.js",
-    "office.js",
-    "half-files.js",
-    "kept-files.js",
-)
-PLAIN_FILES = ("style.css", "licences.txt")
-VENDOR_FILES = {
-    "vendor/argon2.js": "hash-wasm/dist/argon2.umd.min.js",
-    "vendor/ed25519.js": "@noble/ed25519/index.js",
-    "vendor/idiomorph.js": "idiomorph/dist/idiomorph.esm.js",
-    "vendor/signature_pad.js": "signature_pad/dist/signature_pad.js",
-}
-
 FORMER_NAMES = {"worker.js": "worker/worker.js"}
 """Names under which shells of former editions look files up.
 
@@ -67,7 +57,8 @@ A page that was loaded before an update, in the first download above all, may go
 manifest that came after it.
 """
 
-_UNCOMPRESSED = {".png", ".zip"}
+_UNCOMPRESSED = {".png"}
+_BROWSER_TAKES = "gzip, deflate, br"
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _IMMUTABLE_TO_ONE = "private, max-age=31536000, immutable"
 
@@ -94,12 +85,10 @@ class Asset:
         """Return the media type."""
         return TYPES.get(Path(self.url).suffix, "application/octet-stream")
 
-    @cached_property
-    def zipped(self) -> bytes | None:
-        """Return the content compressed by gzip, or None where that gains nothing."""
-        if Path(self.url).suffix in _UNCOMPRESSED or len(self.content) < 1000:
-            return None
-        return gzip.compress(self.content, 6, mtime=0)
+    @property
+    def plain(self) -> Plain | None:
+        """Return it as what may be compressed, or None where it is compressed as it is."""
+        return None if Path(self.url).suffix in _UNCOMPRESSED else Plain(self.sha256, self.content)
 
 
 class Assets:
@@ -113,10 +102,11 @@ class Assets:
         extra: names of further distributions that the app imports; pure Python only.
         files: `App.files`: what of the author's package devices get.
         pin: `App.pin`: whether devices seal what they keep.
+        cache: where is kept what takes long to make.
 
     Raises:
         FileNotFoundError: a file is missing; the message says which.
-        DefinitionError: a file of the app must not go to devices.
+        DefinitionError: a file of the app must not go to devices, or imports what none of them has.
     """
 
     def __init__(
@@ -129,23 +119,65 @@ class Assets:
         extra: Iterable[str] = (),
         files: Sequence[str] = FILES,
         pin: Pin | None = None,
+        cache: Cache = NO_CACHE,
     ) -> None:
         self.name = name
         self._pin = pin
         self._page = (pwa_dir / "index.html").read_text("utf-8")
         self._service_worker = (pwa_dir / "sw.js").read_text("utf-8")
         package = app.partition(":")[0].partition(".")[0]
-        self.app_version = app_version(package, files)
-        self._shell = _under_one_hash(_shell_files(pwa_dir, node_modules))
-        self._pyodide = _under_one_hash(_pyodide_files(node_modules / "pyodide"))
-        micropip = _micropip(pwa_dir / "vendor", node_modules / "pyodide")
-        *public, own = [micropip, *wheels.device_wheels(package, extra, files)]
+        own_files = app_files(package, files)
+        self.app_version = digest_of(own_files)
+        self._compression = Compression(cache)
+        self._shell = _under_one_hash(shell_files(pwa_dir, node_modules))
+        runtime = runtime_files(node_modules / "pyodide")
+        library = StandardLibrary(runtime.pop(STANDARD_LIBRARY), cache)
+        known = {name: wheels.library_files(name) for name in (*wheels.DISTRIBUTIONS, *extra)}
+        parts = DeviceParts(library, known).needed(app.partition(":")[0], own_files, extra)
+        self._pyodide = _under_one_hash(runtime)
+        # by itself: it is another one where an app imports something more of it
+        self._pyodide |= _under_one_hash({STANDARD_LIBRARY: library.packed(parts.standard)})
+        *public, own = [
+            strip_wheel(installer(pwa_dir / "vendor", node_modules / "pyodide"), cache),
+            *wheels.device_wheels(package, extra, files, parts=parts.libraries, cache=cache),
+        ]
         self._own = _wheel_asset(APP_FILES, own)
         self._wheels = [*(_wheel_asset("/assets/", wheel) for wheel in public), self._own]
         every = [*self._shell.values(), *self._pyodide.values(), *self._wheels]
         self._public = {asset.url: asset for asset in every if asset is not self._own}
+        # where shells of former editions look for it
+        base = self._pyodide["pyodide.mjs"].url.rpartition("/")[0]
+        self._public[f"{base}/{STANDARD_LIBRARY}"] = self._pyodide[STANDARD_LIBRARY]
         self.manifest = self._make_manifest(app)
         self.version: str = self.manifest["version"]
+        self._image: Image | None = None
+
+    def offer(self, image: Image) -> None:
+        """Let devices take an image of this version; it is no other version by that."""
+        self._image = image
+
+    def ingredients(self) -> dict[str, bytes]:
+        """Return what a memory image is made of: the runtime, and the wheels in their order."""
+        files = {name: asset.content for name, asset in self._pyodide.items()}
+        files |= {Path(asset.url).name: asset.content for asset in self._wheels}
+        return files | {"python.mjs": self.python_script()}
+
+    def wire_bytes(self) -> dict[str, int]:
+        """Return how many bytes of a memory image's ingredients travel, by their names.
+
+        They are compressed first, where that was not done yet: it may take half a minute.
+        """
+        every = [*self._pyodide.values(), *self._wheels]
+        self._compression.make_all([each.plain for each in every if each.plain])
+        return {Path(each.url).name: self._wire_bytes(each) for each in every}
+
+    def _wire_bytes(self, asset: Asset) -> int:
+        packed = self._compression.packed(asset.plain, _BROWSER_TAKES) if asset.plain else None
+        return len(asset.content if packed is None else packed.content)
+
+    def python_script(self) -> bytes:
+        """Return the module by which devices start Python, and an image is made."""
+        return self._shell["worker/python.js"].content
 
     def url(self, name: str) -> str:
         """Return the URL of a file of the shell, such as ``style.css`` or ``icons/icon.svg``.
@@ -154,6 +186,14 @@ class Assets:
             KeyError: there is no such file.
         """
         return self._shell[name].url
+
+    def asset(self, url: str) -> bytes:
+        """Return the content of a file that the manifest lists.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return (self._own if url == self._own.url else self._public[url]).content
 
     def shell_html(self) -> str:
         """Return the static page that starts a device."""
@@ -167,6 +207,11 @@ class Assets:
         return re.sub(
             r'from "\./([^"]+)"', lambda m: f'from "{self.url(m[1])}"', self._service_worker
         )
+
+    def compress(self) -> None:
+        """Make now what is else made beside the serving, as well as can be; takes a minute."""
+        every = [*self._public.values(), self._own]
+        self._compression.make_all(asset.plain for asset in every if asset.plain)
 
     def routes(self) -> list[Route]:
         """Return the routes of everything static; all of it is public but the author's own."""
@@ -237,59 +282,71 @@ class Assets:
 
     def _send_asset(self, request: Request) -> Response:
         asset = self._public.get(request.url.path)
-        return _sent(request, asset, {"Cache-Control": _IMMUTABLE})
+        return self._sent(request, asset, {"Cache-Control": _IMMUTABLE})
 
     def _send_own(self, request: Request) -> Response:
         # who asks is signed in: `Authentication` has seen to it; nothing between may keep it. With
         # `no-store` or `no-cache` an update from the first edition hangs: it asks twice at once
+        part = self._image.part(request.url.path) if self._image else None
+        if part is not None:
+            return send_part(request, part)
         asset = self._own if request.url.path == self._own.url else None
-        return _sent(request, asset, {"Cache-Control": _IMMUTABLE_TO_ONE})
+        return self._sent(request, asset, {"Cache-Control": _IMMUTABLE_TO_ONE})
 
-    def _send_manifest(self, _: Request) -> Response:
-        return _fresh(json.dumps(self.manifest), ".json")
+    def _sent(self, request: Request, asset: Asset | None, headers: Mapping[str, str]) -> Response:
+        if asset is None:
+            return PlainTextResponse("There is no such file.", 404)
+        headers = {**headers, "Vary": "Accept-Encoding"}
+        # a browser holds what it has of a file unpacked: parts are parts of that
+        plain = None if wants_part(request) else asset.plain
+        accepted = request.headers.get("accept-encoding", "")
+        packed = self._compression.packed(plain, accepted) if plain else None
+        if packed is None:
+            return answer_part(request, asset.content, asset.sha256, headers, asset.type)
+        # the same file in other bytes: a part of one does not go on with the other
+        headers["Content-Encoding"] = packed.encoding
+        headers["ETag"] = f'"{asset.sha256}-{packed.encoding}"'
+        return Response(packed.content, headers=headers, media_type=asset.type)
 
-    def _send_web_manifest(self, _: Request) -> Response:
-        return _fresh(json.dumps(self._web_manifest()), ".webmanifest")
+    def _fresh(self, request: Request, text: str, suffix: str) -> Response:
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        plain = Plain.of(text.encode())
+        accepted = request.headers.get("accept-encoding", "")
+        packed = self._compression.packed(plain, accepted)
+        if packed is None:
+            return Response(plain.content, headers=headers, media_type=TYPES[suffix])
+        headers["Content-Encoding"] = packed.encoding
+        return Response(packed.content, headers=headers, media_type=TYPES[suffix])
 
-    def _send_service_worker(self, _: Request) -> Response:
-        answer = _fresh(self.service_worker(), ".js")
+    def _send_manifest(self, request: Request) -> Response:
+        # an image may be ready later, and is no reason for an update
+        image = self._image and self._image.entry
+        return self._fresh(request, json.dumps({**self.manifest, "image": image}), ".json")
+
+    def _send_web_manifest(self, request: Request) -> Response:
+        return self._fresh(request, json.dumps(self._web_manifest()), ".webmanifest")
+
+    def _send_service_worker(self, request: Request) -> Response:
+        answer = self._fresh(request, self.service_worker(), ".js")
         answer.headers["Service-Worker-Allowed"] = "/"
         return answer
 
-    def _send_shell(self, _: Request) -> Response:
-        return _fresh(self.shell_html(), ".html")
+    def _send_shell(self, request: Request) -> Response:
+        return self._fresh(request, self.shell_html(), ".html")
 
-    def _send_licences(self, _: Request) -> Response:
-        return _fresh(self._shell["licences.txt"].content.decode(), ".txt")
+    def _send_licences(self, request: Request) -> Response:
+        return self._fresh(request, self._shell["licences.txt"].content.decode(), ".txt")
 
     def _send_favicon(self, _: Request) -> Response:
         icon = self._shell["icons/icon-192.png"]
         return Response(icon.content, media_type=icon.type)
 
 
-def _sent(request: Request, asset: Asset | None, headers: Mapping[str, str]) -> Response:
-    if asset is None:
-        return PlainTextResponse("There is no such file.", 404)
-    headers = {**headers, "Vary": "Accept-Encoding"}
-    # a browser holds what it has of a file unpacked: parts are parts of that
-    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
-    zipped = asset.zipped if takes_gzip and not wants_part(request) else None
-    if zipped is None:
-        return answer_part(request, asset.content, asset.sha256, headers, asset.type)
-    # the same file in other bytes: a part of one does not go on with the other
-    headers |= {"Content-Encoding": "gzip", "ETag": f'"{asset.sha256}-gzip"'}
-    return Response(zipped, headers=headers, media_type=asset.type)
-
-
-def _fresh(text: str, suffix: str) -> Response:
-    return Response(text, headers={"Cache-Control": "no-cache"}, media_type=TYPES[suffix])
-
-
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _wheel_asset(folder: str, wheel: wheels.Wheel) -> Asset:
+def _wheel_asset(folder: str, wheel: Wheel) -> Asset:
     return Asset(f"{folder}{wheel.sha256[:16]}/{wheel.file_name}", wheel.content)
 
 
@@ -297,29 +354,3 @@ def _under_one_hash(files: Mapping[str, bytes]) -> dict[str, Asset]:
     # modules import each other by relative paths, so they share one folder and one hash
     whole = _hash("\n".join(f"{n} {_hash(c)}" for n, c in sorted(files.items())).encode())
     return {name: Asset(f"/assets/{whole}/{name}", content) for name, content in files.items()}
-
-
-def _shell_files(pwa_dir: Path, node_modules: Path) -> dict[str, bytes]:
-    ground = [pwa_dir / name for name in GROUND_FILES]
-    scripts = [*ground, *pwa_dir.glob("shell/**/*.js"), *pwa_dir.glob("worker/*.js")]
-    names = sorted(path.relative_to(pwa_dir).as_posix() for path in scripts)
-    icons = [f"icons/{path.name}" for path in sorted((pwa_dir / "icons").iterdir())]
-    files = {name: (pwa_dir / name).read_bytes() for name in [*names, *PLAIN_FILES, *icons]}
-    return files | {name: (node_modules / path).read_bytes() for name, path in VENDOR_FILES.items()}
-
-
-def _pyodide_files(folder: Path) -> dict[str, bytes]:
-    files = {name: (folder / name).read_bytes() for name in PYODIDE_FILES}
-    lock = json.loads((folder / "pyodide-lock.json").read_bytes())
-    # none of the distribution's other packages is served, so none may be looked for
-    files["pyodide-lock.json"] = json.dumps({**lock, "packages": {}}).encode()
-    return files
-
-
-def _micropip(vendor: Path, pyodide: Path) -> wheels.Wheel:
-    # micropip belongs to a version of Pyodide and of Python, not to the server's, and new ones do
-    # not install on older Pythons: the version that the runtime's own lock names is kept here
-    file_name = json.loads((pyodide / "pyodide-lock.json").read_bytes())["packages"]["micropip"][
-        "file_name"
-    ]
-    return wheels.Wheel(file_name, (vendor / file_name).read_bytes())

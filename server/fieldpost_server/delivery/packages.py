@@ -37,3 +37,16 @@ def is_shipped(path: PurePosixPath) -> bool:
     if path.suffix in MACHINE_CODE or any(part.startswith(".") for part in path.parts):
         return False
     return not TEST_FOLDERS.intersection(path.parts[:-1])
+
+
+def package_files(package: str) -> dict[str, bytes]:
+    """Return the Python and data files of a package of ours: path in a wheel → content.
+
+    Raises:
+        ModuleNotFoundError: there is no such package.
+    """
+    return {
+        (PurePosixPath(package) / inside).as_posix(): path.read_bytes()
+        for inside, path, _ in files_of(package)
+        if is_shipped(inside)
+    }

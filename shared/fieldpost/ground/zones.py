@@ -143,7 +143,9 @@ def zone_of(text: str) -> tzinfo | None:
 
 
 def keep_zones() -> None:
-    """Read all zones into memory: a memory snapshot has no files."""
+    """Read all zones into memory, once: a memory snapshot has no files."""
+    if _kept:
+        return
     data = resources.files("tzdata")
     names = data.joinpath("zones").read_text("utf-8").split()
     for name in names:

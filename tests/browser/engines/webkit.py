@@ -23,9 +23,11 @@ COMMANDS = {
     "picture": ("GET", "/screenshot"),
 }
 BROWSER = Path(__file__).with_name("webkit_window.py")
-# three lines for each picture that is not on the device, where there is no network
+# three lines for each picture that is not on the device, where there is no network; one for each
+# attempt to bring a package after a start from the memory image
 NOT_HAD = (
     "Cannot load",
+    "Fetch API cannot load",
     "FetchEvent.respondWith received an error: TypeError: Load failed",
     "Unhandled Promise Rejection: NetworkError",
 )

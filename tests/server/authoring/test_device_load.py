@@ -11,6 +11,7 @@ from fieldpost.errors import Code, DefinitionError
 from fieldpost_server.authoring import device_load
 from fieldpost_server.authoring.device_load import loading_as_a_device
 from fieldpost_server.delivery import wheels
+from fieldpost_server.packing.archives import make_wheel
 
 Start = Callable[[], int]
 
@@ -60,9 +61,9 @@ def test_whatever_changes_is_loaded_again(
     own = start()
 
     real = wheels.installed_wheel
-    other = wheels.make_wheel("jinja2", "0", {"jinja2/__init__.py": b""})
+    other = make_wheel("jinja2", "0", {"jinja2/__init__.py": b""})
     monkeypatch.setattr(
-        wheels, "installed_wheel", lambda name: other if name == "jinja2" else real(name)
+        wheels, "installed_wheel", lambda name, *_: other if name == "jinja2" else real(name, *_)
     )
     packages = start()
     monkeypatch.setattr(sys, "version", "4.0")

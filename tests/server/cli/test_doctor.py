@@ -136,6 +136,7 @@ def test_only_a_proxy_that_is_named_is_believed(
     monkeypatch.setattr(uvicorn, "run", lambda _, **how: given.append(how))
     monkeypatch.setattr(serve, "start_logging", lambda: None)
     monkeypatch.setattr(serve, "_settle_memory", lambda: None)
+    monkeypatch.setattr(serve, "_offer_image", lambda *_: None)
 
     serve.serve(replace(office.settings, proxies=named), office.application)
 
@@ -177,6 +178,7 @@ def served(
     monkeypatch.setattr(serve, "make_application", lambda settings: settings)
     monkeypatch.setattr(serve, "start_logging", lambda: None)
     monkeypatch.setattr(serve, "_settle_memory", lambda: None)
+    monkeypatch.setattr(serve, "_offer_image", lambda *_: None)
 
     def run(*words: str, **variables: str) -> tuple[int, list[Any]]:
         found: list[Any] = []

@@ -24,6 +24,7 @@ from fieldpost_server.delivery.app_files import app_files, app_version
 from fieldpost_server.delivery.assets import Assets
 from fieldpost_server.http.parts import answer_part
 from fieldpost_server.http.security import CONTENT_SECURITY_POLICY, SecurityHeaders
+from fieldpost_server.packing.archives import Wheel, make_wheel
 from fieldpost_server.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -77,7 +78,7 @@ def client(assets: Assets) -> Iterator[Browser]:
     made.close()
 
 
-def names_in(wheel: wheels.Wheel) -> set[str]:
+def names_in(wheel: Wheel) -> set[str]:
     return set(zipfile.ZipFile(io.BytesIO(wheel.content)).namelist())
 
 
@@ -124,9 +125,9 @@ def test_the_same_files_give_the_same_wheel() -> None:
     """Neither the clock nor the order of the files changes a wheel."""
     files = {"a.py": b"1", "b.py": b"2"}
 
-    first = wheels.make_wheel("Some.Thing", "1.0", files)
+    first = make_wheel("Some.Thing", "1.0", files)
 
-    assert first == wheels.make_wheel("Some.Thing", "1.0", dict(reversed(files.items())))
+    assert first == make_wheel("Some.Thing", "1.0", dict(reversed(files.items())))
     assert first.file_name == "some_thing-1.0-py3-none-any.whl"
 
 
@@ -176,6 +177,25 @@ def test_large_files_travel_compressed(assets: Assets, client: Browser) -> None:
     assert packed.headers["content-encoding"] == "gzip"
     assert int(packed.headers["content-length"]) < len(plain.content) / 2
     assert packed.content == plain.content
+
+
+def test_large_files_travel_by_brotli_where_browsers_take_it(
+    assets: Assets, client: Browser
+) -> None:
+    """What was compressed ahead is what a browser gets, under a tag of its own (R9)."""
+    url = assets.url("style.css")
+    plain = assets._public[url].plain
+    assert plain
+    assets._compression.make_all([plain])
+
+    packed = client.get(url, headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    part = client.get(url, headers={"Accept-Encoding": "br", "Range": "bytes=5-"})
+
+    assert "br" == packed.headers["content-encoding"]
+    assert "Accept-Encoding" == packed.headers["vary"]
+    assert packed.content == assets.asset(url)
+    assert packed.headers["etag"].endswith('-br"')
+    assert (206, assets.asset(url)[5:]) == (part.status_code, part.content)
 
 
 def test_an_old_address_is_gone(client: Browser) -> None:

@@ -34,9 +34,9 @@ from fieldpost_server.accounts.sessions import cookies_of
 from fieldpost_server.accounts.throttle import Guess
 from fieldpost_server.attachments.media_types import fault_of, media_type
 from fieldpost_server.attachments.picture_data import without_data
-from fieldpost_server.delivery.wheels import make_wheel
 from fieldpost_server.feed.cursor import Cursor
 from fieldpost_server.http.guards import split
+from fieldpost_server.packing.archives import make_wheel
 from fieldpost_server.sync.prepared_images import _RANGE, Prepared
 from fieldpost_server.sync.push_lines import PushLines
 from fieldpost_server.sync.uploads import _forget_odd_range
