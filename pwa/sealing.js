@@ -12,7 +12,7 @@ import { bytesOf } from "./file-bytes.js";
 /** What is known before a device is opened: whose it is, what its office has ordered, which files it shows. */
 const KNOWN_BEFORE = ["generation", "shell", "locked", "leaving", "revoked", "device", "user", "contact", "settings", "pin", "pin-again"];
 /** Where its numbers stand: written with each save, and nothing of the work. */
-const COUNTERS = ["next_number", "last_digest", "next_temporary", "sent_to", "last_sync", "is_new", "shown_from"];
+const COUNTERS = ["next_number", "last_digest", "next_temporary", "sent_to", "last_sync", "is_new", "shown_from", "shown_after"];
 const OPEN_NAMES = new Set([...KNOWN_BEFORE, ...COUNTERS]);
 /** Memory that is made before any data is there. */
 const OPEN_STORES = new Set(["snapshots"]);

@@ -1,5 +1,6 @@
 // The one module that opens IndexedDB. Everything durable on a device is in here.
 
+import { withoutPages } from "./page-places.js";
 import { within } from "./limits.js";
 import { allSealed, isSealed, isSealing, unsealed } from "./sealing.js";
 
@@ -17,17 +18,7 @@ import { allSealed, isSealed, isSealing, unsealed } from "./sealing.js";
 
 export const DATABASE = "fieldpost";
 const VERSION = 1;
-export const STORES = [
-  "session",
-  "outbox",
-  "history",
-  "attachments",
-  "staged",
-  "drafts",
-  "replica",
-  "pieces",
-  "snapshots",
-];
+export const STORES = ["session", "outbox", "history", "attachments", "staged", "drafts", "replica", "pieces", "snapshots"];
 
 /** Who works with the data counts up here: only the newest may write. */
 const GENERATION = "generation";
@@ -179,7 +170,14 @@ export async function write(db, operations, how) {
   if (operations.length === 0) return;
   // without a key at once: what is read next sees it
   const whole = isSealing() ? /** @type {Operation[]} */ (await allSealed(operations)) : operations;
-  await transact(db, whole, how);
+  try {
+    await transact(db, whole, how);
+  } catch (error) {
+    if (/** @type {any} */ (error)?.name !== "QuotaExceededError") throw error;
+    // nothing of it is there: work goes before what is kept to be quick
+    await transact(db, withoutPages(), how);
+    await transact(db, whole, how);
+  }
 }
 
 /**

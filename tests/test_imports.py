@@ -90,7 +90,7 @@ FLOORS = {
         store  office
         half-files  sealing
         file-bytes
-        limits  sha256  manifest  vendor
+        limits  page-places  sha256  manifest  vendor
     """,
 }
 """By package: its rooms from the roof to the ground, folders or modules.

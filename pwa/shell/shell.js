@@ -11,7 +11,7 @@ import { exportButton, startExporting } from "./device/export.js";
 import { startForms } from "./form/forms.js";
 import { startAccountMenu } from "./page/account-menu.js";
 import { startMissingPictures } from "./page/missing-pictures.js";
-import { startNavigation, visit } from "./page/navigation.js";
+import { giveUpVisits, startNavigation, visit } from "./page/navigation.js";
 import { startPasskeys } from "./page/passkeys.js";
 import { enhance, showOwn } from "./page/document.js";
 import { startProblems } from "./form/problems.js";
@@ -100,16 +100,23 @@ async function openDevice(here, takeOver) {
   await takeOver();
   /** @type {ReturnType<typeof showFirst>} */
   let first = Promise.resolve(null);
+  const makeLockable = once(startLockable);
   const opened = (/** @type {import("./kept/starting-device.js").StartingDevice} */ device) => {
     startKeptPages(found);
     first = showFirst(here, device);
+    // what is seen can be locked
+    void first.then((shown) => shown && makeLockable());
   };
   if (!(await startDevice({ forget, wipe: wipeHere }, { opened }))) {
     await goOnObeying(takeOver);
     return false;
   }
-  startOpen();
-  return !(await goneOn(await first));
+  const { device } = context;
+  makeLockable();
+  startTelling();
+  const isShown = await goneOn(await first);
+  // else somebody goes on elsewhere, or has ended it
+  return !isShown && device !== null && context.device === device;
 }
 
 /**
@@ -122,9 +129,17 @@ async function goneOn(first) {
   return first !== null && document.body.dataset.home !== "shell";
 }
 
-/** What goes on while a device is open. */
-function startOpen() {
-  startTelling();
+/** @param {() => void} work @returns {() => void} does it the first time only */
+function once(work) {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
+}
+
+/** Let the device be locked, by a tap or where nobody is there. */
+function startLockable() {
   startOwnPin();
   if (isSealing()) startIdling(context.manifest?.pin?.idle_s ?? IDLE_S, letGo);
 }
@@ -136,6 +151,7 @@ function startOpen() {
 async function letGo() {
   await within(LETTING_GO_MS, keepDraft(), "Keeping the draft").catch((error) => console.info(error));
   releaseDraft();
+  giveUpVisits();
   const { device } = context;
   context.device = null;
   void within(LETTING_GO_MS, closeDatabase(), "Closing the data").catch((error) => console.info(error));

@@ -91,6 +91,8 @@ function storeFunctions(use, generation, prefetched) {
           operation[3] = pieces[operation[3]];
         }
       }
+      // the shell looks whether a page that it keeps was made before
+      if (operations.some(changesOutbox)) operations.unshift(["put", "session", "shown_after", crypto.randomUUID()]);
       // fault point: write-handed-on — Python waits for this promise before it says anything: the store
       // decides whether all of it is there or none.
       const mine = await generation();
@@ -144,6 +146,11 @@ function attachmentFunctions(use, generation) {
       return bytes.byteLength;
     },
   };
+}
+
+/** @param {store.Operation} operation */
+function changesOutbox([, name]) {
+  return name === "outbox";
 }
 
 /**

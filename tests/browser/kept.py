@@ -26,9 +26,11 @@ HOLD = """(() => {
 
 
 def kept_paths(page: Page) -> list[str]:
-    """Return the addresses of the kept pages, the one that was seen last first."""
+    """Return the addresses of the pages whose HTML is kept, the one seen last first."""
     shelf = stored.read(page, "replica", "pages")
-    return [each["path"] for each in shelf["pages"]] if shelf else []
+    pages = shelf["pages"] if isinstance(shelf, dict) else []
+    # a test may have damaged it a moment ago
+    return [each["path"] for each in pages if isinstance(each, dict) and each["size"]]
 
 
 def until_kept(page: Page, *paths: str) -> None:

@@ -134,6 +134,81 @@ def test_a_new_form_is_filled_in_before_python(worker: Device) -> None:
     assert "Saved too soon" in entries[1]
 
 
+NO_SHELF = """() => {
+  const get = IDBObjectStore.prototype.get;
+  IDBObjectStore.prototype.get = function (name) {
+    if (name === "pages") throw new DOMException("thrown", "UnknownError");
+    return get.call(this, name);
+  };
+}"""
+
+
+NO_SPACE = """() => {
+  const { put, delete: remove } = IDBObjectStore.prototype;
+  window.refused = 0;
+  IDBObjectStore.prototype.put = function (...how) {
+    if (window.hasSpace) return put.apply(this, how);
+    window.refused += 1;
+    throw new DOMException("thrown", "QuotaExceededError");
+  };
+  IDBObjectStore.prototype.delete = function (name) {
+    window.hasSpace ||= name === "page-39";
+    return remove.call(this, name);
+  };
+}"""
+"""There is space once the kept pages are gone."""
+
+
+def test_a_save_is_carried_out_before_one_goes_on(worker: Device) -> None:
+    """Save, then a tap on a kept link: both are done, and what nobody typed is today's (R17)."""
+    look_around(worker)
+    name, kept = kept_page(worker.page, NEW)
+    today = worker.page.evaluate(DAY, kept["html"])
+    kept["html"] = kept["html"].replace(f'value="{today}"', 'value="2020-02-02"')
+    stored.put(worker.page, "replica", name, kept)
+    page = without_python(worker, NEW)
+    fill_in(page, "Saved and gone on")
+    page.get_by_role("button", name="Save").last.click()
+    page.locator(".toolbar .brand").click()
+    expect_waiting(page)
+    expect(page.get_by_role("heading", name="New inspection")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("Waiting for the app to start")
+    let_python_come(page)
+    expect(page.get_by_role("navigation", name="Your work")).to_contain_text("1 waiting")
+    expect(page.get_by_role("status")).not_to_have_text("Waiting for the app to start")
+    assert [1, 0] == [worker.count("outbox"), worker.count("drafts")]
+    entry = stored.read(page, "outbox", 1)["envelope"]
+    assert "Saved and gone on" in entry
+    assert "2020-02-02" not in entry
+
+    # what is wrong in a form is seen, wherever one wanted to go; nothing of it is lost
+    page = without_python(worker, NEW)
+    page.get_by_label("Remarks").fill("Not whole")
+    page.get_by_role("button", name="Save").last.click()
+    page.locator(".toolbar .brand").click()
+    let_python_come(page)
+    expect(page.locator("main [aria-invalid=true]").first).to_be_visible()
+    expect(page.get_by_label("Remarks")).to_have_value("Not whole")
+    page.get_by_role("button", name="Cancel").click()
+    expect(rows(page).first).to_be_visible()
+
+    # a store that cannot say what is kept holds nobody up
+    page = without_python(worker, "/")
+    expect(page.locator(".menu.more")).to_be_visible()
+    page.evaluate(NO_SHELF)
+    page.get_by_role("link", name=re.compile("^Inspections")).click()
+    let_python_come(page)
+    expect(rows(page).first).to_be_visible()
+
+    # what is kept to be quick gives way to what is typed
+    worker.go(NEW)
+    drafts = worker.count("drafts")
+    page.evaluate(NO_SPACE)
+    page.get_by_label("Remarks").fill("Where space is short")
+    worker.until_count("drafts", drafts + 1)
+    assert page.evaluate("window.refused") >= 1
+
+
 def test_a_button_that_needs_python_waits_for_it(worker: Device) -> None:
     """Add finding and Sync are carried out once, on what was typed; a killed app has the draft."""
     look_around(worker)
@@ -197,6 +272,57 @@ def test_a_page_says_when_it_was_where_more_is_here_by_now(worker: Device) -> No
     expect(page.get_by_role("navigation", name="Your work")).to_contain_text("1 waiting")
     expect(page.get_by_role("status")).to_be_empty()
     assert "waiting" == worker.sync_state()
+    let_python_come(page)
+
+    # rows came, and an entry has found its end: nothing of before is shown, all is made again
+    marks = [stored.read(page, "session", name) for name in ("shown_from", "shown_after")]
+    page.locator("#sync").click()
+    expect(page.locator("#sync")).to_have_attribute("data-state", "clean")
+    until_new(page)
+    now = [stored.read(page, "session", name) for name in ("shown_from", "shown_after")]
+    assert all(former != mark for former, mark in zip(marks, now, strict=True))
+    page = without_python(worker, LIST)
+    expect(rows(page).first).to_be_visible()
+    expect(page.locator("tr.waiting")).to_have_count(0)
+    expect(page.get_by_role("status")).to_be_empty()
+    assert "clean" == worker.sync_state()
+
+
+def test_of_when_it_is_stays_as_long_as_it_is_so(worker: Device) -> None:
+    """What became of an entry is a change, too; the words stay with a list and with a form."""
+    record = look_around(worker)
+    page = worker.page
+    worker.new_inspection("Waits behind a slow start")
+    worker.save()
+    until_new(page)
+    stored.put(page, "session", "shown_after", "another")
+    page = without_python(worker, LIST)
+    expect(page.get_by_role("status")).to_contain_text("As of")
+    # a start that takes so long may never end: the way out stays, whatever is looked at
+    expect(page.locator("#slow-start")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("As of")
+    page.locator(".toolbar .brand").click()
+    expect(page.locator(".menu.more")).to_be_visible()
+    expect(page.get_by_role("button", name="Save my work as a file")).to_be_visible()
+    let_python_come(page)
+    expect(page.locator("#slow-start")).to_have_count(0)
+    expect(page.get_by_role("status")).to_be_empty()
+
+    # a form that holds values of then says so as long as somebody fills it in
+    worker.go(edit := f"{record}/edit")
+    expect(page.get_by_label("Remarks")).to_be_visible()
+    until_kept(page, edit)
+    name, kept = kept_page(page, edit)
+    opened = 'name="_opened" value="'
+    assert opened in kept["html"]
+    kept["html"] = kept["html"].replace(opened, f"{opened} ")
+    stored.put(page, "replica", name, kept)
+    stored.put(page, "session", "shown_after", "one more")
+    page = without_python(worker, edit)
+    page.get_by_label("Remarks").fill("On top of then")
+    let_python_come(page)
+    expect(page.get_by_label("Remarks")).to_have_value("On top of then")
+    expect(page.get_by_role("status")).to_contain_text("As of")
 
 
 def test_what_is_not_to_be_seen_is_not_shown(worker: Device) -> None:

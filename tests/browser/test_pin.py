@@ -15,7 +15,7 @@ from browser import stored
 from browser.conftest import EXAMPLE, FIELD_WORKER, FirstStart
 from browser.device import Device
 from browser.filling import add_finding
-from browser.kept import HOLD, let_python_come
+from browser.kept import HOLD, let_python_come, without_python
 from browser.office import Office
 from browser.pictures import png
 from browser.pins import PIN, asking_for_pin, choose, type_pin
@@ -329,10 +329,20 @@ def test_a_passkey_opens_it_too(
 def test_nobody_there_locks_the_app_and_a_draft_stays(pinned: Device) -> None:
     """After the time that the app names, at once by its button; what was typed comes back."""
     page = pinned.page
+    page.wait_for_function(IS_KEPT)
     pinned.new_inspection("Typed before the pause")
     page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=120_000)
     type_pin(page, PIN)
     expect(page.get_by_label("Remarks")).to_have_value("Typed before the pause", timeout=SETUP_MS)
+    page.locator("#account summary").click()
+    page.get_by_role("button", name="Lock now").click()
+    page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=60_000)
+
+    # what is seen before Python is there can be locked, too
+    page = without_python(pinned, "/")
+    type_pin(page, PIN)
+    expect(page.get_by_role("navigation", name="Your work")).to_be_visible()
+    assert page.locator("html[data-starting]").count() == 1
     page.locator("#account summary").click()
     page.get_by_role("button", name="Lock now").click()
     page.get_by_role("heading", name="Enter your PIN").wait_for(timeout=60_000)

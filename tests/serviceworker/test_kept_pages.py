@@ -12,9 +12,10 @@ NOW = {"version": "v1", "user": "worker1"}
 
 def called(module: str, script: str, argument: object) -> Any:
     """Return what a script makes of an argument, with the names of a module."""
-    names = "{ placed, shelfOf, mayBeKept, PLACES, MOST }" if module == "shelf" else "{ overlaid }"
+    names = {"shelf": "placed, shelfOf, withoutOthers, mayBeKept, MOST"}
     source = f"""
-        import {names} from "{(KEPT / module).as_uri()}.js";
+        import {{ PLACES }} from "{(ROOT / "pwa" / "page-places.js").as_uri()}";
+        import {{ {names.get(module, "overlaid")} }} from "{(KEPT / module).as_uri()}.js";
         const argument = JSON.parse(process.argv[1]);
         console.log(JSON.stringify({script}));
     """
@@ -125,3 +126,16 @@ def test_what_was_typed_is_put_on_top_of_what_is_now() -> None:
     ]
 
     assert expected == called("overlay", "overlaid(...argument)", [now, typed, before])
+
+
+def test_of_pages_of_other_rows_only_the_address_stays() -> None:
+    """What she may see no more is gone at once; what she may see is made again (R9)."""
+    sound, other = {**page("/"), "place": 0}, {**page("/pages/site"), "place": 1, "from": "former"}
+    bare = {**other, "size": 0, "from": "", "after": ""}
+    script = "withoutOthers(...argument)"
+    assert [sound, bare] == called("shelf", script, [[sound, other], "rows"])
+
+    # it is one of those that are kept: sound, counted, and made again in its own place
+    script = "placed(shelfOf(argument[0], argument[1]).pages, argument[2])"
+    made = called("shelf", script, [{**NOW, "pages": [sound, bare]}, NOW, page("/pages/site")])
+    assert [{**page("/pages/site"), "place": 1}, sound] == made

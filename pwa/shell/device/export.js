@@ -64,10 +64,12 @@ async function offerWork() {
   if (!(await keys(await database(), "outbox")).length) return;
   const words = make("p", {}, SLOW);
   const offer = make("div", { id: "slow-start", class: "notice", role: "status" }, words, exportButton());
-  const main = document.getElementById("main");
-  if (document.body.dataset.home === "shell") main?.append(offer);
-  // a kept page may be long
-  else if (document.documentElement.dataset.starting !== undefined) main?.prepend(offer);
+  if (document.body.dataset.home === "shell") document.getElementById("main")?.append(offer);
+  // a kept page may be long, and others follow: it stays in its place at the bottom of the screen
+  else if (document.documentElement.dataset.starting !== undefined) {
+    offer.dataset.keep = "";
+    document.body.append(offer);
+  }
 }
 
 /** @returns {Promise<{blob: Blob, name: string}>} all of it as one file, and what that is called */

@@ -3,7 +3,7 @@
 import { context } from "../page/context.js";
 import { announce, ask, make } from "../page/elements.js";
 import { onPage } from "../page/document.js";
-import { currentPath, refresh, visit } from "../page/navigation.js";
+import { currentPath, goOn, refresh } from "../page/navigation.js";
 import { signIn } from "../page/sign-in.js";
 import { isSignedOut } from "../../office.js";
 import { offerUpdate } from "./app-versions.js";
@@ -248,7 +248,7 @@ async function stop() {
 async function press() {
   const to = document.getElementById("sync")?.dataset.to;
   if (!to || running || currentPath().split("?")[0] === to) return sync();
-  await visit(to);
+  await goOn(to);
   const first = document.querySelector(".entry[data-state='attention'] .actions a");
   if (!(first instanceof HTMLElement)) return;
   first.focus({ preventScroll: true });

@@ -29,6 +29,11 @@ export function complain(widget, name, words) {
   show(widget);
 }
 
+/** Whether something is said that nobody has read. */
+export function hasComplaints() {
+  return complaints.size > 0;
+}
+
 /** The person chooses anew, or has read it. @param {HTMLElement} widget */
 export function forgetComplaints(widget) {
   complaints.delete(keyOf(widget));

@@ -3,10 +3,10 @@
 import { forgetDraft } from "./draft-store.js";
 import { holdDrafts, keepDraft, putAside } from "./drafts.js";
 import { pairsOf, startFormValues } from "./form-values.js";
-import { announce } from "../page/elements.js";
+import { announce, heardWaiting } from "../page/elements.js";
 import { context } from "../page/context.js";
 import { arrived, visit } from "../page/navigation.js";
-import { pending, settled } from "../page/pending.js";
+import { holdPage, pending, settled } from "../page/pending.js";
 
 const GONE = "That form is not there any more. What you typed is kept as a draft.";
 /** Kinds of inputs that Enter presses. */
@@ -91,21 +91,12 @@ function search(form, url) {
 async function send(form, url, submitter) {
   if (form.dataset.busy !== undefined) return; // a second tap on Save
   form.dataset.busy = "";
-  const path = url.pathname + url.search;
-  const draft = form.dataset.draft;
-  const pressed = pressedBy(submitter);
   submitter?.setAttribute("aria-busy", "true");
+  const sending = sendNow(form, url.pathname + url.search, pressedBy(submitter));
+  // what was tapped before Python is there is done before one goes on
+  if (context.device?.started) holdPage(sending);
   try {
-    await settled();
-    await pythonIsThere(pressed);
-    if (!form.isConnected) {
-      delete document.documentElement.dataset.loading;
-      announce(GONE, "problem");
-      return;
-    }
-    const pairs = [...pairsOf(form), ...pressed];
-    if (draft) await sendRecord(path, pairs, draft);
-    else await visit(path, { method: "POST", body: new URLSearchParams(pairs).toString() });
+    await sending;
   } catch (error) {
     console.info(error);
     announce("That could not be sent. Nothing you typed is lost; try again.", "problem");
@@ -115,6 +106,31 @@ async function send(form, url, submitter) {
   }
 }
 
+/**
+ * @param {HTMLFormElement} form
+ * @param {string} path
+ * @param {[string, string][]} pressed
+ * @returns {Promise<boolean>} whether it led to another page
+ */
+async function sendNow(form, path, pressed) {
+  await settled();
+  await pythonIsThere(form);
+  if (!form.isConnected) {
+    delete document.documentElement.dataset.loading;
+    announce(GONE, "problem");
+    return false;
+  }
+  const pairs = [...pairsOf(form), ...pressed];
+  const { draft } = form.dataset; // of the form as Python shows it
+  if (draft) return sendRecord(path, pairs, draft);
+  return isDone(await visit(path, { method: "POST", body: new URLSearchParams(pairs).toString() }));
+}
+
+/** @param {import("../page/transport.js").Page | null} page */
+function isDone(page) {
+  return page !== null && page.status < 400;
+}
+
 /** What a button adds to its form. @param {HTMLElement | null} submitter @returns {[string, string][]} */
 function pressedBy(submitter) {
   const button = submitter instanceof HTMLButtonElement ? submitter : null;
@@ -122,21 +138,21 @@ function pressedBy(submitter) {
 }
 
 /**
- * Wait for Python, while that starts. What is saved is what is on the screen; what goes on in the form goes on in
- * Python's.
- * @param {[string, string][]} pressed
+ * Wait for Python, while that starts, and for its form, with what was typed: what nobody typed is as it is now.
+ * @param {HTMLFormElement} form
  */
-async function pythonIsThere(pressed) {
+async function pythonIsThere(form) {
   if (!context.device?.started) return;
   document.documentElement.dataset.loading = "";
-  const goesOn = pressed.some(([name, value]) => name === "_action" && value !== "save");
-  await (goesOn ? arrived() : context.device.started);
+  await heardWaiting(Promise.all([context.device.started, arrived()]));
+  form.dataset.busy = ""; // its page has come anew
 }
 
 /**
  * @param {string} path
  * @param {[string, string][]} pairs
  * @param {string} draft
+ * @returns {Promise<boolean>} whether it led to another page
  */
 async function sendRecord(path, pairs, draft) {
   const action = pairs.findLast(([name]) => name === "_action")?.[1] ?? "save";
@@ -153,6 +169,7 @@ async function sendRecord(path, pairs, draft) {
   // back; it is the same envelope, so that saving it again leads to the record and makes no second one.
   if (saves && page?.redirected) await forgetDraft(draft);
   else await keepDraft();
+  return Boolean(page?.redirected);
 }
 
 /** @param {MouseEvent} event */

@@ -1,15 +1,16 @@
 // What is shown before Python is there: the page of the address as it was made last, if it is kept.
 
 import { context } from "../page/context.js";
-import { announce } from "../page/elements.js";
+import { announce, takeBack } from "../page/elements.js";
 import { momentWords } from "../page/moments.js";
 import { keepPagesBy, visit } from "../page/navigation.js";
 import { pending } from "../page/pending.js";
 import { keepDraft } from "../form/drafts.js";
 import { draftsOf } from "../form/draft-store.js";
 import { onPage } from "../page/document.js";
+import { within } from "../../limits.js";
 import { freshenSoon } from "./freshening.js";
-import { noteShown, renew, withTyped } from "./kept-form.js";
+import { isTouched, noteShown, renew, withTyped } from "./kept-form.js";
 import { forgetPage, keep, keptPage, markOfNow, startKeeping } from "./kept-pages.js";
 
 /**
@@ -19,14 +20,20 @@ import { forgetPage, keep, keptPage, markOfNow, startKeeping } from "./kept-page
  * @typedef {{owner: string, pending: number, stuck: number}} Here what waits on this device, as its store says
  */
 
+/** Nobody waits longer for what is kept. */
+const FINDING_MS = 2_000;
 const FORM = /\/(?:new|edit)(?:\?|$)/;
+/** How a device stands as long as its store does: no sync runs, and nobody knows of a connection. */
+const LASTING = new Set(["clean", "waiting", "attention"]);
 /** On the pages that Python makes here, and on none that came from the office. */
 const FROM_HERE = '<body data-home="device"';
 
 /** @type {Here} */
 let here = { owner: "", pending: 0, stuck: 0 };
-/** What is said of the page that is shown. */
+/** What is to be said of the page that comes. */
 let note = "";
+/** What is said of the page that is shown. */
+let told = "";
 /** What was there before a kept page. @type {ChildNode[]} */
 let frame = [];
 
@@ -50,7 +57,7 @@ export function startKeptPages(found) {
  */
 export async function showFirst(path, device) {
   context.device = device;
-  const found = await find(path).catch((error) => (console.info(error), null));
+  const found = await find(path);
   if (!found || device.hasEnded) {
     if (context.device === device) context.device = null;
     return null;
@@ -63,40 +70,52 @@ export async function showFirst(path, device) {
 /** Take a kept page away again: the start needs the screen. What was typed is kept as a draft. */
 export async function takeAway() {
   if (!frame.length || document.body.dataset.home === "shell") return;
-  await keepDraft().catch((error) => console.info(error));
+  if (isTouched()) await keepDraft().catch((error) => console.info(error));
   const offered = document.getElementById("slow-start"); // to save the work as a file
   document.body.dataset.home = "shell";
   document.body.replaceChildren(...frame);
   if (offered) document.getElementById("main")?.append(offered);
+  delete offered?.dataset.keep;
   delete document.documentElement.dataset.starting;
 }
 
 /**
  * @param {string} path
- * @returns {Promise<FirstPage | null>} null as well where Python is there
+ * @returns {Promise<FirstPage | null>} null as well where Python is there, or is sooner, and where the store cannot say it
  */
 async function find(path) {
-  if (!context.device?.started) return null;
+  const started = context.device?.started;
+  if (!started) return null;
+  const none = () => null;
+  const found = within(FINDING_MS, inStore(path), "Finding a kept page").catch((error) => (console.info(error), null));
+  return await Promise.race([found, started.then(none, none)]);
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<FirstPage | null>}
+ */
+async function inStore(path) {
   const kept = await keptPage(path);
   if (!kept) return null;
   // what was typed into it before is brought back by Python
   if (FORM.test(path) && (await draftsOf(path.split("?")[0])).length) return null;
   const prepare = (/** @type {Document} */ page) => {
     renew(page);
-    const isTrue = tellsTrue(page);
-    note = kept.isOld || !isTrue ? `As of ${momentWords(new Date(kept.at))}` : "";
+    clearUntold(page, kept.isOld);
+    note = kept.isOld ? `As of ${momentWords(new Date(kept.at))}` : "";
   };
   return { html: kept.html, prepare };
 }
 
 /**
- * Take away what a page says of waiting entries where it is not what the store says.
+ * Take away what a page says of waiting entries where it is not so any more, or was so only while it was made.
  * @param {Document} page
- * @returns {boolean} whether it was
+ * @param {boolean} isOld
  */
-function tellsTrue(page) {
+function clearUntold(page, isOld) {
   const button = page.getElementById("sync");
-  if (!button || isTold(button)) return true;
+  if (!button || (isOld ? isTold(button) : LASTING.has(button.dataset.state ?? ""))) return;
   button.dataset.state = "starting";
   button.dataset.to = "";
   button.setAttribute("aria-label", "Sync");
@@ -104,7 +123,6 @@ function tellsTrue(page) {
   const card = page.querySelector('.menu.more .card[href="/sync"]');
   card?.classList.remove("clean", "waiting", "attention", "offline", "working");
   card?.querySelector(".card-note")?.replaceChildren("\u00a0");
-  return false;
 }
 
 /** @param {HTMLElement} button */
@@ -116,17 +134,19 @@ function isTold(button) {
 
 function shown() {
   noteShown();
-  if (note) announce(note);
+  takeBack(told);
+  told = note;
+  if (note) announce(note, "standing");
 }
 
 /** @param {Page} page */
 async function takeOver(page) {
   const found = await withTyped(page);
-  const status = document.getElementById("status");
-  if (note && status?.textContent === note) announce("");
-  note = "";
+  // a form with what was typed, and else with values of then, says so as long as it is there
+  if (!found.ofThen) takeBack(told);
+  told = "";
   // a form that cannot be filled in any more: what was typed stays as a draft
-  if (found.page.status !== 200) await pending(keepDraft());
+  if (found.page.status !== 200 && isTouched()) await pending(keepDraft());
   return found;
 }
 

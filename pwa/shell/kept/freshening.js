@@ -27,7 +27,7 @@ async function freshen() {
     const mark = await markOfNow();
     const headers = { accept: "text/html" };
     const { status, body, headers: told } = await context.device.call("request", { method: "GET", path, headers, body: null, ...locale() });
-    if (status === 404) await forgetPage(path);
     if (status === 200 && body && !told["fieldpost-elsewhere"]) await keep(path, body, mark);
+    else await forgetPage(path); // it would be asked for again and again
   }
 }

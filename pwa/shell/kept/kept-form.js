@@ -4,6 +4,7 @@
 import { openForm } from "../page/elements.js";
 import { isSettled, settled } from "../page/pending.js";
 import { ask } from "../page/transport.js";
+import { hasComplaints } from "../form/complaints.js";
 import { pairsOf } from "../form/form-values.js";
 import { IDENTITY, isSame, OPENED, overlaid } from "./overlay.js";
 
@@ -37,21 +38,28 @@ export function noteShown() {
   shown = form && { form, pairs: pairsOf(form) };
 }
 
+/** Whether somebody has typed into the kept form that is shown, or chosen what could not be taken. */
+export function isTouched() {
+  return shown !== null && openForm() === shown.form && (hasComplaints() || !isSame(pairsOf(shown.form), shown.pairs));
+}
+
 /**
  * Return what is to be shown in the place of a kept page: Python's page, or its form with what was typed meanwhile.
  * @param {Page} page what Python answers
- * @returns {Promise<{page: Page, fresh: boolean}>} fresh: nothing was typed
+ * @returns {Promise<{page: Page, fresh: boolean, ofThen?: boolean}>} fresh: nothing was typed; ofThen: its other values
+ *   are those of before
  */
 export async function withTyped(page) {
   for (;;) {
     await undisturbed();
-    const typed = shown && openForm() === shown.form ? pairsOf(shown.form) : null;
     // what cannot be filled in any more is kept as a draft
-    if (!typed || !shown || page.status !== 200 || isSame(typed, shown.pairs)) return { page, fresh: true };
-    const body = new URLSearchParams([...merged(typed, shown.pairs, page), ["_action", "show"]]).toString();
+    if (!shown || page.status !== 200 || !isTouched()) return { page, fresh: true };
+    const typed = pairsOf(shown.form);
+    const { pairs, ofThen } = merged(typed, shown.pairs, page);
+    const body = new URLSearchParams([...pairs, ["_action", "show"]]).toString();
     const answer = await ask({ method: "POST", path: page.path, body }, () => {});
     // else she has gone on meanwhile
-    if (isSame(pairsOf(shown.form), typed) && isSettled() && !openDialog()) return { page: { ...answer, redirected: page.redirected }, fresh: false };
+    if (isSame(pairsOf(shown.form), typed) && isSettled() && !openDialog()) return { page: { ...answer, redirected: page.redirected }, fresh: false, ofThen };
   }
 }
 
@@ -75,11 +83,17 @@ function openDialog() {
  * @param {Pairs} typed
  * @param {Pairs} before
  * @param {Page} page
- * @returns {Pairs}
+ * @returns {{pairs: Pairs, ofThen: boolean}} ofThen: the record has changed since
  */
 function merged(typed, before, { html }) {
   const form = new DOMParser().parseFromString(html ?? "", "text/html").querySelector("form[data-record-form]");
-  const isNew = !typed.some(([name, value]) => name === OPENED && value);
-  if (!isNew || !(form instanceof HTMLFormElement)) return typed;
-  return overlaid(pairsOf(form), typed, before);
+  if (!(form instanceof HTMLFormElement)) return { pairs: typed, ofThen: false };
+  const [now, opened] = [pairsOf(form), openedOn(typed)];
+  if (!opened) return { pairs: overlaid(now, typed, before), ofThen: false };
+  return { pairs: typed, ofThen: openedOn(now) !== opened };
+}
+
+/** What a form was opened on; empty for a new record. @param {Pairs} pairs */
+function openedOn(pairs) {
+  return pairs.find(([name]) => name === OPENED)?.[1] ?? "";
 }

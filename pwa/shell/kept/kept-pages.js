@@ -2,20 +2,22 @@
 // a copy of what Python has made and can make again: whatever becomes of them, nothing is lost.
 
 import { context, database } from "../page/context.js";
+import { nameOf, PLACES, SHELF } from "../../page-places.js";
 import { within } from "../../limits.js";
 import { read, write } from "../../store.js";
-import { mayBeKept, MOST_OF_ONE, placed, PLACES, shelfOf } from "./shelf.js";
+import { mayBeKept, MOST_OF_ONE, placed, shelfOf, withoutOthers } from "./shelf.js";
 
 /**
  * @typedef {import("./shelf.js").Kept} Kept
  * @typedef {import("./shelf.js").Shelf} Shelf
  * @typedef {import("../../store.js").Operation} Operation
- * @typedef {{from: string, after: string}} Mark what a page shows: these rows, and entries up to this one
- * @typedef {{html: string, at: number, isOld: boolean}} KeptPage isOld: something was saved since
+ * @typedef {{from: string, after: string}} Mark what a page shows: these rows, and the outbox as it was after this
+ * @typedef {{html: string, at: number, isOld: boolean}} KeptPage isOld: an entry was saved, or its end was heard of, since
  */
 
 const STORE = "replica";
-const SHELF = "pages";
+/** Of the session: which rows are here; then what changes with each write of the outbox, and with each sync. */
+const MARKS = ["shown_from", "next_number", "last_digest", "shown_after", "last_sync"];
 const IDLE_MS = 2_000;
 const RESTING_MS = 3_000;
 
@@ -39,18 +41,13 @@ export async function stopKeeping() {
   await within(RESTING_MS, writing, "Keeping a page").catch((error) => console.info(error));
 }
 
-/** @param {number} place */
-function nameOf(place) {
-  return `page-${place}`;
-}
-
 /**
  * What a page that is made now shows.
  * @returns {Promise<Mark>}
  */
 export async function markOfNow() {
   const db = await database();
-  const [from, ...after] = await Promise.all(["shown_from", "next_number", "last_digest"].map((name) => read(db, "session", name)));
+  const [from, ...after] = await Promise.all(MARKS.map((name) => read(db, "session", name)));
   return { from: String(from ?? ""), after: after.map((each) => String(each ?? "")).join(" ") };
 }
 
@@ -146,10 +143,9 @@ function isSame(some, other) {
  * @returns {Operation[]}
  */
 function changed({ version, user, pages: all }, page, html) {
-  // of pages of other rows nobody knows whether she may still see them
-  const sound = all.filter(({ from }) => from === page.from);
+  const sound = withoutOthers(all, page.from);
   const pages = html === null ? sound.filter(({ path }) => path !== page.path) : placed(sound, page);
-  const taken = new Set(pages.map(({ place }) => place));
+  const taken = new Set(pages.filter(({ size }) => size).map(({ place }) => place));
   // where nothing is known of what is here, all of it goes
   const before = all.length ? all.map(({ place }) => place) : [...Array(PLACES).keys()];
   const left = before.filter((place) => !taken.has(place));

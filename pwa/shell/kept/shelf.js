@@ -1,13 +1,14 @@
 // Which pages are kept, and where: so many places, so many letters; what was seen longest ago goes first.
 
+import { PLACES } from "../../page-places.js";
+
 /**
  * @typedef {{path: string, place: number, size: number, at: number, from: string, after: string}} Kept
  *   place: where its HTML is; size: its letters; at: when it was made; from: the rows that it shows; after: the
- *   last entry that it shows
+ *   outbox that it shows. One that is to be made again shows nothing: size 0, from and after empty
  * @typedef {{version: string, user: string, pages: Kept[]}} Shelf pages: the one that was seen last comes first
  */
 
-export const PLACES = 40;
 /** Letters of one page: a page that is larger takes long to show anyway. */
 export const MOST_OF_ONE = 300_000;
 /** Letters of all of them. */
@@ -45,6 +46,16 @@ export function placed(pages, page) {
   const taken = new Set(others.map(({ place }) => place));
   const place = pages.find(({ path }) => path === page.path)?.place ?? firstFree(taken);
   return [{ ...page, place }, ...others];
+}
+
+/**
+ * Nobody knows whether she may still see pages of other rows: only their addresses stay, to be made again.
+ * @param {Kept[]} pages
+ * @param {string} from the rows that are here
+ * @returns {Kept[]}
+ */
+export function withoutOthers(pages, from) {
+  return pages.map((page) => (page.from === from ? page : { ...page, size: 0, from: "", after: "" }));
 }
 
 /** @param {Kept[]} pages */

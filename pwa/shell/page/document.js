@@ -99,8 +99,17 @@ export function focusPage() {
   place.focus({ preventScroll: !isField });
 }
 
+/** Called when the shell takes the screen. @type {(() => void)[]} */
+const yielders = [];
+
+/** Hear when the shell shows a page of its own. @param {() => void} yielder */
+export function onOwn(yielder) {
+  yielders.push(yielder);
+}
+
 /** Show a page of the shell's own. @param {string} title @param {...(Node | string)} content */
 export function showOwn(title, ...content) {
+  yielders.forEach((each) => each());
   document.title = title;
   const main = make("main", { id: "main", class: "shell-page" }, make("h1", { tabindex: "-1" }, title), ...content);
   const status = make("div", { id: "status", role: "status", "aria-live": "polite" });

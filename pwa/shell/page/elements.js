@@ -22,13 +22,18 @@ export function make(tag, attributes = {}, ...children) {
 /** How long good news stays; a problem stays until one goes on. */
 const SAID_MS = 8000;
 
+const STAYING = new Set(["problem", "standing"]);
+const WAITING = "Waiting for the app to start";
+/** What comes sooner needs no words. */
+const HEARD_MS = 1000;
+
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let fading;
 
 /**
  * Say something in the status region.
  * @param {string} words
- * @param {"done" | "problem" | "note"} [kind]
+ * @param {"done" | "problem" | "note" | "standing"} [kind] standing: it is so until somebody takes it back
  */
 export function announce(words, kind = "note") {
   const status = document.getElementById("status");
@@ -36,7 +41,28 @@ export function announce(words, kind = "note") {
   status.dataset.kind = words ? kind : "";
   status.textContent = words;
   clearTimeout(fading);
-  if (words && kind !== "problem") fading = setTimeout(() => announce(""), SAID_MS);
+  if (words && !STAYING.has(kind)) fading = setTimeout(() => announce(""), SAID_MS);
+}
+
+/** Take back what was said, unless something else was said since. @param {string} words */
+export function takeBack(words) {
+  if (words && document.getElementById("status")?.textContent === words) announce("");
+}
+
+/**
+ * Wait for Python; whoever sees no picture of it hears it.
+ * @template T
+ * @param {Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function heardWaiting(work) {
+  const timer = setTimeout(() => announce(WAITING, "standing"), HEARD_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+    takeBack(WAITING);
+  }
 }
 
 /** Let go what a page that came from the server says in its status region. */

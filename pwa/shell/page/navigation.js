@@ -2,10 +2,10 @@
 
 import { context } from "./context.js";
 import { ask } from "./transport.js";
-import { announce, openForm } from "./elements.js";
+import { announce, heardWaiting, openForm } from "./elements.js";
 import { explain, NO_PAGE, sayDone, wordsOf } from "./answer-words.js";
-import { focusPage, show } from "./document.js";
-import { settled } from "./pending.js";
+import { focusPage, onOwn, show } from "./document.js";
+import { mayLeave, settled } from "./pending.js";
 
 /**
  * @typedef {import("./transport.js").Page} Page
@@ -56,9 +56,25 @@ export function isOnTheWay() {
   return isLeaving;
 }
 
+/**
+ * Go on to another page, once this one may be left.
+ * @param {string} path with its query
+ * @param {How} [how]
+ */
+export async function goOn(path, how) {
+  if (await mayLeave()) await visit(path, how);
+}
+
 /** @returns {string} the address of the page that is shown */
 export function currentPath() {
   return current;
+}
+
+/** Nobody waits any more for what was asked for: the shell has the screen, or another tab goes on. */
+export function giveUpVisits() {
+  visits++;
+  isLeaving = false;
+  arrive();
 }
 
 /**
@@ -104,7 +120,8 @@ async function go(path, how) {
  */
 async function get(number, path, { headers, history: entry = "push", scroll, keepWords = false }) {
   const isKept = await showKept(number, path, { entry, scroll });
-  await context.device?.started;
+  const started = context.device?.started;
+  if (started) await (isKept ? started : heardWaiting(started));
   if (number !== visits) return null; // nobody waits for it any more
   const follow = keeper?.follow(path);
   const { page, said } = await asked({ method: "GET", path, headers });
@@ -252,7 +269,7 @@ function onClick(event) {
   event.preventDefault();
   const { pathname, search } = new URL(link.href);
   link.setAttribute("aria-busy", "true");
-  void visit(pathname + search).finally(() => link.removeAttribute("aria-busy"));
+  void goOn(pathname + search).finally(() => link.removeAttribute("aria-busy"));
 }
 
 /** @param {MouseEvent} event */
@@ -274,8 +291,9 @@ function isPage(link) {
 export function startNavigation() {
   history.scrollRestoration = "manual";
   document.addEventListener("click", onClick);
+  onOwn(giveUpVisits);
   window.addEventListener("popstate", ({ state }) => {
     const path = location.pathname + location.search;
-    if (path !== current) void visit(path, { history: "none", scroll: state?.scroll ?? 0 });
+    if (path !== current) void goOn(path, { history: "none", scroll: state?.scroll ?? 0 });
   });
 }

@@ -9,6 +9,7 @@ STANDARD_LIBRARY = "python_stdlib.zip"
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", STANDARD_LIBRARY)
 GROUND_FILES = (
     "limits.js",
+    "page-places.js",
     "sha256.js",
     "file-bytes.js",
     "sealing.js",
