@@ -58,7 +58,9 @@ class Reader:
         query = sa.text(
             "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
         )
-        return lambda: int(session.scalar(query) or 0)
+        # what a connection has counted before it has told of it, or not yet: the difference says
+        before = int(session.scalar(query) or 0)
+        return lambda: int(session.scalar(query) or 0) - before
 
 
 def fill(database: Database, first: int, beyond: int) -> None:
