@@ -25,6 +25,8 @@ ALLOWED = {
     ("server/fieldpost_server/authoring/device_load.py", "subprocess"),
     # PostgreSQL's own programs, with what the settings say
     ("server/fieldpost_server/backup/programs.py", "subprocess"),
+    # Node with a program of ours, in an empty environment, as the settings name it
+    ("server/fieldpost_server/delivery/image_maker.py", "subprocess"),
     # the provider of identities that the operator names
     ("server/fieldpost_server/providers/openid.py", "httpx"),
     # the demo's data, always the same

@@ -180,7 +180,7 @@ def test_the_app_of_the_readme_works(tmp_path: Path) -> None:
     source = tmp_path / "visits.py"
     source.write_text(found[1], "utf-8")
 
-    visits: Any = load(source, "visits")
+    visits: Any = load(source, "readme_visits")
 
     assert ["visit", "site"] == list(visits.app.pages)
     unsigned = visits.Visit(status=visits.Status.closed)

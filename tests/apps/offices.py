@@ -21,6 +21,13 @@ class NoAssets:
 
     app_version: str = "1"
 
+    @property
+    def manifest(self) -> dict[str, str]:
+        return {"python_version": "none"}
+
+    def python_script(self) -> bytes:
+        return b""
+
     def url(self, name: str) -> str:
         return f"/assets/{name}"
 
