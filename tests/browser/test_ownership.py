@@ -44,7 +44,7 @@ def sign_in_in_the_dialog(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Password").fill("demo")
     dialog.get_by_role("button", name="Sign in").click()
-    page.locator("body[data-home=device]").wait_for(timeout=SETUP_MS)
+    page.locator("html:not([data-starting]) body[data-home=device]").wait_for(timeout=SETUP_MS)
 
 
 def test_somebody_elses_sign_out_leaves_the_owners_work(worker: Device) -> None:
@@ -141,7 +141,9 @@ def test_a_device_without_unsent_work_can_change_hands(worker: Device) -> None:
     worker.go("/sign-in")
     fill_in(page, "worker2")
     page.get_by_role("button", name="Remove it and use this device as worker2").click()
-    page.locator("body[data-home=device][data-user=worker2]").wait_for(timeout=SETUP_MS)
+    page.locator("html:not([data-starting]) body[data-home=device][data-user=worker2]").wait_for(
+        timeout=SETUP_MS
+    )
 
 
 def test_a_draft_counts_at_sign_out(worker: Device, proxy: FaultProxy) -> None:

@@ -292,5 +292,5 @@ def test_a_new_version_waits_for_consent_and_never_interrupts_a_form(worker: Dev
     offer.click()
 
     expect(page).to_have_title(re.compile(" two$"), timeout=SETUP_MS)
-    page.locator("body[data-home=device]").wait_for(timeout=SETUP_MS)
+    page.locator("html:not([data-starting]) body[data-home=device]").wait_for(timeout=SETUP_MS)
     assert page.evaluate("caches.keys()") == ["fieldpost-next"]

@@ -72,7 +72,9 @@ def version_shown(worker: Device) -> str:
 def expect_update(worker: Device, former: str) -> None:
     """Expect that the page is loaded anew, as the new version, and works."""
     expect(worker.page.locator("#update")).to_have_count(0, timeout=SETUP_MS)
-    worker.page.locator("body[data-home=device] main h1").wait_for(timeout=SETUP_MS)
+    worker.page.locator("html:not([data-starting]) body[data-home=device] main h1").wait_for(
+        timeout=SETUP_MS
+    )
     assert former != version_shown(worker)
     worker.go("/")
     worker.new_inspection("After the update")

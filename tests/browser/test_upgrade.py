@@ -196,7 +196,7 @@ def take_the_update(worker: Device, office: Office) -> None:
     waits a minute or more for that, or a script of the page, which then stays at "Preparing…".
     """
     page = worker.page
-    home = page.locator("body[data-home=device] main h1")
+    home = page.locator("html:not([data-starting]) body[data-home=device] main h1")
     wanted = version_of(office)
     for _ in range(4):
         if held(page)["version"] != wanted:
@@ -213,7 +213,9 @@ def take_the_update(worker: Device, office: Office) -> None:
 
 def expect_update_taken(page: Page, wanted: str) -> None:
     """Expect the page of a version within a person's patience."""
-    page.locator("body[data-home=device]:not(:has(#update)) main h1").wait_for()
+    page.locator(
+        "html:not([data-starting]) body[data-home=device]:not(:has(#update)) main h1"
+    ).wait_for()
     assert wanted == held(page)["version"]
 
 
@@ -283,7 +285,9 @@ def test_a_former_device_sends_its_work_to_an_office_of_this_edition(
     proxy.seen.clear()
     with page.expect_navigation():
         worker.context.new_cdp_session(page).send("Page.reload", {"ignoreCache": True})
-    page.locator("body[data-home=device] main h1").wait_for(timeout=SETUP_MS)
+    page.locator("html:not([data-starting]) body[data-home=device] main h1").wait_for(
+        timeout=SETUP_MS
+    )
     assert "GET /sync" in proxy.seen
     assert former_version == held(page)["version"]
 

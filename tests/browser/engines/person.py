@@ -8,7 +8,8 @@ from browser.engines.finding import ALL, LAST
 from browser.engines.webdriver import PATIENCE_SECONDS, Element, Window, until
 
 START_SECONDS = 300.0
-MADE_BY_PYTHON = "return document.body?.dataset.home === 'device' && !!document.querySelector('h1')"
+MADE_BY_PYTHON = """return document.body?.dataset.home === "device" &&
+  document.documentElement.dataset.starting === undefined && !!document.querySelector("h1")"""
 FOLLOW = """document.getElementById("main").dataset.left = "";
   const link = Object.assign(document.createElement("a"), { href: given[0] });
   document.body.append(link);
