@@ -163,6 +163,7 @@ def test_a_file_that_is_cut_goes_on_where_it_was(new_device: NewDevice, proxy: F
     assert sorted(set(firsts)) == firsts
     assert 0 == firsts[0]
     assert firsts[3] < size
+    worker.until_whole()  # packages come beside the work
     assert [] == worker.page.evaluate(HALVES)
 
 
@@ -181,6 +182,7 @@ def test_a_piece_that_is_damaged_is_not_believed(new_device: NewDevice, proxy: F
     firsts = [first for path, first, _ in proxy.begun if path.endswith(RUNTIME)]
     assert [0, 0] == [firsts[0], firsts[2]]
     assert firsts[1] > 0
+    worker.until_whole()  # packages come beside the work
     assert [] == worker.page.evaluate(HALVES)
 
 

@@ -99,6 +99,7 @@ export function sync() {
 
 async function run() {
   if (!context.device) return;
+  const before = shown();
   working = "Synchronising…";
   draw();
   try {
@@ -121,11 +122,28 @@ async function run() {
     // also where it was refused: an update may be what is missing
     void offerUpdate().catch(sayIfSignedOut);
   } catch (error) {
-    console.info(error);
-    const { message } = /** @type {Error} */ (error);
-    announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
+    endBadly(error, before);
   }
   await refresh();
+}
+
+/**
+ * @param {unknown} error
+ * @param {{state: string, words: string}} before
+ */
+function endBadly(error, before) {
+  console.info(error);
+  const { message } = /** @type {Error} */ (error);
+  announce(`The sync did not end well: ${message} Nothing is lost; try again.`, "problem");
+  // a Python that has died does not say that it has ended what it began
+  if (status?.state === "working") status = { ...status, ...before };
+}
+
+/** What the button says. @returns {{state: string, words: string}} */
+function shown() {
+  const button = document.getElementById("sync");
+  const { state = "", words = "" } = status ?? {};
+  return { state: state || button?.dataset.state || "", words: words || button?.querySelector(".sync-words")?.textContent || "" };
 }
 
 /** The next sync asks for the password and offers the update; all else has a next time, too. @param {unknown} error */
