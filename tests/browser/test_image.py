@@ -105,14 +105,7 @@ def test_an_image_that_is_cut_goes_on_where_it_was(
     proxy.target = target
     worker.open()
     worker.page.goto(worker.origin + "/")
-    dialog = worker.page.get_by_role("dialog")
-    menu = worker.page.get_by_role("navigation", name="Pages")
-    expect(dialog.or_(menu)).to_be_visible(timeout=SETUP_MS)
-    if dialog.is_visible():  # a browser that was killed may have lost its session
-        dialog.get_by_label("User name").fill("worker1")
-        dialog.get_by_label("Password").fill("demo")
-        dialog.get_by_role("button", name="Sign in").click()
-    worker.wait_ready()
+    worker.go_on_setting_up("worker1")
 
     parts = [path for path, _, _ in proxy.begun if PART in path]
     twice = {path.partition(PART)[2] for path in parts if parts.count(path) > 1}

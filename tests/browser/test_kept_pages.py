@@ -200,7 +200,11 @@ def test_a_save_is_carried_out_before_one_goes_on(worker: Device) -> None:
     let_python_come(page)
     expect(rows(page).first).to_be_visible()
 
-    # what is kept to be quick gives way to what is typed
+
+def test_kept_pages_give_way_where_space_is_short(worker: Device) -> None:
+    """What is kept to be quick makes room for what is typed (R21)."""
+    look_around(worker)
+    page = worker.page
     worker.go(NEW)
     drafts = worker.count("drafts")
     page.evaluate(NO_SPACE)

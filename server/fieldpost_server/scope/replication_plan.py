@@ -269,10 +269,10 @@ class _Readings(SQLCompiler):
         self._name = name
         super().__init__(DefaultDialect(), query)
 
-    def visit_table(self, table: Any, asfrom: Any = False, **options: Any) -> Any:  # type: ignore[override]
+    def visit_table(self, table: Any, asfrom: Any = False, **options: Any) -> Any:  # type: ignore[override]  # as it calls it
         """Note a table where rows are read from it."""
         self.number += bool(asfrom) and table.name == self._name
-        return super().visit_table(table, asfrom=asfrom, **options)  # type: ignore[no-untyped-call]
+        return super().visit_table(table, asfrom=asfrom, **options)  # type: ignore[no-untyped-call]  # so it is there
 
 
 def _links_of(page: Page) -> Iterator[LinkTable]:

@@ -121,7 +121,7 @@ def _done(body: list[ast.stmt]) -> list[ast.stmt]:
         if isinstance(statement, ast.If) and ast.unparse(statement.test) in UNSEEN:
             statement.body = []
         is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if is_text and isinstance(statement.value.value, str):  # type: ignore[attr-defined]
+        if is_text and isinstance(statement.value.value, str):  # type: ignore[attr-defined]  # a text
             continue
         if not isinstance(statement, ast.Pass):
             found.append(statement)

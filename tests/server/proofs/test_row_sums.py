@@ -77,7 +77,7 @@ def test_rows_without_a_key_are_counted_anew(database: Database) -> None:
     """SQLite lets a key be empty: such rows are counted again whenever one has changed (R47)."""
     if database.dialect != "sqlite":
         pytest.skip("PostgreSQL refuses empty keys")
-    keyless = str(sa.schema.CreateTable(Tool.__table__)).replace(  # type: ignore[arg-type]
+    keyless = str(sa.schema.CreateTable(Tool.__table__)).replace(  # type: ignore[arg-type]  # a table
         "code VARCHAR(20) NOT NULL", "code VARCHAR(20)"
     )
     with database.engine.begin() as connection:

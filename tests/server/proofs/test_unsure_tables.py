@@ -98,7 +98,7 @@ class Server:
         scope = lambda _: Visit.n < 10  # noqa: E731 - a scope
         self.app = App("Keys", Base, [*pages, Page(Visit, offline=True, scope=scope)])
         self.database, self.kept = database, Checksums(self.app)
-        Base.metadata.create_all(database.engine, tables)  # type: ignore[arg-type]
+        Base.metadata.create_all(database.engine, tables)  # type: ignore[arg-type]  # tables
         self.captured = [t for t in captured_tables(self.app) if t in tables]
         triggers.install(database.engine, self.captured)
 

@@ -16,7 +16,9 @@ def declare_build(commands: Any) -> None:
 def _build(command: Command) -> None:
     settings, app = command.settings, command.app
     load_as_a_device(settings.app, app.files)
-    image = ImageMaker.of(settings, make_assets(settings, app)).image()
+    assets = make_assets(settings, app)
+    assets.compress()
+    image = ImageMaker.of(settings, assets).image()
     command.show(
         {
             "folder": str(image.folder),
